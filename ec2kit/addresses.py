@@ -1,0 +1,119 @@
+"""The Elastic IP scenario: from facts to a view, from a view to the steps that are missing. Pure.
+
+Invariants: the drift of a view is empty exactly when the Elastic IP is associated with our ENI and
+the interface has link (or its check is switched off). The release is non-empty exactly when the
+Elastic IP is associated with our ENI, and it names only the association that was just read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ec2kit.errors import Misconfigured
+from ec2kit.model import (
+    Address,
+    AddressResource,
+    AllocationId,
+    AssociateAddress,
+    Association,
+    BringLinkUp,
+    DisassociateAddress,
+    EniId,
+    NetworkInterface,
+    Node,
+    Plan,
+    Step,
+)
+from ec2kit.routes import seen
+
+
+@dataclass(frozen=True)
+class AddressView:
+    """One complete look. allocation is None when the account in use does not own the Elastic IP.
+
+    others: further Elastic IPs on the private address that ours would take. link: None when the
+    link check is switched off.
+    """
+
+    public_ip: str
+    allocation: AllocationId | None
+    association: Association | None
+    interface: str
+    eni: EniId
+    private_ip: str
+    others: tuple[str, ...] = ()
+    link: bool | None = None
+
+    @property
+    def associated_here(self) -> bool:
+        """Whether the Elastic IP is associated with our ENI."""
+        return self.association is not None and self.association.eni == self.eni
+
+
+def view(
+    resource: AddressResource,
+    node: Node,
+    addresses: Sequence[Address],
+    interfaces: Sequence[NetworkInterface],
+    *,
+    link: bool | None,
+) -> AddressView:
+    """Build the view from the addresses that are ours by name or stand on our ENI, and the ENI itself.
+
+    Raises Misconfigured when the credentials in use do not see this node's ENI: then an address
+    that is not shown proves nothing.
+    """
+    ours = seen(node, interfaces)
+    named = {address.public_ip: address for address in addresses}
+    own = named.get(str(resource.public_ip))
+    others = sorted(
+        address.public_ip
+        for address in named.values()
+        if address is not own
+        and address.association is not None
+        and address.association.eni == node.eni
+        and address.association.private_ip == ours.private_ip
+    )
+    return AddressView(
+        public_ip=str(resource.public_ip),
+        allocation=own.allocation if own else None,
+        association=own.association if own else None,
+        interface=node.interface,
+        eni=node.eni,
+        private_ip=ours.private_ip,
+        others=tuple(others),
+        link=link,
+    )
+
+
+def drift(seen_view: AddressView) -> Plan:
+    """The steps that are missing until this node holds the address; empty when it does.
+
+    The link comes first, so that no traffic is attracted to an interface that cannot take it.
+    Raises Misconfigured when the account does not own the Elastic IP: no step can help.
+    """
+    if seen_view.allocation is None:
+        raise Misconfigured(
+            f"{seen_view.public_ip} is no Elastic IP of the account and Region in use",
+            "Name one that 'aws ec2 describe-addresses' lists with these credentials",
+        )
+    link: tuple[Step, ...] = (BringLinkUp(seen_view.interface),) if seen_view.link is False else ()
+    if seen_view.associated_here:
+        return (link,) if link else ()
+    associate = AssociateAddress(
+        seen_view.public_ip,
+        seen_view.allocation,
+        seen_view.eni,
+        seen_view.private_ip,
+        was=seen_view.association.eni if seen_view.association else None,
+        displaces=seen_view.others,
+    )
+    return tuple(batch for batch in (link, (associate,)) if batch)
+
+
+def release(seen_view: AddressView) -> Plan:
+    """The step that lets go of what this look shows to be ours; empty when it is not ours."""
+    if seen_view.association is None or not seen_view.associated_here:
+        return ()
+    return ((DisassociateAddress(seen_view.public_ip, seen_view.association.id, seen_view.eni),),)

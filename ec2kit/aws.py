@@ -1,0 +1,200 @@
+"""The EC2 API through boto3: facts out, steps in, and every failure as a KitError.
+
+A reply to a change is no evidence: `apply` only says whether the call was refused. What became of
+it, the next look tells.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import boto3
+import botocore.exceptions
+import botocore.session
+from botocore.config import Config
+from botocore.parsers import ResponseParserError
+
+from ec2kit import __version__, imds
+from ec2kit.deadline import Deadline
+from ec2kit.errors import Misconfigured, Unavailable, ec2_error
+from ec2kit.model import (
+    Address,
+    AllocationId,
+    Association,
+    AssociationId,
+    Destination,
+    Ec2Step,
+    EniId,
+    NetworkInterface,
+    Route,
+    RouteTable,
+    TableId,
+    VpcId,
+    operation,
+)
+from ec2kit.settings import refuse_plain_http
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2.client import EC2Client
+    from mypy_boto3_ec2.type_defs import AddressTypeDef, FilterTypeDef, RouteTypeDef
+
+POOL = 32  # connections, and so calls in flight at once
+_CONNECT, _READ = 3.0, 10.0  # seconds at most; less where the budget is small
+_PAGE = 100  # DescribeRouteTables: MaxResults 5..100
+
+
+class Ec2:
+    """One run's access to EC2. Raises Misconfigured for a URL, Region or profile that cannot work."""
+
+    def __init__(
+        self,
+        settings: Mapping[str, str],
+        *,
+        region: str,
+        profile: str | None = None,
+        url: str | None = None,
+        retries: int,
+        deadline: Deadline,
+    ) -> None:
+        """settings: the AWS names of ec2kit.settings.AWS_NAMES; they become this process's environment."""
+        _adopt(settings)
+        self._deadline = deadline
+        self.attempts = 0  # HTTP requests sent, botocore's own retries included
+        share = deadline.seconds / (1 + retries)
+        config = Config(
+            connect_timeout=min(_CONNECT, max(1.0, share)),
+            read_timeout=min(_READ, max(1.0, share)),
+            retries={"mode": "standard", "total_max_attempts": 1 + retries},
+            max_pool_connections=POOL,
+            user_agent_extra=f"ec2kit/{__version__}",
+        )
+        try:
+            core = botocore.session.Session(profile=profile or settings.get("AWS_PROFILE"))
+            core.set_config_variable("metadata_service_timeout", 2)
+            core.set_config_variable("metadata_service_num_attempts", 1 + retries)
+            session = boto3.session.Session(region_name=region, botocore_session=core)
+            self._client: EC2Client = session.client("ec2", endpoint_url=url, config=config)
+        except (botocore.exceptions.BotoCoreError, ValueError) as error:
+            raise Misconfigured(
+                f"EC2 cannot be set up ({type(error).__name__})",
+                "Check Region, EC2 URL, profile and the AWS configuration files",
+            ) from error
+        refuse_plain_http(self._client.meta.endpoint_url)
+        self._client.meta.events.register("before-send.ec2", self._count)
+
+    def _count(self, **_: object) -> None:
+        self.attempts += 1
+
+    def route_tables(self, vpc: VpcId) -> list[RouteTable]:
+        """All route tables of the VPC, all pages."""
+        pages = self._client.get_paginator("describe_route_tables").paginate(
+            Filters=[{"Name": "vpc-id", "Values": [vpc]}], PaginationConfig={"PageSize": _PAGE}
+        )
+        with self._asking("DescribeRouteTables", vpc):
+            return [
+                RouteTable(TableId(table["RouteTableId"]), tuple(_routes(table["Routes"])))
+                for page in pages
+                for table in page["RouteTables"]
+            ]
+
+    def interfaces(self, eni: EniId) -> list[NetworkInterface]:
+        """The ENI of that id, or nothing."""
+        with self._asking("DescribeNetworkInterfaces", eni):
+            answer = self._client.describe_network_interfaces(
+                Filters=[{"Name": "network-interface-id", "Values": [eni]}]
+            )
+            return [
+                NetworkInterface(EniId(each["NetworkInterfaceId"]), each["PrivateIpAddress"], each["SourceDestCheck"])
+                for each in answer["NetworkInterfaces"]
+            ]
+
+    def addresses_named(self, public_ip: str) -> list[Address]:
+        """The account's Elastic IP of that name, or nothing."""
+        return self._addresses(public_ip, [{"Name": "public-ip", "Values": [public_ip]}])
+
+    def addresses_on(self, eni: EniId) -> list[Address]:
+        """The account's Elastic IPs that are associated with the ENI."""
+        return self._addresses(eni, [{"Name": "network-interface-id", "Values": [eni]}])
+
+    def _addresses(self, subject: str, filters: list[FilterTypeDef]) -> list[Address]:
+        with self._asking("DescribeAddresses", subject):
+            answer = self._client.describe_addresses(Filters=filters)
+            return [_address(each) for each in answer["Addresses"]]
+
+    def apply(self, step: Ec2Step) -> None:
+        """Send the step's call. Raises Unavailable when it is refused or not answered."""
+        parameters = step.parameters()
+        subject = str(parameters.get("RouteTableId") or parameters.get("NetworkInterfaceId") or "")
+        with self._asking(operation(step), subject):
+            getattr(self._client, step.method)(**parameters)
+
+    @contextmanager
+    def _asking(self, called: str, subject: str) -> Iterator[None]:
+        """Turn whatever botocore raises inside into Unavailable, by kind and error code, never by its text."""
+        where = urlsplit(self._client.meta.endpoint_url).hostname
+        try:
+            with self._deadline.waiting(f"{called} on {subject}"):
+                yield
+        except botocore.exceptions.ClientError as error:
+            raise ec2_error(called, subject, error.response.get("Error", {}).get("Code", "no error code")) from error
+        except (
+            botocore.exceptions.NoCredentialsError,
+            botocore.exceptions.PartialCredentialsError,
+            botocore.exceptions.CredentialRetrievalError,
+            botocore.exceptions.MetadataRetrievalError,
+        ) as error:
+            raise Unavailable(
+                f"no credentials for {called} ({type(error).__name__})",
+                "Attach a role to this instance, or name a profile (--profile, AWS_PROFILE)",
+                permanent=True,
+            ) from error
+        except (botocore.exceptions.BotoCoreError, ResponseParserError) as error:
+            raise Unavailable(
+                f"no usable answer from {where} to {called} on {subject} ({type(error).__name__})",
+                f"Check the way from this node to https://{where} (route, proxy, DNS, security group)",
+            ) from error
+        except (KeyError, TypeError) as error:
+            raise Unavailable(f"{where} answered {called} on {subject} with something incomplete") from error
+
+
+def _routes(routes: list[RouteTypeDef]) -> Iterator[Route]:
+    """The IPv4 entries. A target is the one of the id fields that is filled."""
+    for each in routes:
+        if destination := each.get("DestinationCidrBlock"):
+            yield Route(
+                Destination(destination),
+                each.get("NetworkInterfaceId")
+                or each.get("GatewayId")
+                or each.get("NatGatewayId")
+                or each.get("TransitGatewayId")
+                or each.get("VpcPeeringConnectionId")
+                or each.get("InstanceId")
+                or "another kind of target",
+                each.get("State", "active"),
+                each.get("Origin") == "EnableVgwRoutePropagation",
+            )
+
+
+def _address(answer: AddressTypeDef) -> Address:
+    association = None
+    if identifier := answer.get("AssociationId"):
+        association = Association(
+            AssociationId(identifier),
+            EniId(answer["NetworkInterfaceId"]) if answer.get("NetworkInterfaceId") else None,
+            answer.get("PrivateIpAddress"),
+        )
+    return Address(answer["PublicIp"], AllocationId(answer["AllocationId"]), association)
+
+
+def _adopt(settings: Mapping[str, str]) -> None:
+    """Give boto3 the settings where it looks for them, and keep the metadata service off every proxy."""
+    os.environ.update(settings)
+    metadata = urlsplit(settings.get("AWS_EC2_METADATA_SERVICE_ENDPOINT") or imds.ENDPOINT).hostname or ""
+    for name in ("NO_PROXY", "no_proxy"):
+        given = os.environ.get(name, "")
+        if metadata not in given.split(","):
+            os.environ[name] = ",".join(part for part in (given, metadata) if part)

@@ -1,0 +1,121 @@
+"""The admin's command line: `ec2kit hold|check|release|plan` for any engine, and LifeKeeper's hierarchy."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NoReturn
+
+from ec2kit import __version__, lifecycle, render
+from ec2kit.deadline import Deadline, guard, leave
+from ec2kit.entry import attempt, read_settings
+from ec2kit.errors import ExitCode, KitError, Unavailable
+from ec2kit.lifecycle import Report
+from ec2kit.lifekeeper import create_parser, ipv4
+from ec2kit.log import Journal
+from ec2kit.look import Run
+from ec2kit.messages import Level
+from ec2kit.model import AddressResource, Resource, RouteResource, TableId
+
+Verb = Callable[[Resource, Run], Report]
+
+_VERBS: dict[str, tuple[Verb, str, str]] = {
+    "hold": (lifecycle.hold, "ec2_restore_timeout", "make this node hold the address"),
+    "check": (lifecycle.check, "ec2_quickcheck_timeout", "tell whether this node holds the address"),
+    "release": (lifecycle.release, "ec2_remove_timeout", "let go of the address if it is this node's"),
+    "plan": (lifecycle.plan, "ec2_quickcheck_timeout", "show what hold would do; changes nothing"),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and leave with the exit code of ec2kit.errors.ExitCode."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    options = parser().parse_args(given)
+    if options.verb in _VERBS:
+        _run_verb(options)
+    from ec2kit import admin
+
+    leave(admin.run(options, given[1:]))
+
+
+def _run_verb(options: argparse.Namespace) -> NoReturn:
+    settings, notes = read_settings()
+    verb, budget, _ = _VERBS[options.verb]
+    resource = _resource(options)
+    deadline = Deadline(options.timeout or getattr(settings, budget))
+    log = Journal(options.verb, str(options.address), least=Level.INFO if options.verbose else Level.NOTIFY)
+    for message, facts in notes:
+        log.say(message, **facts)
+    run = Run(settings, deadline, log, options.region, options.profile, options.endpoint_url)
+
+    def finish(outcome: Report | KitError) -> int:
+        told = render.Told(options.verb, resource, outcome, tuple(run.done), deadline.spent)
+        if options.output == "json":
+            print(json.dumps(render.as_json(told)))
+        else:
+            render.as_text(told)
+        return outcome.code if isinstance(outcome, KitError) else ExitCode.OK
+
+    guard(
+        deadline,
+        lambda: finish(attempt(partial(verb, resource, run), log)),
+        lambda: finish(Unavailable(deadline.epitaph, "What it waited for hangs; the state is unknown")),
+    )
+
+
+def _resource(options: argparse.Namespace) -> Resource:
+    if options.kind == "route":
+        return RouteResource(options.address, options.interface, frozenset(map(TableId, options.table)))
+    return AddressResource(options.address, options.interface)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole grammar."""
+    top = argparse.ArgumentParser("ec2kit", description="Move a cluster's address between EC2 instances.")
+    top.add_argument("--version", action="version", version=f"ec2kit {__version__}")
+    verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for name, (_, _, help_) in _VERBS.items():
+        kinds = verbs.add_parser(name, help=help_).add_subparsers(dest="kind", required=True, metavar="KIND")
+        route = kinds.add_parser("route", parents=[_common()], help="entries of route tables for a virtual IP")
+        route.add_argument("address", type=ipv4, metavar="VIP", help="the virtual IP, such as 10.1.0.10")
+        route.add_argument(
+            "--table", action="append", default=[], metavar="RTB", help="a table that must have the entry; repeat"
+        )
+        eip = kinds.add_parser("eip", parents=[_common()], help="an Elastic IP")
+        eip.add_argument("address", type=ipv4, metavar="ELASTIC-IP")
+    verbs.add_parser("create", parents=[create_parser()], help="create a LifeKeeper resource on this system")
+    extend = verbs.add_parser("extend", help="extend a LifeKeeper resource to another system")
+    extend.add_argument("tag")
+    extend.add_argument("--to", required=True, metavar="SYSTEM")
+    extend.add_argument("--interface", help="network interface there (default: the one of the same name)")
+    extend.add_argument("--switchback", choices=["intelligent", "automatic"], default="intelligent")
+    extend.add_argument("--template-priority", type=int, default=1, choices=range(1, 1000), metavar="1-999")
+    extend.add_argument("--target-priority", type=int, default=10, choices=range(1, 1000), metavar="1-999")
+    for name, text in (("in-service", "bring into service here"), ("out-of-service", "take out of service here")):
+        verbs.add_parser(name, help=f"{text}, with all that depends on it").add_argument("tag")
+    return top
+
+
+def _common() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--interface", help="network interface of this node (default: the one of the default route)")
+    common.add_argument("--region", help="(default: the instance's)")
+    common.add_argument("--profile", help="credentials: profile of the AWS configuration files (default: the role)")
+    common.add_argument("--endpoint-url", metavar="URL", help="EC2 URL (default: the Region's)")
+    common.add_argument("--timeout", type=_seconds, metavar="SECONDS", help="(default: the settings file's)")
+    common.add_argument("--output", choices=["text", "json"], default="text")
+    common.add_argument("-v", "--verbose", action="store_true", help="log every step")
+    return common
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= 86_400:  # noqa: PLR2004  a day
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0")
+    return seconds

@@ -1,0 +1,33 @@
+"""What the kit believes of LifeKeeper's core, in one place: constants only. Pure.
+
+`verified` means read in SIOS's public documents; `unverified` means that nobody has yet tried it
+against a LifeKeeper core. To settle one of those, change its line here and nothing else.
+"""
+
+from __future__ import annotations
+
+# The kit's own place in $LKROOT/subsys/<APP>/resources/<TYPE>. Unverified: SIOS's is not published.
+APP = "comm"
+TYPE = "ec2"
+ID_PREFIX = "EC2-"
+
+# The IP Recovery Kit: app comm, type ip, instance id IP-<address>. Verified.
+IP_APP = "comm"
+IP_TYPE = "ip"
+IP_ID_PREFIX = "IP-"
+
+# ins_list separates its fields with this character: sys app type tag id info state. Verified.
+SEPARATOR = "\x01"
+IN_SERVICE = "ISP"
+
+# Whether quickCheck raises the recovery event itself through sendevent and then exits 1 (as the Load
+# Balancer Health Check kit's specification says), or only exits 1 and lkcheck raises it. Unverified.
+QUICKCHECK_SENDS_EVENT = True
+
+# The event; $LKROOT/subsys/<APP>/resources/<TYPE>/recovery/<EVENT_CLASS>/<EVENT> is our recover. Unverified.
+EVENT_CLASS = "ec2"
+EVENT = "ec2fail"
+
+# Where in sendevent's options recover finds the tag: the first that is there. -t is a time there
+# unless neither of the others is given. Verified for -n; -d and -t unverified.
+RECOVER_TAG_OPTIONS = ("-n", "-d", "-t")

@@ -1,0 +1,121 @@
+"""The kit's errors: one root, three meanings and the bug, and EC2's error codes put into words. Pure.
+
+NotHeld        we looked, and this node does not hold the address
+Unavailable    we could not look or act; the state is unknown (what every unlisted failure is)
+Misconfigured  the question makes no sense until a person fixes it
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What every command of the kit exits with; LifeKeeper's LCD commands use the same numbers."""
+
+    OK = 0
+    NOT_HELD = 1
+    USAGE = 2
+    INTERNAL = 3
+    MISCONFIGURED = 5
+    UNAVAILABLE = 9
+
+
+class KitError(Exception):
+    """An expected failure: `str(error)` says what was tried, on what; `cure` what a person can do."""
+
+    code = ExitCode.UNAVAILABLE
+
+    def __init__(self, what: str, cure: str = "") -> None:
+        super().__init__(what)
+        self.cure = cure
+
+    @property
+    def why(self) -> str:
+        """The whole last line: what happened, then what to do."""
+        return f"{self}. {self.cure}" if self.cure else f"{self}."
+
+
+class NotHeld(KitError):  # noqa: N818  a state of the world; "Error" would say that the kit is at fault
+    """A complete look shows that this node does not hold what it should."""
+
+    code = ExitCode.NOT_HELD
+
+
+class Misconfigured(KitError):  # noqa: N818  as above
+    """Nothing sensible can be done until a person changes a setting, the info field or the set-up."""
+
+    code = ExitCode.MISCONFIGURED
+
+
+class Unavailable(KitError):  # noqa: N818  as above
+    """Could not look or act, so nothing is known. `permanent`: asking again cannot help."""
+
+    def __init__(self, what: str, cure: str = "", *, permanent: bool = False) -> None:
+        super().__init__(what, cure)
+        self.permanent = permanent
+
+
+class Internal(KitError):  # noqa: N818  as above
+    """A bug of the kit's. The log has the traceback."""
+
+    code = ExitCode.INTERNAL
+
+
+class DeadlineExceeded(BaseException):
+    """The budget of the run is used up.
+
+    A BaseException, because botocore swallows and retries any Exception raised inside a call.
+    """
+
+
+# Error codes: docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
+_THROTTLED = frozenset({"RequestLimitExceeded", "Throttling", "ThrottlingException", "EC2ThrottledException"})
+_DENIED = frozenset({"UnauthorizedOperation", "AccessDenied", "AccessDeniedException"})
+_CLOCK = frozenset({"RequestExpired", "SignatureDoesNotMatch", "RequestTimeTooSkewed", "InvalidSignatureException"})
+_CREDENTIALS = frozenset(
+    {
+        "AuthFailure",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "InvalidClientTokenId",
+        "UnrecognizedClientException",
+        "MissingAuthenticationToken",
+        "OptInRequired",
+        "Blocked",
+        "PendingVerification",
+    }
+)
+
+
+def ec2_error(operation: str, subject: str, code: str) -> Unavailable:
+    """What EC2's refusal of one call means, by its error code alone.
+
+    EC2's own message is left out: it can hold an encoded authorization message, account and
+    request details. operation: `ReplaceRoute`; subject: what it was about, `rtb-1`; may be empty.
+    """
+    tried = f"{operation} on {subject}" if subject else operation
+    if code in _THROTTLED:
+        return Unavailable(
+            f"EC2 throttled {tried} ({code})",
+            "The account's API calls in this Region are used up for the moment; it passes by itself",
+        )
+    if code in _DENIED:
+        return Unavailable(
+            f"EC2 denied {tried} ({code})",
+            f"Allow ec2:{operation} in the IAM policy of this node's role or profile",
+            permanent=True,
+        )
+    if code in _CLOCK:
+        return Unavailable(
+            f"EC2 refused the signature of {tried} ({code})",
+            "Check this node's clock (chronyc tracking), then its credentials",
+            permanent=True,
+        )
+    if code in _CREDENTIALS:
+        return Unavailable(
+            f"EC2 refused the credentials for {tried} ({code})",
+            "Check the instance's role, or the profile that the resource names",
+            permanent=True,
+        )
+    return Unavailable(f"EC2 answered {tried} with {code}", "The state is unknown; look again with 'ec2kit check'")

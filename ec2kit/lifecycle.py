@@ -1,0 +1,189 @@
+"""The verbs: look, decide, act, look again. Here the pure core and the edges meet.
+
+hold     restore and recover, OCF start     empties the drift
+check    quickCheck, OCF monitor            is the drift empty?
+release  remove, OCF stop                   empties the release
+plan     what hold would do                 shows the drift
+
+Only hold and release change anything, and they believe no reply, only the look that follows.
+Every verb raises NotHeld, Unavailable, Misconfigured or DeadlineExceeded when it does not succeed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from ec2kit import addresses, messages, nic, routes
+from ec2kit.addresses import AddressView
+from ec2kit.errors import KitError, NotHeld, Unavailable
+from ec2kit.look import Run, Site, View, locate, look
+from ec2kit.model import AssociateAddress, BringLinkUp, Plan, Resource, RouteResource, Step
+from ec2kit.routes import RouteView
+
+if TYPE_CHECKING:
+    from ec2kit.aws import Ec2
+
+CONFIRM_PAUSE = 1.0  # seconds before a loss is looked at a second time: one look of EC2 can be stale
+ROUND_PAUSE = 1.0  # seconds before the second round, doubled each time
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a verb saw last (None where no look was needed), and for plan what hold would do."""
+
+    site: Site | None
+    view: View | None
+    todo: Plan = ()
+
+
+def hold(resource: Resource, run: Run) -> Report:
+    """Make this node hold the address, and return only when a look shows that it does."""
+    site = locate(resource, run)
+    return _converge(resource, site, run, drift)
+
+
+def release(resource: Resource, run: Run) -> Report:
+    """Let go of the address if it is ours, and return only when a look shows that it is not.
+
+    A route is left as it is and nothing is asked: the node that takes over moves it.
+    """
+    if isinstance(resource, RouteResource):
+        run.log.say(messages.ROUTE_STAYS, destination=resource.destination)
+        return Report(None, None)
+    site = locate(resource, run)
+    return _converge(resource, site, run, _release)
+
+
+def check(resource: Resource, run: Run) -> Report:
+    """Return when this node holds the address; raise NotHeld only when two looks, apart in time, show the loss."""
+    site = locate(resource, run)
+    try:
+        return _checked(resource, site, run)
+    except NotHeld as suspicion:
+        run.log.say(messages.SUSPECT, why=suspicion.why)
+    run.deadline.sleep(CONFIRM_PAUSE)
+    return _checked(resource, site, run)
+
+
+def plan(resource: Resource, run: Run) -> Report:
+    """What hold would do now; nothing is changed."""
+    site = locate(resource, run)
+    view = look(resource, site, run)
+    return Report(site, view, todo=drift(view))
+
+
+def drift(view: View) -> Plan:
+    """The steps that are missing, for either kind of view."""
+    return routes.drift(view) if isinstance(view, RouteView) else addresses.drift(view)
+
+
+def _release(view: View) -> Plan:
+    return addresses.release(view) if isinstance(view, AddressView) else ()
+
+
+def _checked(resource: Resource, site: Site, run: Run) -> Report:
+    view = look(resource, site, run)
+    if todo := drift(view):
+        raise NotHeld(
+            f"{resource} is not held by {site.node}; missing: {_told(todo)}",
+            "'recover' or 'ec2kit hold' puts it right",
+        )
+    return Report(site, view)
+
+
+def _converge(resource: Resource, site: Site, run: Run, wanted: Callable[[View], Plan]) -> Report:
+    """Rounds of look, act and look, until nothing is wanted, or the rounds or the time are used up."""
+    rounds = 1 + run.settings.ec2_max_retry
+    for number in range(1, rounds + 1):
+        problem: KitError
+        try:
+            refused: dict[Step, KitError] = {}
+            view = look(resource, site, run)
+            if todo := wanted(view):
+                refused = _act(todo, view, site.ec2, run)
+                view = look(resource, site, run)
+                todo = wanted(view)
+            if not todo:
+                return Report(site, view)
+            problem, final = _unfinished(resource, todo, refused)
+        except Unavailable as error:
+            problem, final = error, error.permanent
+        if final or number == rounds:
+            raise problem
+        run.log.say(messages.LOOK_AGAIN, why=problem.why, number=number + 1, most=rounds)
+        run.deadline.sleep(ROUND_PAUSE * 2 ** (number - 1))
+    raise AssertionError("the last round returns or raises")
+
+
+def _unfinished(resource: Resource, todo: Plan, refused: dict[Step, KitError]) -> tuple[NotHeld, bool]:
+    """What a look after acting still misses, and whether it is useless to go on."""
+    causes = [error for step, error in refused.items() if step in todo[0]]
+    what = f"{resource}: after acting, a look still misses: {_told(todo)}"
+    if not causes:
+        return NotHeld(
+            what, "EC2 may need longer to show the change, or somebody changes it back; run it again"
+        ), False
+    final = all(isinstance(error := refused.get(step), Unavailable) and error.permanent for step in todo[0])
+    return NotHeld(f"{what}, because {causes[0]}", causes[0].cure), final
+
+
+def _told(todo: Plan) -> str:
+    return "; ".join(str(step) for batch in todo for step in batch)
+
+
+def _act(todo: Plan, view: View, ec2: Ec2, run: Run) -> dict[Step, KitError]:
+    """Apply the batches in their order, up to the first in which a step is refused; the refused steps."""
+    for batch in todo:
+        for step in batch:
+            _warn_displaced(step, view, run)
+        outcomes = run.deadline.together([partial(_apply, step, ec2, run) for step in batch])
+        refused = {
+            step: outcome for step, outcome in zip(batch, outcomes, strict=True) if isinstance(outcome, KitError)
+        }
+        for step, error in refused.items():
+            run.log.say(messages.STEP_REFUSED, step=step, why=error.why)
+        if refused:
+            return refused
+    return {}
+
+
+def _apply(step: Step, ec2: Ec2, run: Run) -> None:
+    if isinstance(step, BringLinkUp):
+        _bring_link_up(step.interface, run)
+    else:
+        ec2.apply(step)
+    run.done.append(step)
+    run.log.say(messages.STEP, step=step)
+
+
+def _warn_displaced(step: Step, view: View, run: Run) -> None:
+    if isinstance(step, AssociateAddress) and isinstance(view, AddressView):
+        for other in step.displaces:
+            run.log.say(
+                messages.DISPLACED,
+                other=other,
+                private_ip=step.private_ip,
+                eni=step.eni,
+                public_ip=step.public_ip,
+            )
+
+
+def _bring_link_up(interface: str, run: Run) -> None:
+    """Repair the link once: down, IP_WAIT_LINKDOWN seconds, up, then a look each second, IP_MAX_LINKCHK times."""
+    wait, most = run.settings.ip_wait_linkdown, run.settings.ip_max_linkchk
+    run.log.say(messages.LINK_REPAIR, interface=interface, seconds=wait)
+    nic.bring_up(interface, wait=wait, deadline=run.deadline)
+    for second in range(most + 1):
+        if nic.has_link(run.settings.ec2kit_sysfs, interface):
+            run.log.say(messages.LINK_UP, interface=interface, seconds=second)
+            return
+        if second < most:
+            run.deadline.sleep(1.0)
+    raise Unavailable(
+        f"{interface} still has no link {most} s after it was taken up",
+        f"Check the ENI behind it (aws ec2 describe-network-interfaces) and 'ip link show {interface}'",
+        permanent=True,
+    )

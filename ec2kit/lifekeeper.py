@@ -1,0 +1,259 @@
+"""LifeKeeper's grammar: how its core calls the actions, and what it reads from their exit codes.
+
+Arguments: ec2kit.contract says what is verified of them. restore, remove, quickCheck, delete:
+`-t tag -i id`; recover: sendevent's options; canextend and extend: `<system> <tag> [<interface>]`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from ipaddress import IPv4Address
+from typing import NoReturn
+
+from ec2kit import contract, info, lifecycle, messages
+from ec2kit.deadline import Deadline, guard, leave
+from ec2kit.entry import attempt, read_settings, system_name
+from ec2kit.errors import ExitCode, KitError, Misconfigured, NotHeld, Unavailable
+from ec2kit.lcd import Instance, Lcd
+from ec2kit.log import Journal
+from ec2kit.look import Run
+from ec2kit.messages import Level
+
+_BUDGET = {
+    "restore": "ec2_restore_timeout",
+    "remove": "ec2_remove_timeout",
+    "delete": "ec2_remove_timeout",
+    "recover": "ec2_recover_timeout",
+    "quickCheck": "ec2_quickcheck_timeout",
+    "create": "ec2_restore_timeout",
+    "extend": "ec2_restore_timeout",
+    "canextend": "ec2_restore_timeout",
+}
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of an action. tag is empty for what has none yet (create)."""
+
+    action: str
+    tag: str
+    arguments: tuple[str, ...]
+
+
+def main(action: str, arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run one action and leave with LifeKeeper's exit code for it, on time."""
+    given = tuple(sys.argv[1:] if arguments is None else arguments)
+    settings, notes = read_settings()
+    wanted = create_options(given) if action == "create" else None
+    call = Call(action, wanted.tag if wanted else tag_of(action, given), given)
+    log = Journal(action, call.tag, least=Level.NOTIFY if action == "quickCheck" else Level.INFO)
+    for message, facts in notes:
+        log.say(message, **facts)
+    deadline = Deadline(getattr(settings, _BUDGET[action]))
+    run = Run(settings, deadline, log)
+    if not call.tag:
+        log.say(messages.USAGE, why=f"usage: {action} {_USAGE.get(action, '-t <tag> -i <id>')}")
+        leave(ExitCode.USAGE)
+    work: Callable[[], str] = partial(_create, wanted, run) if wanted else partial(_ACTIONS[action], call, run)
+
+    def expired() -> int:
+        return finish(call, run, Unavailable(deadline.epitaph, "What it waited for hangs; the state is unknown"))
+
+    log.say(messages.BEGIN)
+    guard(deadline, lambda: finish(call, run, attempt(work, log)), expired)
+
+
+def finish(call: Call, run: Run, outcome: str | KitError) -> int:
+    """Log the last line, and give the exit code: quickCheck fails only on evidence."""
+    seconds = run.deadline.spent
+    if isinstance(outcome, str):
+        run.log.say(messages.END_OK, seconds=seconds, what=outcome)
+        return ExitCode.OK
+    if call.action == "quickCheck" and not isinstance(outcome, NotHeld):
+        if isinstance(outcome, Misconfigured):
+            run.log.say(messages.END_MISCONFIGURED, seconds=seconds, why=outcome.why)
+        else:
+            then = "the resource stays in service"
+            run.log.say(messages.END_UNKNOWN, seconds=seconds, why=outcome.why, then=then)
+        return ExitCode.OK
+    run.log.say(messages.END_FAILED, seconds=seconds, why=outcome.why)
+    return outcome.code
+
+
+_USAGE = {
+    "recover": "-n <tag> [sendevent's options]",
+    "canextend": "<template system> <template tag>",
+    "extend": "<template system> <template tag> [<interface>]",
+}
+
+
+def tag_of(action: str, arguments: Sequence[str]) -> str:
+    """The resource's tag among an action's arguments; empty when it is not there."""
+    if action in {"canextend", "extend"}:
+        return arguments[1] if len(arguments) > 1 else ""
+    options = options_of(arguments)
+    names = contract.RECOVER_TAG_OPTIONS if action == "recover" else ("-t",)
+    return next((options[name] for name in names if options.get(name)), "")
+
+
+def options_of(arguments: Sequence[str]) -> dict[str, str]:
+    """Read `-x value` pairs and lone `-x` flags, whatever they are; the core may add some that we do not know."""
+    options: dict[str, str] = {}
+    name = ""
+    for argument in arguments:
+        if argument.startswith("-") and argument != "-":
+            name, value = argument[:2], argument[2:]
+            options[name] = value
+        elif name:
+            options[name] = argument
+            name = ""
+    return options
+
+
+def _instance(call: Call, run: Run) -> Instance | None:
+    return Lcd(run.settings.lkroot, run.deadline).instance(call.tag)
+
+
+def _here(call: Call, run: Run) -> Instance:
+    found = _instance(call, run)
+    if found is None:
+        raise Misconfigured(
+            f'there is no resource "{call.tag}" on {system_name(run.settings)}',
+            f"See the tags with {run.settings.lkroot}/bin/ins_list, or create it",
+        )
+    return found
+
+
+def _with(known: info.Info, run: Run) -> Run:
+    return replace(run, region=known.region, profile=known.profile, url=known.url)
+
+
+def _hold(call: Call, run: Run) -> str:
+    known = info.decode(_here(call, run).info)
+    run = _with(known, run)
+    lifecycle.hold(known.resource, run)
+    done = "; ".join(str(step) for step in run.done)
+    return f"{known.resource} is held by this node ({done or 'it was already'})"
+
+
+def _remove(call: Call, run: Run) -> str:
+    known = info.decode(_here(call, run).info)
+    run = _with(known, run)
+    lifecycle.release(known.resource, run)
+    if known.resource.kind == "route":
+        return f"{known.resource} stays as it is"
+    done = "; ".join(str(step) for step in run.done)
+    return f"{known.resource} is not on this node ({done or 'it was not before'})"
+
+
+def _quick_check(call: Call, run: Run) -> str:
+    found = _here(call, run)
+    if found.state != contract.IN_SERVICE:
+        run.log.say(messages.NOT_IN_SERVICE, state=found.state)
+        return f"not checked, because it is {found.state}"
+    known = info.decode(found.info)
+    try:
+        lifecycle.check(known.resource, _with(known, run))
+    except NotHeld:
+        if contract.QUICKCHECK_SENDS_EVENT:
+            _send_event(call, run)
+        raise
+    return f"{known.resource} is held by this node"
+
+
+def _send_event(call: Call, run: Run) -> None:
+    """Raise the recovery event; when that fails, the exit code alone must tell, so it is only logged."""
+    try:
+        Lcd(run.settings.lkroot, run.deadline).send_event(call.tag)
+    except KitError as error:
+        run.log.say(messages.EVENT_FAILED, why=error.why)
+    else:
+        run.log.say(messages.EVENT_SENT, event_class=contract.EVENT_CLASS, event=contract.EVENT)
+
+
+def _delete(call: Call, run: Run) -> str:
+    if _instance(call, run) is None:
+        run.log.say(messages.ALREADY_DELETED)
+    return "nothing in AWS belongs to the resource alone, so nothing is undone there"
+
+
+def _create(options: argparse.Namespace, run: Run) -> str:
+    from ec2kit import hierarchy
+
+    run = replace(run, profile=options.profile, url=options.ec2_url)
+    wanted = hierarchy.Wanted(
+        tag=options.tag,
+        system=system_name(run.settings),
+        switchback=options.switchback,
+        ip_resource=options.ip_resource,
+        elastic_ip=options.elastic_ip,
+        interface=options.interface,
+    )
+    hierarchy.create(wanted, run, Lcd(run.settings.lkroot, run.deadline))
+    return f"{options.tag} exists on {wanted.system}; extend it to another system to protect it"
+
+
+def _can_extend(call: Call, run: Run) -> str:
+    from ec2kit import hierarchy
+
+    lcd = Lcd(run.settings.lkroot, run.deadline)
+    known = hierarchy.check_extend(call.arguments[0], call.tag, run, lcd)
+    return f"{known.resource} can be extended to this system, on {known.resource.interface}"
+
+
+def _extend(call: Call, run: Run) -> str:
+    from ec2kit import hierarchy
+
+    lcd = Lcd(run.settings.lkroot, run.deadline)
+    interface = call.arguments[2] if len(call.arguments) > 2 else None  # noqa: PLR2004  the third word
+    hierarchy.extend(call.arguments[0], call.tag, run, lcd, interface=interface)
+    return "the instance exists on this system"
+
+
+_ACTIONS: dict[str, Callable[[Call, Run], str]] = {
+    "restore": _hold,
+    "recover": _hold,
+    "remove": _remove,
+    "quickCheck": _quick_check,
+    "delete": _delete,
+    "canextend": _can_extend,
+    "extend": _extend,
+}
+
+
+def create_parser() -> argparse.ArgumentParser:
+    """The options of create, for the action and for the admin's command line."""
+    parser = argparse.ArgumentParser("create", add_help=False)
+    parser.add_argument("--type", choices=["route-table", "elastic-ip"], required=True)
+    parser.add_argument("--ip-resource", metavar="TAG", help="the IP resource whose address the route tables move")
+    parser.add_argument("--interface", help="network interface of this node, such as eth1")
+    parser.add_argument("--elastic-ip", type=ipv4, metavar="A.B.C.D")
+    parser.add_argument("--tag", help="tag of the new resource (default: ec2-<resource>)")
+    parser.add_argument("--switchback", choices=["intelligent", "automatic"], default="intelligent")
+    parser.add_argument("--ec2-url", metavar="URL")
+    parser.add_argument("--profile", help="profile in the AWS configuration files (default: the instance's role)")
+    return parser
+
+
+def create_options(arguments: Sequence[str]) -> argparse.Namespace:
+    """Read create's options, the default tag filled in; leaves with exit code 2 when they do not fit together."""
+    parser = create_parser()
+    options = parser.parse_args(arguments)
+    if options.type == "route-table" and (not options.ip_resource or options.elastic_ip):
+        parser.error("--type route-table needs --ip-resource TAG, and no --elastic-ip")
+    if options.type == "elastic-ip" and (not options.elastic_ip or not options.interface or options.ip_resource):
+        parser.error("--type elastic-ip needs --interface and --elastic-ip, and no --ip-resource")
+    options.tag = options.tag or f"ec2-{options.ip_resource or options.elastic_ip}"
+    return options
+
+
+def ipv4(text: str) -> IPv4Address:
+    """An IPv4 address, for argparse; `/32` behind it is allowed."""
+    try:
+        return IPv4Address(text.removesuffix("/32"))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no IPv4 address such as 10.1.0.10") from None

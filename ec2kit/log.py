@@ -1,0 +1,52 @@
+"""The log: LifeKeeper's line format, to standard error always and to syslog where there is one.
+
+    LEVEL:ec2:action:tag:NNNNNN:text
+
+Syslog: tag LifeKeeper, facility local6, as LifeKeeper's own programs (LKSYSLOGTAG, LKSYSLOGSELECTOR).
+"""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+import os
+import sys
+from pathlib import Path
+
+from ec2kit.messages import Level, Message
+
+SYSLOG_SOCKET = "/dev/log"
+_SYSLOG_SECONDS = 0.2  # a syslog daemon that hangs must not hang a failover
+_FACILITY = logging.handlers.SysLogHandler.LOG_LOCAL6
+
+
+class Journal:
+    """Writes catalogue messages for one action on one resource. least: the lowest level that is shown."""
+
+    def __init__(self, action: str, tag: str, *, least: Level = Level.INFO) -> None:
+        self.action = action
+        self.tag = tag
+        self._logger = logging.Logger("ec2kit", level=least)  # noqa: LOG001  one per run, inherits nothing
+        show = logging.StreamHandler(sys.stderr)
+        show.setFormatter(logging.Formatter("%(message)s"))
+        self._logger.addHandler(show)
+        if syslog := _syslog():
+            self._logger.addHandler(syslog)
+
+    def say(self, message: Message, **facts: object) -> None:
+        """Log one message; each line of its text becomes a line of the log."""
+        for line in message.text.format(action=self.action, tag=self.tag, **facts).splitlines():
+            prefix = f"{message.level.name}:ec2:{self.action}:{self.tag}:{message.number:06d}"
+            self._logger.log(message.level, "%s:%s", prefix, line)
+
+
+def _syslog() -> logging.handlers.SysLogHandler | None:
+    try:
+        if not Path(SYSLOG_SOCKET).is_socket():
+            return None
+        handler = logging.handlers.SysLogHandler(SYSLOG_SOCKET, facility=_FACILITY)
+    except OSError:  # no syslog daemon: standard error has it all
+        return None
+    handler.socket.settimeout(_SYSLOG_SECONDS)  # type: ignore[attr-defined]  # documented only in its source
+    handler.setFormatter(logging.Formatter(f"LifeKeeper[{os.getpid()}]: %(message)s"))
+    return handler

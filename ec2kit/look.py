@@ -1,0 +1,189 @@
+"""Where this node is, and what EC2 shows: the edges' facts put together into one view.
+
+A view comes from a complete, successful look or not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network
+from typing import TYPE_CHECKING
+
+from ec2kit import addresses, messages, nic, routes
+from ec2kit.addresses import AddressView
+from ec2kit.deadline import Deadline
+from ec2kit.errors import KitError, Misconfigured, Unavailable
+from ec2kit.log import Journal
+from ec2kit.model import (
+    Address,
+    AddressResource,
+    EniId,
+    NetworkInterface,
+    Node,
+    Resource,
+    RouteResource,
+    RouteTable,
+    Step,
+    VpcId,
+)
+from ec2kit.routes import RouteView
+from ec2kit.settings import Settings, refuse_plain_http
+
+if TYPE_CHECKING:
+    from ec2kit.aws import Ec2
+    from ec2kit.imds import Metadata
+
+View = RouteView | AddressView
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of one verb: its settings, its time, its log, and how to reach EC2 (None: the settings say).
+
+    done: the steps that were accepted so far, also when the verb fails in the end.
+    """
+
+    settings: Settings
+    deadline: Deadline
+    log: Journal
+    region: str | None = None
+    profile: str | None = None
+    url: str | None = None
+    done: list[Step] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Site:
+    """This node, and the EC2 API of its Region."""
+
+    node: Node
+    ec2: Ec2
+
+
+def locate(resource: Resource, run: Run) -> Site:
+    """Find this node's interface and ENI afresh, and open the way to EC2."""
+    from ec2kit import aws, imds
+
+    settings = run.settings
+    if run.url:
+        refuse_plain_http(run.url)
+    retries = settings.ec2_max_retry
+    metadata = imds.Metadata(
+        settings.aws.get("AWS_EC2_METADATA_SERVICE_ENDPOINT"), retries=retries, deadline=run.deadline
+    )
+    node = _node(resource, run, metadata)
+    run.log.say(messages.LOCATED, node=node, vpc=node.vpc, region=node.region)
+    ec2 = aws.Ec2(
+        settings.aws,
+        region=node.region,
+        profile=run.profile,
+        url=run.url,
+        retries=retries,
+        deadline=run.deadline,
+    )
+    return Site(node, ec2)
+
+
+def _node(resource: Resource, run: Run, metadata: Metadata) -> Node:
+    settings = run.settings
+    interface = resource.interface or nic.default_interface(settings.ec2kit_sysfs, settings.ec2kit_procfs)
+    mac = nic.mac(settings.ec2kit_sysfs, interface) if interface else metadata.need("mac")
+    interface = interface or _interface_with(mac, settings.ec2kit_sysfs)
+    about = f"network/interfaces/macs/{mac}"
+    eni = metadata.get(f"{about}/interface-id")
+    if not eni:
+        raise Misconfigured(
+            f"{interface} ({mac}) is no network interface of this EC2 instance",
+            "Name the interface that the ENI is behind; a bridge or a tunnel has none",
+        )
+    cidrs = metadata.need(f"{about}/vpc-ipv4-cidr-blocks")
+    try:
+        networks = tuple(IPv4Network(cidr) for cidr in cidrs.split())
+    except ValueError:
+        raise Unavailable("the metadata service gave CIDR blocks that are none") from None
+    return Node(
+        region=run.region or settings.aws.get("AWS_REGION") or metadata.need("placement/region"),
+        instance=metadata.need("instance-id"),
+        vpc=VpcId(metadata.need(f"{about}/vpc-id")),
+        cidrs=networks,
+        interface=interface,
+        eni=EniId(eni),
+    )
+
+
+def _interface_with(mac: str, sysfs: str) -> str:
+    for name in nic.names(sysfs):
+        if nic.mac(sysfs, name) == mac.lower():
+            return name
+    raise Misconfigured(
+        "this host has no default route and no interface with the instance's first hardware address",
+        "Name the interface (--interface)",
+    )
+
+
+def look(resource: Resource, site: Site, run: Run) -> View:
+    """One complete look: all questions at once. Raises the first KitError when any is not answered."""
+    ec2, node = site.ec2, site.node
+    match resource:
+        case RouteResource():
+            tables, interfaces = _ask_route(ec2, node, run.deadline)
+            view = routes.view(resource, node, tables, interfaces)
+            for table in view.gone:
+                run.log.say(messages.TABLE_GONE, table=table)
+            return view
+        case AddressResource():
+            link = None if run.settings.ip_nolinkcheck else nic.has_link(run.settings.ec2kit_sysfs, node.interface)
+            known, interfaces = _ask_address(ec2, node, str(resource.public_ip), run.deadline)
+            return addresses.view(resource, node, known, interfaces, link=link)
+
+
+def _ask_route(ec2: Ec2, node: Node, deadline: Deadline) -> tuple[list[RouteTable], list[NetworkInterface]]:
+    tables: list[RouteTable] = []
+    interfaces: list[NetworkInterface] = []
+    _ask(
+        deadline,
+        lambda: tables.extend(ec2.route_tables(node.vpc)),
+        lambda: interfaces.extend(ec2.interfaces(node.eni)),
+    )
+    return tables, interfaces
+
+
+def _ask_address(
+    ec2: Ec2, node: Node, public_ip: str, deadline: Deadline
+) -> tuple[list[Address], list[NetworkInterface]]:
+    named: list[Address] = []
+    standing: list[Address] = []
+    interfaces: list[NetworkInterface] = []
+    _ask(
+        deadline,
+        lambda: named.extend(ec2.addresses_named(public_ip)),
+        lambda: standing.extend(ec2.addresses_on(node.eni)),
+        lambda: interfaces.extend(ec2.interfaces(node.eni)),
+    )
+    # The two answers are of slightly different moments; about our address the one by name decides.
+    return [*standing, *named], interfaces
+
+
+def _ask(deadline: Deadline, *questions: Callable[[], None]) -> None:
+    """Ask side by side; raise the first error, for half a look is none."""
+    for answer in deadline.together(questions):
+        if isinstance(answer, KitError):
+            raise answer
+
+
+def own_interfaces(run: Run) -> dict[str, EniId]:
+    """This node's interfaces that have an ENI, by name."""
+    from ec2kit import imds
+
+    metadata = imds.Metadata(
+        run.settings.aws.get("AWS_EC2_METADATA_SERVICE_ENDPOINT"),
+        retries=run.settings.ec2_max_retry,
+        deadline=run.deadline,
+    )
+    sysfs = run.settings.ec2kit_sysfs
+    found = {
+        name: metadata.get(f"network/interfaces/macs/{nic.mac(sysfs, name)}/interface-id")
+        for name in nic.names(sysfs)
+    }
+    return {name: EniId(eni) for name, eni in found.items() if eni}

@@ -1,0 +1,136 @@
+"""This host's network interfaces, through sysfs, procfs and the ip and nmcli programs.
+
+sysfs: docs.kernel.org, Documentation/ABI/testing/sysfs-class-net. carrier is 1 with link, 0
+without, and cannot be read (EINVAL) while the interface is administratively down.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from ec2kit.deadline import Deadline
+from ec2kit.errors import Misconfigured, Unavailable
+
+_ANY = "00000000"
+_MASK = 7  # column of /proc/net/route
+_COMMAND_SECONDS = 30.0
+
+
+def names(sysfs: str) -> list[str]:
+    """The names of this host's interfaces, sorted; without the loopback. Raises Unavailable."""
+    folder = Path(sysfs, "class/net")
+    try:
+        return sorted(each.name for each in folder.iterdir() if each.name != "lo" and (each / "address").exists())
+    except OSError as error:
+        raise Unavailable(f"cannot list the interfaces in {folder} ({error.strerror})") from error
+
+
+def default_interface(sysfs: str, procfs: str) -> str | None:
+    """The interface of the IPv4 default route with the lowest metric, if this host has it; else None.
+
+    /proc/net/route: columns Iface, Destination, Gateway, Flags, RefCnt, Use, Metric, Mask, ...
+    """
+    try:
+        rows = [line.split() for line in Path(procfs, "net/route").read_text().splitlines()[1:]]
+    except OSError:  # no such view of the kernel's routes: the caller asks the metadata instead
+        return None
+    there = set(names(sysfs))
+    defaults = [
+        (int(row[6]), row[0])
+        for row in rows
+        if len(row) > _MASK and row[1] == row[_MASK] == _ANY and row[0] in there and row[6].isdigit()
+    ]
+    return min(defaults)[1] if defaults else None
+
+
+def mac(sysfs: str, interface: str) -> str:
+    """The interface's hardware address, lower case. Raises Misconfigured when there is no such interface."""
+    path = Path(sysfs, "class/net", interface, "address")
+    if "/" in interface or not path.exists():
+        raise Misconfigured(
+            f"this node has no network interface {interface}",
+            f"It has: {', '.join(names(sysfs)) or 'none'}. Name one of them",
+        )
+    return _read(path).lower()
+
+
+def has_link(sysfs: str, interface: str) -> bool:
+    """Whether the interface has link now. One that is administratively down has none."""
+    try:
+        return _read(Path(sysfs, "class/net", interface, "carrier")) == "1"
+    except Unavailable as error:
+        if isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.EINVAL:
+            return False
+        raise
+
+
+def bring_up(interface: str, *, wait: float, deadline: Deadline) -> None:
+    """Take the interface down, wait so many seconds, take it up.
+
+    By nmcli where NetworkManager manages it, else by ip. Raises Unavailable when a program is
+    missing, fails or hangs.
+    """
+    if _managed(interface, deadline):
+        down, up = ["nmcli", "device", "disconnect", interface], ["nmcli", "device", "connect", interface]
+    else:
+        down, up = (
+            ["ip", "link", "set", "dev", interface, "down"],
+            ["ip", "link", "set", "dev", interface, "up"],
+        )
+    try:
+        _run(down, deadline)
+        deadline.sleep(wait)
+    finally:
+        _run(up, deadline)
+
+
+def _managed(interface: str, deadline: Deadline) -> bool:
+    """Whether NetworkManager runs and manages the interface (nmcli says: unmanaged, connected, ...)."""
+    try:
+        said = _run(["nmcli", "-g", "GENERAL.STATE", "device", "show", interface], deadline)
+    except Unavailable:  # no NetworkManager here, or it does not know the interface
+        return False
+    return bool(said) and not said.startswith("10 ")  # 10 is NM_DEVICE_STATE_UNMANAGED
+
+
+def _run(command: Sequence[str], deadline: Deadline) -> str:
+    said = " ".join(command)
+    try:
+        with deadline.waiting(f"'{said}'"):
+            done = subprocess.run(
+                [_path(command[0]), *command[1:]],
+                check=True,
+                capture_output=True,
+                text=True,
+                timeout=min(_COMMAND_SECONDS, deadline.left),
+                stdin=subprocess.DEVNULL,
+            )
+    except FileNotFoundError as error:
+        raise Unavailable(
+            f"the program {command[0]} is missing", f"Install the package that has {command[0]}"
+        ) from error
+    except subprocess.TimeoutExpired as error:
+        raise Unavailable(f"'{said}' did not end in {error.timeout:.0f} s") from error
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise Unavailable(f"'{said}' failed") from error
+    return done.stdout.strip()
+
+
+def _path(program: str) -> str:
+    """Where the program is, also when the caller's PATH is a bare one without the sbin folders."""
+    found = shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin:/usr/bin:/bin")
+    if found is None:
+        raise Unavailable(f"the program {program} is missing", f"Install the package that has {program}")
+    return found
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError as error:
+        raise Unavailable(f"cannot read {path} ({error.strerror})") from error

@@ -1,0 +1,106 @@
+"""What must be so before a resource is created or extended: every problem at once, with its cure. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ec2kit import addresses, routes
+from ec2kit.addresses import AddressView
+from ec2kit.errors import KitError, Misconfigured
+from ec2kit.model import EniId, ReplaceRoute, RouteTable
+from ec2kit.routes import RouteView
+from ec2kit.settings import Settings
+
+_ADVISED_RESRVRECTIMEOUT = 300  # the guide, "User System Setup", notes
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is not as it must be. `fatal` ones forbid the creation, others are cautions."""
+
+    what: str
+    cure: str
+    fatal: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.what}. {self.cure}"
+
+    @classmethod
+    def of(cls, error: KitError) -> Problem:
+        """The problem that an error tells."""
+        return cls(str(error), error.cure)
+
+
+def host(settings: Settings, *, route: bool) -> list[Problem]:
+    """Check this system's LifeKeeper settings."""
+    problems = []
+    if route and settings.nobcastping != 1:
+        problems.append(
+            Problem(
+                "NOBCASTPING is not 1: LifeKeeper would ping for the virtual IP where no subnet has it",
+                "Put NOBCASTPING=1 into /etc/default/LifeKeeper on every node",
+            )
+        )
+    if settings.resrvrectimeout < _ADVISED_RESRVRECTIMEOUT:
+        problems.append(
+            Problem(
+                f"RESRVRECTIMEOUT is {settings.resrvrectimeout}, less than the advised {_ADVISED_RESRVRECTIMEOUT} s",
+                f"Put RESRVRECTIMEOUT={_ADVISED_RESRVRECTIMEOUT} into /etc/default/LifeKeeper",
+                fatal=False,
+            )
+        )
+    return problems
+
+
+def choose_interface(destination: str, tables: Sequence[RouteTable], ours: Mapping[str, EniId]) -> str | None:
+    """The interface of this node whose ENI has the traffic for `destination` now; None when none or several have.
+
+    ours: interface names and their ENIs.
+    """
+    targets = {route.target for table in tables for route in table.routes if route.destination == destination}
+    names = [name for name, eni in ours.items() if eni in targets]
+    return names[0] if len(names) == 1 else None
+
+
+def route(view: RouteView, *, active: bool) -> list[Problem]:
+    """Check a route view. active: this node has the address now, so the entries must point at it."""
+    problems = []
+    if view.source_dest_check:
+        problems.append(
+            Problem(
+                f"the source/dest check of {view.eni} is on: it would drop the traffic for {view.destination}",
+                "aws ec2 modify-network-interface-attribute --no-source-dest-check "
+                f"--network-interface-id {view.eni}",
+                fatal=active,  # where the address is not yet, in-service switches it off
+            )
+        )
+    astray = [step for batch in routes.drift(view) for step in batch if isinstance(step, ReplaceRoute)]
+    problems += [
+        Problem(
+            f"{view.destination} in {step.table} points at {step.was}, not at this node's {view.eni}",
+            f"aws ec2 replace-route --route-table-id {step.table} --destination-cidr-block {view.destination} "
+            f"--network-interface-id {view.eni}",
+        )
+        for step in astray
+        if active
+    ]
+    return problems
+
+
+def address(view: AddressView) -> list[Problem]:
+    """Check an address view: the Elastic IP is the account's, and whom it would displace."""
+    problems = []
+    try:
+        addresses.drift(view)
+    except Misconfigured as error:
+        problems.append(Problem.of(error))
+    problems += [
+        Problem(
+            f"Elastic IP {other} stands on {view.private_ip} of {view.eni} and loses its place to {view.public_ip}",
+            "Move it to another address first if it is still needed",
+            fatal=False,
+        )
+        for other in view.others
+    ]
+    return problems

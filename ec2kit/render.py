@@ -1,0 +1,137 @@
+"""A verb's outcome for people (tables, colour only on a terminal) and for programs (one JSON object)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ec2kit.errors import ExitCode, KitError
+from ec2kit.lifecycle import Report
+from ec2kit.look import View
+from ec2kit.model import Plan, Resource, RouteResource, Step
+from ec2kit.routes import RouteView
+
+
+@dataclass(frozen=True)
+class Told:
+    """All there is to tell about one run of a verb."""
+
+    verb: str
+    resource: Resource
+    outcome: Report | KitError
+    done: tuple[Step, ...]
+    seconds: float
+
+    @property
+    def report(self) -> Report | None:
+        """The report of a verb that succeeded."""
+        return self.outcome if isinstance(self.outcome, Report) else None
+
+    @property
+    def code(self) -> ExitCode:
+        """The exit code."""
+        return self.outcome.code if isinstance(self.outcome, KitError) else ExitCode.OK
+
+    @property
+    def held(self) -> bool | None:
+        """Whether this node holds the address; None when nobody knows."""
+        if self.code is ExitCode.NOT_HELD:
+            return self.verb == "release"
+        if self.report is None or self.report.view is None:
+            return None
+        if self.verb == "plan":
+            return not self.report.todo
+        return self.verb != "release"
+
+    @property
+    def summary(self) -> str:
+        """The one sentence that tells it."""
+        if isinstance(self.outcome, KitError):
+            return self.outcome.why
+        here = f" by {self.outcome.site.node}" if self.outcome.site else ""
+        match self.verb:
+            case "plan" if self.outcome.todo:
+                return f"{self.resource} is not held{here}; hold would:"
+            case "release" if self.outcome.site is None:
+                return f"{self.resource} stays as it is; the node that takes over moves it."
+            case "release":
+                return f"{self.resource} is not held{here}."
+            case _:
+                return f"{self.resource} is held{here}."
+
+
+def as_json(told: Told) -> dict[str, Any]:
+    """One object: verb, resource, outcome, exit_code, held (null: unknown), summary, cure, node, view, steps, ..."""
+    report = told.report
+    site = report.site if report else None
+    return {
+        "verb": told.verb,
+        "resource": _resource_json(told.resource),
+        "outcome": told.code.name,
+        "exit_code": int(told.code),
+        "held": told.held,
+        "summary": told.summary,
+        "cure": told.outcome.cure if isinstance(told.outcome, KitError) else "",
+        "node": {**asdict(site.node), "cidrs": [str(cidr) for cidr in site.node.cidrs]} if site else None,
+        "view": asdict(report.view) if report and report.view else None,
+        "steps": [_step_json(step) for step in told.done],
+        "todo": [[_step_json(step) for step in batch] for batch in report.todo] if report else [],
+        "api_calls": site.ec2.attempts if site else None,
+        "seconds": round(told.seconds, 3),
+    }
+
+
+def _resource_json(resource: Resource) -> dict[str, Any]:
+    if isinstance(resource, RouteResource):
+        named = {"destination": resource.destination, "tables": sorted(resource.tables)}
+        return {"kind": resource.kind, "interface": resource.interface, **named}
+    return {"kind": resource.kind, "interface": resource.interface, "public_ip": str(resource.public_ip)}
+
+
+def _step_json(step: Step) -> dict[str, Any]:
+    return {"step": type(step).__name__, **asdict(step)}
+
+
+def as_text(told: Told) -> None:
+    """Print it: on success to standard output, a failure's sentence to standard error as the last line."""
+    from rich.console import Console
+    from rich.text import Text
+
+    report = told.report
+    if report is None:
+        why = (f" {told.verb} {told.resource}: ", told.summary)
+        Console(stderr=True, soft_wrap=True).print(Text.assemble((told.code.name, "bold red"), *why))
+        return
+    out = Console(soft_wrap=True)
+    name, style = ("PLAN", "bold yellow") if report.todo else ("OK", "bold green")
+    calls = f", {report.site.ec2.attempts} API calls" if report.site else ""
+    out.print(Text.assemble((name, style), f" {told.summary}", (f"  ({told.seconds:.2f} s{calls})", "dim")))
+    for line in [str(step) for step in told.done] or _plan_lines(report.todo):
+        out.print(Text(f"  - {line}"))
+    if report.view:
+        out.print(view_table(report.view))
+
+
+def _plan_lines(todo: Plan) -> list[str]:
+    return [str(step) for batch in todo for step in batch]
+
+
+def view_table(view: View) -> Any:
+    """The view as a rich table: each route table's target, or the address's association."""
+    from rich.table import Table
+
+    if isinstance(view, RouteView):
+        table = Table("Route table", "Destination", "Target", "State", title_justify="left")
+        for entry in view.entries:
+            target = f"{entry.target} (this node)" if entry.target == view.eni else entry.target
+            table.add_row(entry.table, view.destination, target, entry.state)
+        for name in view.missing:
+            table.add_row(name, view.destination, "-", "missing")
+        return table
+    table = Table("Elastic IP", "Associated with", "Private address", "Link")
+    association = view.association
+    where = (association.eni or "another kind of target") if association else "nothing"
+    link = {True: "up", False: "down", None: "not checked"}[view.link]
+    here = f"{where} (this node)" if view.associated_here else where
+    table.add_row(view.public_ip, here, (association.private_ip or "-") if association else "-", link)
+    return table

@@ -1,0 +1,197 @@
+"""The Elastic IP scenario's pure core."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv4Network
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ec2kit import addresses
+from ec2kit.errors import Misconfigured
+from ec2kit.model import (
+    Address,
+    AddressResource,
+    AllocationId,
+    AssociateAddress,
+    Association,
+    AssociationId,
+    BringLinkUp,
+    DisassociateAddress,
+    EniId,
+    NetworkInterface,
+    Node,
+    Step,
+    VpcId,
+)
+
+OURS, PEERS = EniId("eni-0a"), EniId("eni-0b")
+NAME = "203.0.113.10"
+NODE = Node("us-east-1", "i-1", VpcId("vpc-1"), (IPv4Network("10.0.0.0/16"),), "eth1", OURS)
+RESOURCE = AddressResource(IPv4Address(NAME), "eth1")
+INTERFACES = [NetworkInterface(OURS, "10.0.2.11", source_dest_check=True)]
+
+# The world: who has which association, by Elastic IP; and whether our interface has link.
+World = tuple[dict[str, Association | None], bool]
+
+SPOTS = st.sampled_from([(OURS, "10.0.2.11"), (OURS, "10.0.2.12"), (PEERS, "10.0.4.12"), (None, None), None])
+
+
+def association(number: int, spot: tuple[EniId | None, str | None] | None) -> Association | None:
+    """An association there, or none."""
+    return Association(AssociationId(f"eipassoc-{number}"), *spot) if spot else None
+
+
+WORLDS = st.tuples(
+    st.lists(SPOTS, min_size=1, max_size=4, unique_by=lambda spot: spot or object()).map(
+        lambda spots: {
+            name: association(number, spot)
+            for number, (name, spot) in enumerate(
+                zip([NAME, "203.0.113.11", "203.0.113.12", "203.0.113.13"], spots, strict=False)
+            )
+        }
+    ),
+    st.booleans(),
+)
+
+
+def view(world: World) -> addresses.AddressView:
+    """The kit's view of the world."""
+    known = [
+        Address(name, AllocationId(f"eipalloc-{name[-2:]}"), association_) for name, association_ in world[0].items()
+    ]
+    return addresses.view(RESOURCE, NODE, known, INTERFACES, link=world[1])
+
+
+def apply(world: World, step: Step) -> World:
+    """What EC2 (and the kernel) make of one step."""
+    held, link = dict(world[0]), world[1]
+    match step:
+        case BringLinkUp():
+            return held, True
+        case AssociateAddress(name, _, eni, private_ip):
+            for other, there in held.items():
+                if there and (there.eni, there.private_ip) == (eni, private_ip):
+                    held[other] = None
+            held[name] = Association(AssociationId("eipassoc-new"), eni, private_ip)
+        case DisassociateAddress(_, identifier):
+            held = {name: None if there and there.id == identifier else there for name, there in held.items()}
+        case _:
+            raise AssertionError(step)
+    return held, link
+
+
+def oracle(world: World) -> bool:
+    """Whether the promise is kept, told without drift()."""
+    ours = world[0][NAME]
+    return ours is not None and ours.eni == OURS and world[1]
+
+
+@given(WORLDS)
+def test_drift_is_empty_exactly_when_the_oracle_says_held(world: World) -> None:
+    """An oracle that does not know drift() agrees with it."""
+    assert (not addresses.drift(view(world))) == oracle(world)
+
+
+@given(WORLDS, st.integers(0, 3))
+def test_any_applied_part_then_a_new_plan_leaves_none(world: World, cut: int) -> None:
+    """Applying the drift, or a part of it and then the new drift, leaves none."""
+    for step in [step for batch in addresses.drift(view(world)) for step in batch][:cut]:
+        world = apply(world, step)
+    for batch in addresses.drift(view(world)):
+        for step in batch:
+            world = apply(world, step)
+    assert oracle(world)
+    assert addresses.drift(view(world)) == ()
+
+
+@given(WORLDS)
+def test_release_is_non_empty_exactly_when_we_hold(world: World) -> None:
+    """Release names our association and nothing else, and only when it is on our ENI."""
+    ours = world[0][NAME]
+    plan = addresses.release(view(world))
+    assert bool(plan) == (ours is not None and ours.eni == OURS)
+    if ours is not None and plan:
+        assert plan == ((DisassociateAddress(NAME, ours.id, OURS),),)
+        after = apply(world, plan[0][0])
+        assert addresses.release(view(after)) == ()
+        assert {name: there for name, there in after[0].items() if name != NAME} == {
+            name: there for name, there in world[0].items() if name != NAME
+        }
+
+
+@given(WORLDS)
+def test_nothing_but_our_address_and_our_eni_is_named(world: World) -> None:
+    """Steps name our Elastic IP, our ENI and its primary address; AllowReassociation is always said."""
+    for batch in addresses.drift(view(world)):
+        for step in batch:
+            match step:
+                case AssociateAddress():
+                    assert step.parameters() == {
+                        "AllocationId": "eipalloc-10",
+                        "NetworkInterfaceId": OURS,
+                        "PrivateIpAddress": "10.0.2.11",
+                        "AllowReassociation": True,
+                    }
+                case _:
+                    assert step == BringLinkUp("eth1")
+
+
+def test_the_peers_new_association_cannot_be_hit() -> None:
+    """A peer that took the address between look and release has another association id."""
+    mine: World = ({NAME: association(1, (OURS, "10.0.2.11"))}, True)
+    ((step,),) = addresses.release(view(mine))
+    peers: World = ({NAME: association(2, (PEERS, "10.0.4.12"))}, True)
+    assert apply(peers, step) == peers
+
+
+def test_who_is_displaced_is_known_before_it_happens() -> None:
+    """Another Elastic IP on the private address that ours takes is named; one on another address is not."""
+    world: World = (
+        {
+            NAME: None,
+            "203.0.113.11": association(1, (OURS, "10.0.2.11")),
+            "203.0.113.12": association(2, (OURS, "10.0.2.12")),
+        },
+        True,
+    )
+    ((step,),) = addresses.drift(view(world))
+    assert isinstance(step, AssociateAddress)
+    assert step.displaces == ("203.0.113.11",)
+    assert "displacing 203.0.113.11" in str(step)
+
+
+def test_the_link_comes_before_the_association() -> None:
+    """No traffic is attracted to an interface without link."""
+    plan = addresses.drift(view(({NAME: None}, False)))
+    assert [[type(step) for step in batch] for batch in plan] == [[BringLinkUp], [AssociateAddress]]
+
+
+def test_a_link_that_is_not_checked_is_no_drift() -> None:
+    """IP_NOLINKCHECK=1 gives link None."""
+    known = [Address(NAME, AllocationId("eipalloc-10"), association(1, (OURS, "10.0.2.11")))]
+    assert addresses.drift(addresses.view(RESOURCE, NODE, known, INTERFACES, link=None)) == ()
+
+
+def test_an_address_of_another_account_needs_a_person() -> None:
+    """Nothing can be associated; nothing is ours to release either."""
+    seen = addresses.view(RESOURCE, NODE, [], INTERFACES, link=True)
+    with pytest.raises(Misconfigured, match="no Elastic IP of the account"):
+        addresses.drift(seen)
+    assert addresses.release(seen) == ()
+
+
+def test_an_eni_that_ec2_does_not_show_was_not_seen() -> None:
+    """Credentials of another account prove nothing about our address."""
+    with pytest.raises(Misconfigured, match="does not show eni-0a"):
+        addresses.view(RESOURCE, NODE, [], [], link=True)
+
+
+def test_addresses_are_compared_whole() -> None:
+    """203.0.113.1 is not 203.0.113.10, though the one is written inside the other."""
+    resource = AddressResource(IPv4Address("203.0.113.1"), "eth1")
+    known = [Address(NAME, AllocationId("eipalloc-10"), association(1, (OURS, "10.0.2.11")))]
+    seen = addresses.view(resource, NODE, known, INTERFACES, link=True)
+    assert seen.allocation is None
+    assert addresses.release(seen) == ()
