@@ -9,7 +9,7 @@ from typing import NoReturn
 from ec2kit import contract, lifekeeper, messages
 from ec2kit.deadline import Deadline
 from ec2kit.entry import attempt, read_settings, system_name
-from ec2kit.errors import ExitCode, KitError, Misconfigured
+from ec2kit.errors import ExitCode, KitError, Misconfigured, NotHeld
 from ec2kit.hierarchy import SWITCHBACK
 from ec2kit.lcd import ALREADY_EXISTS, NOT_THERE, Lcd
 from ec2kit.log import Journal
@@ -34,15 +34,25 @@ def run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
         if options.verb == "extend":
             _extend(options, settings, lcd)
         else:
-            action = "restore" if options.verb == "in-service" else "remove"
-            lcd.run("perform_action", "-t", options.tag, "-a", action)
-            print(f"{options.tag} is {options.verb.replace('-', ' ')} on {system_name(settings)}.")
+            _perform(options.verb, options.tag, system_name(settings), lcd)
 
     outcome = attempt(work, log)
     if isinstance(outcome, KitError):
         log.say(messages.USAGE, why=outcome.why)
         return outcome.code
     return ExitCode.OK
+
+
+def _perform(verb: str, tag: str, system: str, lcd: Lcd) -> None:
+    """In service or out of service, as LifeKeeper's core does it; its own lines are shown as they come."""
+    words = verb.replace("-", " ")
+    if lcd.instance(tag) is None:
+        raise Misconfigured(f'there is no resource "{tag}" on {system}', "See the tags with ins_list")
+    action = "restore" if verb == "in-service" else "remove"
+    code, _ = lcd.run("perform_action", "-t", tag, "-a", action, accept=range(1, 256))
+    if code:
+        raise NotHeld(f"{tag} could not be brought {words} on {system}", "The lines above tell why")
+    print(f"{tag} is {words} on {system}.")
 
 
 def _create(arguments: Sequence[str]) -> NoReturn:

@@ -57,10 +57,14 @@ class Ec2:
         region: str,
         profile: str | None = None,
         url: str | None = None,
+        action: str,
         retries: int,
         deadline: Deadline,
     ) -> None:
-        """settings: the AWS names of ec2kit.settings.AWS_NAMES; they become this process's environment."""
+        """settings: the AWS names of ec2kit.settings.AWS_NAMES; they become this process's environment.
+
+        action: who calls; CloudTrail shows it in the user agent of each event.
+        """
         _adopt(settings)
         self._deadline = deadline
         self.attempts = 0  # HTTP requests sent, botocore's own retries included
@@ -70,7 +74,7 @@ class Ec2:
             read_timeout=min(_READ, max(1.0, share)),
             retries={"mode": "standard", "total_max_attempts": 1 + retries},
             max_pool_connections=POOL,
-            user_agent_extra=f"ec2kit/{__version__}",
+            user_agent_extra=f"ec2kit/{__version__} ec2kit-action/{action}",
         )
         try:
             core = botocore.session.Session(profile=profile or settings.get("AWS_PROFILE"))

@@ -52,7 +52,8 @@ def create(wanted: Wanted, run: Run, lcd: Lcd) -> None:
     _make(tag, resource, state, wanted.switchback, run, lcd)
     if wanted.ip_resource:
         lcd.run("dep_create", "-p", wanted.ip_resource, "-c", tag, accept=[ALREADY_EXISTS])
-    run.log.say(messages.CREATED, system=wanted.system, resource=resource, state=state)
+    facts = {"system": wanted.system, "interface": resource.interface, "state": state}
+    run.log.say(messages.CREATED, resource=resource, **facts)
 
 
 def check_extend(template: str, tag: str, run: Run, lcd: Lcd, *, interface: str | None = None) -> Info:

@@ -42,7 +42,7 @@ class Lcd:
         self._deadline = deadline
 
     def run(self, program: str, *arguments: str, accept: Sequence[int] = ()) -> tuple[int, str]:
-        """Run one LCD program; its exit code and standard output.
+        """Run one LCD program; its exit code and standard output. What it says on standard error is shown.
 
         Raises Misconfigured when the program is missing, Unavailable when it hangs or exits with a
         code other than 0 and those to accept.
@@ -53,7 +53,6 @@ class Lcd:
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
                 text=True,
                 errors="replace",
                 start_new_session=True,

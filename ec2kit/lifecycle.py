@@ -20,7 +20,7 @@ from ec2kit import addresses, messages, nic, routes
 from ec2kit.addresses import AddressView
 from ec2kit.errors import KitError, NotHeld, Unavailable
 from ec2kit.look import Run, Site, View, locate, look
-from ec2kit.model import AssociateAddress, BringLinkUp, Plan, Resource, RouteResource, Step
+from ec2kit.model import AssociateAddress, BringLinkUp, Plan, Resource, RouteResource, Step, findings
 from ec2kit.routes import RouteView
 
 if TYPE_CHECKING:
@@ -88,8 +88,8 @@ def _checked(resource: Resource, site: Site, run: Run) -> Report:
     view = look(resource, site, run)
     if todo := drift(view):
         raise NotHeld(
-            f"{resource} is not held by {site.node}; missing: {_told(todo)}",
-            "'recover' or 'ec2kit hold' puts it right",
+            f"{resource} is not held by {site.node}: {findings(todo)}",
+            "'ec2kit hold' on the node that should hold it puts it right",
         )
     return Report(site, view)
 
@@ -121,17 +121,13 @@ def _converge(resource: Resource, site: Site, run: Run, wanted: Callable[[View],
 def _unfinished(resource: Resource, todo: Plan, refused: dict[Step, KitError]) -> tuple[NotHeld, bool]:
     """What a look after acting still misses, and whether it is useless to go on."""
     causes = [error for step, error in refused.items() if step in todo[0]]
-    what = f"{resource}: after acting, a look still misses: {_told(todo)}"
+    what = f"{resource}: after acting, a look still shows that {findings(todo)}"
     if not causes:
         return NotHeld(
             what, "EC2 may need longer to show the change, or somebody changes it back; run it again"
         ), False
     final = all(isinstance(error := refused.get(step), Unavailable) and error.permanent for step in todo[0])
     return NotHeld(f"{what}, because {causes[0]}", causes[0].cure), final
-
-
-def _told(todo: Plan) -> str:
-    return "; ".join(str(step) for batch in todo for step in batch)
 
 
 def _act(todo: Plan, view: View, ec2: Ec2, run: Run) -> dict[Step, KitError]:

@@ -135,9 +135,8 @@ def _with(known: info.Info, run: Run) -> Run:
 def _hold(call: Call, run: Run) -> str:
     known = info.decode(_here(call, run).info)
     run = _with(known, run)
-    lifecycle.hold(known.resource, run)
-    done = "; ".join(str(step) for step in run.done)
-    return f"{known.resource} is held by this node ({done or 'it was already'})"
+    report = lifecycle.hold(known.resource, run)
+    return f"{known.resource} is held by {report.site.node} ({_steps(run)})" if report.site else ""
 
 
 def _remove(call: Call, run: Run) -> str:
@@ -146,8 +145,11 @@ def _remove(call: Call, run: Run) -> str:
     lifecycle.release(known.resource, run)
     if known.resource.kind == "route":
         return f"{known.resource} stays as it is"
-    done = "; ".join(str(step) for step in run.done)
-    return f"{known.resource} is not on this node ({done or 'it was not before'})"
+    return f"{known.resource} is not on this node ({_steps(run)})"
+
+
+def _steps(run: Run) -> str:
+    return f"{len(run.done)} step{'' if len(run.done) == 1 else 's'} taken" if run.done else "nothing was to do"
 
 
 def _quick_check(call: Call, run: Run) -> str:

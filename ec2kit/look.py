@@ -79,6 +79,7 @@ def locate(resource: Resource, run: Run) -> Site:
         region=node.region,
         profile=run.profile,
         url=run.url,
+        action=run.log.action,
         retries=retries,
         deadline=run.deadline,
     )

@@ -53,7 +53,7 @@ DISPLACED = Message(
     960025, Level.WARN, "Elastic IP {other} stands on {private_ip} of {eni} and is displaced by {public_ip}"
 )
 TABLE_GONE = Message(960026, Level.WARN, "recorded route table {table} no longer exists; it is left out")
-SUSPECT = Message(960027, Level.WARN, "{why} Looking once more to be sure")
+SUSPECT = Message(960027, Level.INFO, "a look shows a loss ({why}); looking once more to be sure")
 LINK_REPAIR = Message(
     960028,
     Level.WARN,
@@ -70,4 +70,4 @@ ALREADY_DELETED = Message(960034, Level.INFO, '"{tag}" is not on this system: no
 
 PROBLEM = Message(960040, Level.ERROR, "{problem}")
 CAUTION = Message(960041, Level.WARN, "{problem}")
-CREATED = Message(960042, Level.NOTIFY, '"{tag}" created on {system}: {resource}, {state}')
+CREATED = Message(960042, Level.NOTIFY, '"{tag}" created on {system}: {resource} on {interface}, {state}')

@@ -139,6 +139,11 @@ class ReplaceRoute:
             "NetworkInterfaceId": self.eni,
         }
 
+    @property
+    def finding(self) -> str:
+        """What makes the step necessary."""
+        return f"{self.table} sends {self.destination} to {self.was or 'another target'}"
+
     def __str__(self) -> str:
         return f"point {self.destination} in {self.table} at {self.eni}" + (f" (was {self.was})" if self.was else "")
 
@@ -160,6 +165,11 @@ class CreateRoute:
             "NetworkInterfaceId": self.eni,
         }
 
+    @property
+    def finding(self) -> str:
+        """What makes the step necessary."""
+        return f"{self.table} has lost its entry for {self.destination}"
+
     def __str__(self) -> str:
         return f"create {self.destination} in {self.table} (lost) with target {self.eni}"
 
@@ -174,6 +184,11 @@ class DisableSourceDestCheck:
     def parameters(self) -> dict[str, object]:
         """The call's parameters."""
         return {"NetworkInterfaceId": self.eni, "SourceDestCheck": {"Value": False}}
+
+    @property
+    def finding(self) -> str:
+        """What makes the step necessary."""
+        return f"the source/dest check of {self.eni} is on"
 
     def __str__(self) -> str:
         return f"switch off the source/dest check of {self.eni}"
@@ -204,6 +219,11 @@ class AssociateAddress:
             "AllowReassociation": True,
         }
 
+    @property
+    def finding(self) -> str:
+        """What makes the step necessary."""
+        return f"{self.public_ip} is associated with {self.was or 'nothing'}"
+
     def __str__(self) -> str:
         return (
             f"associate {self.public_ip} with {self.eni} ({self.private_ip})"
@@ -225,6 +245,11 @@ class DisassociateAddress:
         """The call's parameters."""
         return {"AssociationId": self.association}
 
+    @property
+    def finding(self) -> str:
+        """What makes the step necessary."""
+        return f"{self.public_ip} is associated with {self.eni}"
+
     def __str__(self) -> str:
         return f"disassociate {self.public_ip} from {self.eni} ({self.association})"
 
@@ -235,14 +260,25 @@ class BringLinkUp:
 
     interface: str
 
+    @property
+    def finding(self) -> str:
+        """What makes the step necessary."""
+        return f"{self.interface} has no link"
+
     def __str__(self) -> str:
-        return f"take {self.interface} down and up again, because it has no link"
+        return f"take {self.interface} down and up again"
 
 
 Ec2Step = ReplaceRoute | CreateRoute | DisableSourceDestCheck | AssociateAddress | DisassociateAddress
 Step = Ec2Step | BringLinkUp
 Batch = tuple[Step, ...]  # independent of each other: they go out together
 Plan = tuple[Batch, ...]  # one batch after the other; the next only when the one before was accepted
+
+
+def findings(plan: Plan, *, most: int = 3) -> str:
+    """Why a plan is not empty, in words; the first `most` findings are told, the others counted."""
+    found = [step.finding for batch in plan for step in batch]
+    return "; ".join(found[:most]) + (f"; and {len(found) - most} more" if len(found) > most else "")
 
 
 def operation(step: Ec2Step) -> str:

@@ -121,17 +121,16 @@ def view_table(view: View) -> Any:
     from rich.table import Table
 
     if isinstance(view, RouteView):
-        table = Table("Route table", "Destination", "Target", "State", title_justify="left")
+        table = Table("Route table", "Target", "State", "")
         for entry in view.entries:
-            target = f"{entry.target} (this node)" if entry.target == view.eni else entry.target
-            table.add_row(entry.table, view.destination, target, entry.state)
+            table.add_row(entry.table, entry.target, entry.state, "this node" if entry.target == view.eni else "")
         for name in view.missing:
-            table.add_row(name, view.destination, "-", "missing")
+            table.add_row(name, "-", "missing", "")
         return table
-    table = Table("Elastic IP", "Associated with", "Private address", "Link")
+    table = Table("Elastic IP", "Associated with", "Private address", "Link", "")
     association = view.association
     where = (association.eni or "another kind of target") if association else "nothing"
     link = {True: "up", False: "down", None: "not checked"}[view.link]
-    here = f"{where} (this node)" if view.associated_here else where
-    table.add_row(view.public_ip, here, (association.private_ip or "-") if association else "-", link)
+    here = "this node" if view.associated_here else ""
+    table.add_row(view.public_ip, where, (association.private_ip or "-") if association else "-", link, here)
     return table

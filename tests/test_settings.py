@@ -69,7 +69,8 @@ def test_a_zero_timeout_is_a_bad_value() -> None:
 
 def test_quotes_export_and_comments_are_read_as_a_shell_would() -> None:
     """What stands in a real LifeKeeper file is understood; the last line wins."""
-    text = "#EC2_MAX_RETRY=7\nexport EC2_MAX_RETRY='5' # five\nEC2_MAX_RETRY=\"6\"\n AWS_REGION=eu-west-1\nif true; then\n"
+    text = "#EC2_MAX_RETRY=7\nexport EC2_MAX_RETRY='5' # five\n"
+    text += 'EC2_MAX_RETRY="6"\n AWS_REGION=eu-west-1\nif true; then\n'
     found, warnings = settings(text, {})
     assert (found.ec2_max_retry, found.aws["AWS_REGION"], warnings) == (6, "eu-west-1", ())
 

@@ -1,0 +1,44 @@
+# make demo   sets itself up, then plays the main job on the embedded lab
+# make test   sets itself up, then runs the tests
+# make check  format, lint, purity of the core, types
+# No root is needed for any of them, and no AWS.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+
+.PHONY: demo test check format clean
+
+demo: $(VENV)/demo.done
+	$(BIN)/python -m lab.demo
+
+test: $(VENV)/test.done
+	$(BIN)/python -X dev -m pytest -n 2 --dist worksteal $(TESTS)
+
+check: $(VENV)/check.done
+	$(BIN)/ruff format --check ec2kit actions lab tests
+	$(BIN)/ruff check ec2kit actions lab tests
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/mypy
+
+format: $(VENV)/check.done
+	$(BIN)/ruff format ec2kit actions lab tests
+	$(BIN)/ruff check --fix ec2kit actions lab tests
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "ec2kit needs Python 3.11 or later; name one: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
+	  { echo "$(PYTHON) cannot make a virtual environment; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# The check stage types the tests and the lab as well, so it needs what they need.
+$(VENV)/demo.done: EXTRAS = lab
+$(VENV)/test.done: EXTRAS = test
+$(VENV)/check.done: EXTRAS = test,check
+$(VENV)/%.done: $(BIN)/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS)]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,254 @@
+"""The instance metadata service (IMDSv2) of one lab node, on loopback."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import threading
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal, Self
+
+from lab.front import Exchange, Reply, Web
+
+if TYPE_CHECKING:
+    from lab.ec2 import Ec2
+
+Fault = Literal["off", "hang", "error500", "refused", "token401", "garbage"]
+
+
+def _text(status: int, text: str) -> Reply:
+    return Reply(status, text.encode(), "text/plain")
+
+
+_FAULTY: dict[Fault | None, Reply] = {
+    "off": _text(403, "Forbidden"),
+    "error500": _text(500, "Internal Server Error"),
+    "garbage": Reply(200, b"\x00\xff<html>\xfe{not metadata", "text/html"),
+    "hang": Reply(0, manner="hang"),
+}
+_TOKEN_TTL = "X-aws-ec2-metadata-token-ttl-seconds"
+_TOKEN = "X-aws-ec2-metadata-token"
+
+
+@dataclass(frozen=True)
+class NodeInterface:
+    """One network interface of a node: its name in the guest, and what EC2 says about it."""
+
+    name: str
+    mac: str
+    eni: str
+    vpc: str
+    subnet: str
+    private_ip: str
+    vpc_cidrs: tuple[str, ...]
+    device_number: int
+
+
+@dataclass(frozen=True)
+class NodeIdentity:
+    """What instance metadata tells about one node; `interfaces` are in order of device number."""
+
+    instance_id: str
+    region: str
+    availability_zone: str
+    account: str
+    interfaces: tuple[NodeInterface, ...]
+    role: str
+
+
+@dataclass(frozen=True)
+class Credential:
+    """Credentials of the node's role; `expires` in time.time() seconds. Its repr hides the secrets."""
+
+    key: str
+    issued: float
+    expires: float
+    secret: str = field(repr=False)
+    token: str = field(repr=False)
+
+    def document(self) -> str:
+        """The JSON that security-credentials/<role> answers."""
+        return json.dumps(
+            {
+                "Code": "Success",
+                "LastUpdated": _iso(self.issued),
+                "Type": "AWS-HMAC",
+                "AccessKeyId": self.key,
+                "SecretAccessKey": self.secret,
+                "Token": self.token,
+                "Expiration": _iso(self.expires),
+            }
+        )
+
+
+class Imds:
+    """Instance metadata of `identity` at `url`, running from creation to `close`.
+
+    Access key ids begin with ASIA and contain `name`; with `ec2` they are registered there with their expiry,
+    and public-ipv4s is answered from there. `credential_seconds` is how long a credential issued from now on
+    lasts; `calls` is the list of (method, path, HTTP status or None while there is no answer).
+    """
+
+    def __init__(self, identity: NodeIdentity, ec2: Ec2 | None = None, name: str = "node") -> None:
+        self.identity = identity
+        self.credential_seconds: float = 21600
+        self.calls: list[tuple[str, str, int | None]] = []
+        self._ec2 = ec2
+        self._label = re.sub(r"[^A-Z0-9]", "", name.upper())
+        self._tokens: dict[str, float] = {}
+        self._credential: Credential | None = None
+        self._fault: Fault | None = None
+        self._lock = threading.Lock()
+        self._web = Web(self._answer)
+        self._web.listen()
+        self.url = self._web.url
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop; requests that hang are let go."""
+        self._web.stop()
+
+    @property
+    def fault(self) -> Fault | None:
+        """What goes wrong, None = nothing.
+
+        "off": 403 to everything; "hang": no answer until the fault changes; "error500": 500 to everything;
+        "refused": nothing listens; "garbage": 200 with bytes of no meaning; "token401": the next GET with a
+        valid token gets 401, all tokens so far are void, and the fault is over.
+        """
+        return self._fault
+
+    @fault.setter
+    def fault(self, fault: Fault | None) -> None:
+        self._fault = fault
+        if fault == "refused":
+            self._web.refuse()
+        else:
+            self._web.release()
+            self._web.listen()
+
+    def rotate(self) -> None:
+        """Issue new credentials at the next request for them; the old ones last until their expiry."""
+        with self._lock:
+            self._credential = None
+
+    def _answer(self, exchange: Exchange) -> None:
+        with self._lock:
+            position = len(self.calls)
+            self.calls.append((exchange.command, exchange.path, None))
+        reply = self._reply(exchange)
+        if reply.status:
+            self.calls[position] = (exchange.command, exchange.path, reply.status)
+        exchange.send(reply)
+
+    def _reply(self, exchange: Exchange) -> Reply:
+        if self._fault in _FAULTY:
+            return _FAULTY[self._fault]
+        if exchange.command == "PUT":
+            return self._issue_token(exchange)
+        if exchange.command != "GET":
+            return _text(405, "Method Not Allowed")
+        if not self._token_valid(exchange.headers.get(_TOKEN, "")):
+            return _text(401, "Unauthorized")
+        found = self._find(exchange.path.removeprefix("/latest/"))
+        return _text(404, "Not Found") if found is None else _text(200, found)
+
+    def _issue_token(self, exchange: Exchange) -> Reply:
+        ttl = exchange.headers.get(_TOKEN_TTL, "")
+        if exchange.path != "/latest/api/token":
+            return _text(404, "Not Found")
+        if "X-Forwarded-For" in exchange.headers:
+            return _text(403, "Forbidden")
+        if not (ttl.isdecimal() and 1 <= int(ttl) <= 21600):
+            return _text(400, "Bad Request")
+        token = secrets.token_urlsafe(42)
+        with self._lock:
+            self._tokens[token] = time.monotonic() + int(ttl)
+        return _text(200, token)
+
+    def _token_valid(self, token: str) -> bool:
+        with self._lock:
+            valid = self._tokens.get(token, 0) > time.monotonic()
+            if valid and self._fault == "token401":
+                self._fault = None
+                self._tokens.clear()
+                return False
+            return valid
+
+    def _find(self, path: str) -> str | None:
+        node = self.identity
+        parts = path.split("/")
+        if parts[:5] == ["meta-data", "network", "interfaces", "macs", ""] and len(parts) == 5:
+            return "\n".join(f"{interface.mac}/" for interface in node.interfaces)
+        if parts[:4] == ["meta-data", "network", "interfaces", "macs"] and len(parts) == 6:
+            return self._find_interface(parts[4], parts[5])
+        if path == f"meta-data/iam/security-credentials/{node.role}":
+            return self._current().document()
+        return {
+            "meta-data/placement/region": node.region,
+            "meta-data/placement/availability-zone": node.availability_zone,
+            "meta-data/instance-id": node.instance_id,
+            "meta-data/mac": node.interfaces[0].mac,
+            "meta-data/local-ipv4": node.interfaces[0].private_ip,
+            "meta-data/iam/security-credentials/": node.role,
+            "dynamic/instance-identity/document": self._document(),
+        }.get(path)
+
+    def _find_interface(self, mac: str, name: str) -> str | None:
+        interface = next((i for i in self.identity.interfaces if i.mac == mac), None)
+        if interface is None:
+            return None
+        if name == "public-ipv4s":
+            return self._public_ips(interface.eni)
+        return {
+            "interface-id": interface.eni,
+            "vpc-id": interface.vpc,
+            "subnet-id": interface.subnet,
+            "device-number": str(interface.device_number),
+            "local-ipv4s": interface.private_ip,
+            "vpc-ipv4-cidr-block": interface.vpc_cidrs[0],
+            "vpc-ipv4-cidr-blocks": "\n".join(interface.vpc_cidrs),
+        }.get(name)
+
+    def _public_ips(self, eni: str) -> str | None:
+        if self._ec2 is None:
+            return None
+        filters = [{"Name": "network-interface-id", "Values": [eni]}]
+        found = self._ec2.truth().describe_addresses(Filters=filters)["Addresses"]  # type: ignore[arg-type]
+        return "\n".join(address["PublicIp"] for address in found) or None
+
+    def _document(self) -> str:
+        node = self.identity
+        return json.dumps(
+            {
+                "region": node.region,
+                "instanceId": node.instance_id,
+                "accountId": node.account,
+                "availabilityZone": node.availability_zone,
+                "privateIp": node.interfaces[0].private_ip,
+            }
+        )
+
+    def _current(self) -> Credential:
+        now = time.time()
+        with self._lock:
+            if self._credential is None or self._credential.expires <= now:
+                key = f"ASIA{self._label:X<8}{secrets.token_hex(4).upper()}"
+                expires = now + self.credential_seconds
+                secret, token = secrets.token_urlsafe(30), secrets.token_urlsafe(96)
+                self._credential = Credential(key, now, expires, secret, token)
+                if self._ec2 is not None:
+                    self._ec2.credentials[key] = expires
+            return self._credential
+
+
+def _iso(seconds: float) -> str:
+    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

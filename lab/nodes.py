@@ -1,0 +1,231 @@
+"""The lab's nodes: each is a folder, a metadata endpoint and a system name; together they are a lab.
+
+The kit does not know that it is in a lab. It is reached through its settings alone: the file that
+EC2KIT_DEFAULTS names says where EC2, the metadata, /sys and LifeKeeper are.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.ec2 import Ec2
+from lab.imds import Imds, NodeIdentity
+from lab.lifekeeper import install
+from lab.lifekeeper.ipkit import install_ip_kit
+from lab.vpc import AddressLab, RouteLab, figure1, figure2
+
+PROJECT = Path(__file__).parent.parent
+APP, TYPE, EVENT = "comm", "ec2", "ec2/ec2fail"  # where LifeKeeper would have the kit; see docs/lifekeeper.md
+ACTIONS = ("restore", "remove", "quickCheck", "recover", "delete")
+ADMIN = ("create", "canextend", "extend")
+
+# Stand-ins for the two programs that would touch the real host's interfaces.
+_IP = """#!/bin/sh
+# ip link set dev NAME up|down, on this node's folder; a file "unplugged" keeps the link down.
+[ "$1 $2 $3" = "link set dev" ] || exit 2
+nic="{sysfs}/class/net/$4"
+[ -d "$nic" ] || exit 1
+echo "$5" >> "{root}/ip.log"
+case $5 in
+  down) echo 0 > "$nic/carrier"; echo down > "$nic/operstate" ;;
+  up) [ -e "$nic/unplugged" ] || {{ echo 1 > "$nic/carrier"; echo up > "$nic/operstate"; }} ;;
+esac
+"""
+_NMCLI = "#!/bin/sh\necho 'Error: NetworkManager is not running.' >&2\nexit 8\n"
+
+
+@dataclass(frozen=True)
+class Node:
+    """One node without root: its folder, who it is, and its metadata service."""
+
+    name: str
+    root: Path
+    identity: NodeIdentity
+    imds: Imds
+
+    @property
+    def lkroot(self) -> Path:
+        """LifeKeeper's folder on this node."""
+        return self.root / "opt/LifeKeeper"
+
+    @property
+    def sysfs(self) -> Path:
+        """What the node has in place of /sys."""
+        return self.root / "sys"
+
+    @property
+    def defaults(self) -> Path:
+        """The node's /etc/default/LifeKeeper."""
+        return self.root / "etc/default/LifeKeeper"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """With what a program runs on this node: as bare as LifeKeeper's core gives it."""
+        return {
+            "EC2KIT_DEFAULTS": str(self.defaults),
+            "PATH": f"{self.root}/bin:/usr/bin:/bin",
+            "HOME": str(self.root),
+            "LANG": "C.UTF-8",
+        }
+
+    def run(self, *command: str, timeout: float = 120.0) -> subprocess.CompletedProcess[str]:
+        """Run a program on this node and wait for it."""
+        return subprocess.run(
+            command,
+            env=self.environment,
+            cwd=self.root,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+
+    def action(self, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run one of the kit's actions on this node, as LifeKeeper does."""
+        folder = self.lkroot / (f"lkadm/subsys/{APP}/{TYPE}/bin" if name in ADMIN else _resources(TYPE) + "/actions")
+        return self.run(str(folder / name), *arguments)
+
+    def ec2kit(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run the admin's command line on this node."""
+        return self.run(str(self.root / "bin/ec2kit"), *arguments)
+
+    def lk(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run one of the LifeKeeper stand-in's programs on this node."""
+        return self.run(str(self.lkroot / "bin" / program), *arguments)
+
+    def set(self, **settings: object) -> None:
+        """Write settings into the node's /etc/default/LifeKeeper; the last line of a name wins."""
+        with self.defaults.open("a") as file:
+            file.writelines(f"{name}={value}\n" for name, value in settings.items())
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A VPC, two nodes in it, and LifeKeeper's stand-in over both."""
+
+    ec2: Ec2
+    vpc: RouteLab | AddressLab
+    nodes: dict[str, Node]
+
+    @property
+    def node1(self) -> Node:
+        """The node that the guide's figures show active."""
+        return self.nodes["node1"]
+
+    @property
+    def node2(self) -> Node:
+        """The standby."""
+        return self.nodes["node2"]
+
+
+@contextmanager
+def route_lab(folder: Path, *, tables: int = 2) -> Iterator[Lab]:
+    """Figure 1 of the guide, running: the virtual IP 10.1.0.10 is protected by the IP kit and is on node1."""
+    with ExitStack() as stack:
+        ec2 = stack.enter_context(Ec2())
+        lab = _lab(stack, folder, ec2, figure1(ec2.truth(), tables=tables))
+        for name, state in (("node1", "INIT_ISP"), ("node2", "INIT_OSU")):
+            node = lab.nodes[name]
+            made = node.lk("ins_create", "-a", "comm", "-r", "ip", "-t", "ip-vip", "-i", "IP-10.1.0.10", "-I", state)
+            made.check_returncode()
+        (lab.node1.lkroot / "addresses").write_text("10.1.0.10\n")
+        equal = lab.node1.lk(
+            "eqv_create", "-t", "ip-vip", "-p", "1", "-r", "10", "-S", "node2", "-o", "ip-vip", "-e", "SHARED"
+        )
+        equal.check_returncode()
+        yield lab
+
+
+@contextmanager
+def address_lab(folder: Path) -> Iterator[Lab]:
+    """Figure 2 of the guide, running: one Elastic IP on node1's eth1, one free."""
+    with ExitStack() as stack:
+        ec2 = stack.enter_context(Ec2())
+        yield _lab(stack, folder, ec2, figure2(ec2.truth()))
+
+
+def _lab(stack: ExitStack, folder: Path, ec2: Ec2, vpc: RouteLab | AddressLab) -> Lab:
+    nodes = {}
+    for name, identity in vpc.nodes.items():
+        imds = stack.enter_context(Imds(identity, ec2, name=name))
+        nodes[name] = _node(folder / name, name, identity, imds, ec2.url)
+        install(
+            nodes[name].lkroot,
+            system=name,
+            store=folder / "lifekeeper.db",
+            environment=nodes[name].environment,
+        )
+        install_ip_kit(nodes[name].lkroot)
+        _install_kit(nodes[name])
+    ec2.forget()
+    return Lab(ec2, vpc, nodes)
+
+
+def _node(root: Path, name: str, identity: NodeIdentity, imds: Imds, ec2_url: str) -> Node:
+    node = Node(name, root, identity, imds)
+    for interface in identity.interfaces:
+        nic = node.sysfs / "class/net" / interface.name
+        nic.mkdir(parents=True)
+        (nic / "address").write_text(f"{interface.mac}\n")
+        (nic / "carrier").write_text("1\n")
+        (nic / "operstate").write_text("up\n")
+    (root / "proc/net").mkdir(parents=True)
+    columns = "Iface Destination Gateway Flags RefCnt Use Metric Mask MTU Window IRTT".replace(" ", "\t")
+    (root / "proc/net/route").write_text(f"{columns}\neth0\t00000000\t0102000A\t0003\t0\t0\t100\t00000000\t0\t0\t0\n")
+    node.defaults.parent.mkdir(parents=True)
+    node.set(
+        LKROOT=node.lkroot,
+        EC2KIT_SYSTEM=name,
+        EC2KIT_SYSFS=node.sysfs,
+        EC2KIT_PROCFS=root / "proc",
+        AWS_ENDPOINT_URL_EC2=ec2_url,
+        AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url,
+        NOBCASTPING=1,
+        RESRVRECTIMEOUT=300,
+    )
+    for program, text in {"ip": _IP.format(root=root, sysfs=node.sysfs), "nmcli": _NMCLI, "ec2kit": _EC2KIT}.items():
+        _executable(root / "bin" / program, text)
+    return node
+
+
+_EC2KIT = f"""#!{sys.executable}
+import sys
+sys.path.insert(0, {str(PROJECT)!r})
+from ec2kit.cli import main
+main()
+"""
+
+
+def _install_kit(node: Node) -> None:
+    """Put the kit where LifeKeeper looks for it, each script with this lab's Python in its first line."""
+    resources = node.lkroot / _resources(TYPE)
+    admin = node.lkroot / f"lkadm/subsys/{APP}/{TYPE}/bin"
+    for name in ACTIONS:
+        _executable(resources / "actions" / name, _script(name))
+    for name in ADMIN:
+        _executable(admin / name, _script(name))
+    _executable(resources / "recovery" / EVENT, _script("recover"))
+    for command in (("app_create", "-a", APP), ("typ_create", "-a", APP, "-r", TYPE)):
+        node.lk(*command)  # the app may be there already
+
+
+def _script(action: str) -> str:
+    text = (PROJECT / "actions" / action).read_text()
+    _, _, rest = text.partition("\n")
+    return f"#!{sys.executable}\n{rest}"
+
+
+def _resources(type_: str) -> str:
+    return f"subsys/{APP}/resources/{type_}"
+
+
+def _executable(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(0o755)
