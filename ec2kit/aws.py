@@ -87,8 +87,13 @@ class Ec2:
                 f"EC2 cannot be set up ({type(error).__name__})",
                 "Check Region, EC2 URL, profile and the AWS configuration files",
             ) from error
-        refuse_plain_http(self._client.meta.endpoint_url)
+        refuse_plain_http(self.url)
         self._client.meta.events.register("before-send.ec2", self._count)
+
+    @property
+    def url(self) -> str:
+        """The EC2 URL in use, wherever it came from."""
+        return self._client.meta.endpoint_url
 
     def _count(self, **_: object) -> None:
         self.attempts += 1
@@ -139,7 +144,7 @@ class Ec2:
     @contextmanager
     def _asking(self, called: str, subject: str) -> Iterator[None]:
         """Turn whatever botocore raises inside into Unavailable, by kind and error code, never by its text."""
-        where = urlsplit(self._client.meta.endpoint_url).hostname
+        where = urlsplit(self.url).hostname
         try:
             with self._deadline.waiting(f"{called} on {subject}"):
                 yield

@@ -6,7 +6,6 @@ without, and cannot be read (EINVAL) while the interface is administratively dow
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import subprocess
@@ -19,6 +18,7 @@ from ec2kit.errors import Misconfigured, Unavailable
 _ANY = "00000000"
 _MASK = 7  # column of /proc/net/route
 _COMMAND_SECONDS = 30.0
+_UP_SECONDS = 2.0  # what taking an interface up again may cost
 
 
 def names(sysfs: str) -> list[str]:
@@ -60,11 +60,12 @@ def mac(sysfs: str, interface: str) -> str:
 
 
 def has_link(sysfs: str, interface: str) -> bool:
-    """Whether the interface has link now. One that is administratively down has none."""
+    """Whether the interface has link now. One that is administratively down has none. Raises Unavailable."""
+    nic = Path(sysfs, "class/net", interface)
     try:
-        return _read(Path(sysfs, "class/net", interface, "carrier")) == "1"
-    except Unavailable as error:
-        if isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.EINVAL:
+        return _read(nic / "carrier") == "1"
+    except Unavailable:  # the kernel refuses to tell while the interface is down
+        if _read(nic / "operstate") == "down":
             return False
         raise
 
@@ -73,8 +74,11 @@ def bring_up(interface: str, *, wait: float, deadline: Deadline) -> None:
     """Take the interface down, wait so many seconds, take it up.
 
     By nmcli where NetworkManager manages it, else by ip. Raises Unavailable when a program is
-    missing, fails or hangs.
+    missing, fails or hangs, and when there is too little time to take it up again: an interface
+    that is left down is worse than one without link.
     """
+    if deadline.left < wait + _UP_SECONDS:
+        raise Unavailable(f"too little time is left to take {interface} down and up again")
     if _managed(interface, deadline):
         down, up = ["nmcli", "device", "disconnect", interface], ["nmcli", "device", "connect", interface]
     else:
@@ -83,33 +87,33 @@ def bring_up(interface: str, *, wait: float, deadline: Deadline) -> None:
             ["ip", "link", "set", "dev", interface, "up"],
         )
     try:
-        _run(down, deadline)
-        deadline.sleep(wait)
+        with deadline.waiting(f"{interface} to go down and up"):
+            _run(down, deadline.left)
+            deadline.sleep(wait)
     finally:
-        _run(up, deadline)
+        _run(up, _UP_SECONDS)  # on a budget of its own: it is due even when the deadline has just passed
 
 
 def _managed(interface: str, deadline: Deadline) -> bool:
     """Whether NetworkManager runs and manages the interface (nmcli says: unmanaged, connected, ...)."""
     try:
-        said = _run(["nmcli", "-g", "GENERAL.STATE", "device", "show", interface], deadline)
+        said = _run(["nmcli", "-g", "GENERAL.STATE", "device", "show", interface], deadline.left)
     except Unavailable:  # no NetworkManager here, or it does not know the interface
         return False
     return bool(said) and not said.startswith("10 ")  # 10 is NM_DEVICE_STATE_UNMANAGED
 
 
-def _run(command: Sequence[str], deadline: Deadline) -> str:
+def _run(command: Sequence[str], seconds: float) -> str:
     said = " ".join(command)
     try:
-        with deadline.waiting(f"'{said}'"):
-            done = subprocess.run(
-                [_path(command[0]), *command[1:]],
-                check=True,
-                capture_output=True,
-                text=True,
-                timeout=min(_COMMAND_SECONDS, deadline.left),
-                stdin=subprocess.DEVNULL,
-            )
+        done = subprocess.run(
+            [_path(command[0]), *command[1:]],
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=min(_COMMAND_SECONDS, seconds),
+            stdin=subprocess.DEVNULL,
+        )
     except FileNotFoundError as error:
         raise Unavailable(
             f"the program {command[0]} is missing", f"Install the package that has {command[0]}"

@@ -1,0 +1,139 @@
+"""The EC2 edge: request shapes by botocore's own model, errors by their codes, settings by boto3's names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import botocore.session
+import pytest
+from botocore.validate import ParamValidator
+
+from ec2kit.aws import Ec2
+from ec2kit.deadline import Deadline
+from ec2kit.errors import Misconfigured, Unavailable, ec2_error
+from ec2kit.model import (
+    AllocationId,
+    AssociateAddress,
+    AssociationId,
+    CreateRoute,
+    Destination,
+    DisableSourceDestCheck,
+    DisassociateAddress,
+    Ec2Step,
+    EniId,
+    ReplaceRoute,
+    TableId,
+    VpcId,
+    operation,
+)
+from lab.ec2 import Ec2 as LabEc2
+
+TABLE, VIP, ENI = TableId("rtb-1"), Destination("10.1.0.10/32"), EniId("eni-1")
+STEPS: list[Ec2Step] = [
+    ReplaceRoute(TABLE, VIP, ENI),
+    CreateRoute(TABLE, VIP, ENI),
+    DisableSourceDestCheck(ENI),
+    AssociateAddress("203.0.113.10", AllocationId("eipalloc-1"), ENI, "10.0.1.11"),
+    DisassociateAddress("203.0.113.10", AssociationId("eipassoc-1"), ENI),
+]
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ec2 writes its settings into the environment; each test gets its own, with somebody's keys."""
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    os.environ.update(AWS_ACCESS_KEY_ID="x", AWS_SECRET_ACCESS_KEY="x")
+
+
+@pytest.fixture
+def lab() -> Iterator[LabEc2]:
+    """The lab's EC2."""
+    with LabEc2() as ec2:
+        yield ec2
+
+
+def ec2(url: str | None, *, retries: int = 1, seconds: float = 20, **settings: str) -> Ec2:
+    """The kit's access to it."""
+    return Ec2(settings, region="us-east-1", url=url, action="test", retries=retries, deadline=Deadline(seconds))
+
+
+@pytest.mark.parametrize("step", STEPS, ids=operation)
+def test_request_shapes_are_ec2s(step: Ec2Step) -> None:
+    """Operation and parameters exist, and have the types, that botocore's model of EC2 says; none is unknown."""
+    model = botocore.session.get_session().get_service_model("ec2")
+    shape = model.operation_model(operation(step)).input_shape
+    assert shape is not None
+    assert ParamValidator().validate(step.parameters(), shape).has_errors() is False
+    assert set(step.parameters()) <= set(shape.members)
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "permanent"),
+    [
+        ("RequestLimitExceeded", "throttled", False),
+        ("UnauthorizedOperation", "Allow ec2:ReplaceRoute", True),
+        ("RequestExpired", "clock", True),
+        ("AuthFailure", "credentials", True),
+        ("InternalError", "InternalError", False),
+    ],
+)
+def test_each_kind_of_refusal_has_its_words(code: str, words: str, *, permanent: bool) -> None:
+    """By the code alone: EC2's message can hold an encoded authorization message."""
+    error = ec2_error("ReplaceRoute", "rtb-1", code)
+    assert words in error.why
+    assert error.permanent is permanent
+
+
+@pytest.mark.parametrize("kind", ["throttled", "denied", "error500", "reset", "garbage", "truncated", "hang"])
+def test_every_failure_becomes_unavailable(lab: LabEc2, kind: Any) -> None:
+    """Never an empty answer, and never botocore's own exception."""
+    lab.refuse(kind)
+    with pytest.raises(Unavailable) as caught:
+        ec2(lab.url, retries=0, seconds=2).route_tables(VpcId("vpc-1"))
+    assert "DescribeRouteTables on vpc-1" in str(caught.value)
+    assert caught.value.__cause__ is not None
+
+
+def test_retries_are_those_of_the_setting(lab: LabEc2) -> None:
+    """EC2_MAX_RETRY=2 is three attempts; botocore's own `max_attempts` would make it three retries."""
+    lab.refuse("error500")
+    with pytest.raises(Unavailable):
+        ec2(lab.url, retries=2).interfaces(ENI)
+    assert len(lab.calls) == 3
+
+
+def test_no_credentials_is_unavailable_and_says_what_to_do(lab: LabEc2) -> None:
+    """No role and no profile: the metadata service here is a port where nobody listens."""
+    del os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"]
+    os.environ.update(AWS_SHARED_CREDENTIALS_FILE="/nonexistent", AWS_CONFIG_FILE="/nonexistent")
+    with pytest.raises(Unavailable, match="no credentials") as caught:
+        ec2(lab.url, AWS_EC2_METADATA_SERVICE_ENDPOINT="http://127.0.0.1:9").interfaces(ENI)
+    assert "Attach a role" in caught.value.cure
+
+
+@pytest.mark.parametrize("url", ["http://192.0.2.1", "nonsense"])
+def test_a_url_that_cannot_be(url: str) -> None:
+    """Before anything is sent."""
+    with pytest.raises(Misconfigured):
+        ec2(url)
+
+
+def test_a_region_that_cannot_be() -> None:
+    """A Region becomes part of a host name."""
+    with pytest.raises(Misconfigured, match="cannot be set up"):
+        Ec2({}, region="us east/1", action="test", retries=0, deadline=Deadline(5))
+
+
+def test_the_metadata_service_is_kept_off_every_proxy() -> None:
+    """botocore asks it for the role's credentials, and obeys the environment."""
+    os.environ.update(NO_PROXY="example.com")
+    ec2("https://ec2.example.com", AWS_EC2_METADATA_SERVICE_ENDPOINT="http://127.0.0.9:80")
+    assert os.environ["NO_PROXY"] == "example.com,127.0.0.9"
+    assert os.environ["no_proxy"] == "127.0.0.9"
+
+
+def test_fips_and_regional_endpoints_come_from_botocore() -> None:
+    """The settings are boto3's own, so their effect is too."""
+    assert ec2(None, AWS_USE_FIPS_ENDPOINT="true").url == "https://ec2-fips.us-east-1.amazonaws.com"

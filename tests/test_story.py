@@ -1,0 +1,64 @@
+"""The whole story on the lab, with LifeKeeper's stand-in at work: create, extend, switchover, repair, failover."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from lab import demo
+from lab.nodes import Lab, route_lab
+from tests.cluster import eni_of, judge
+
+PLAYS = {"routes": demo.play_routes, "address": demo.play_address}
+
+
+@pytest.mark.parametrize("name", PLAYS)
+def test_every_step_of_the_demo_is_as_it_should_be(name: str, tmp_path: Path) -> None:
+    """The story of `make demo`; the policy holds for every call of it."""
+    labs: list[Lab] = []
+    said = io.StringIO()
+    problems = PLAYS[name](tmp_path, Console(file=said, width=200), before=labs.append)
+    assert problems == [], said.getvalue()
+    judge(labs[0].ec2)
+    assert said.getvalue().count(". create on node1") == 1
+    assert "9. LifeKeeper on node2 notices: failover  ok" in said.getvalue()
+
+
+def test_a_step_that_is_not_as_it_should_be_is_told(tmp_path: Path) -> None:
+    """The demo cannot pass by itself: denied changes show as what they are."""
+
+    def spoil(lab: Lab) -> None:
+        lab.ec2.refuse("denied", "ReplaceRoute")
+        for node in lab.nodes.values():
+            node.set(EC2_MAX_RETRY=0)
+
+    said = io.StringIO()
+    problems = demo.play_routes(tmp_path, Console(file=said, width=200), before=spoil)
+    assert any("switchover, on node2" in problem for problem in problems)
+    assert "FAILED" in said.getvalue()
+    assert "Allow ec2:ReplaceRoute" in said.getvalue()
+
+
+def test_when_local_recovery_fails_the_peer_takes_over(tmp_path: Path) -> None:
+    """recover is denied on node1 only; LifeKeeper removes there and restores on node2."""
+    with route_lab(tmp_path) as lab:
+        for command in (("create", "--type", "route-table", "--ip-resource", "ip-vip"),):
+            assert lab.node1.ec2kit(*command).returncode == 0
+        assert lab.node1.ec2kit("extend", "ec2-ip-vip", "--to", "node2").returncode == 0
+        assert lab.node1.action("quickCheck", "-t", "ec2-ip-vip", "-i", "EC2-10.1.0.10").returncode == 0
+        key = lab.ec2.calls[-1].key
+        lab.ec2.refuse("denied", "ReplaceRoute", key=key)
+        lab.ec2.truth().replace_route(
+            RouteTableId=lab.vpc.tables["A"],
+            DestinationCidrBlock="10.1.0.10/32",
+            NetworkInterfaceId=eni_of(lab, "node1", "eth0"),
+        )
+        assert lab.node1.lk("lkcheck", "--once").returncode == 0
+        states = lab.node2.lk("ins_list", "-fC").stdout + lab.node1.lk("ins_list", "-fC").stdout
+        assert "node2CcommCec2Cec2-ip-vip" in states
+        assert sorted(row.split("C")[0] for row in states.splitlines() if "CISPC" in row) == ["node2", "node2"]
+        assert not [line for line in lab.node1.lk("ins_list", "-fC").stdout.splitlines() if "CISPC" in line]
+        judge(lab.ec2)
