@@ -19,7 +19,7 @@ from botocore.config import Config
 from botocore.parsers import ResponseParserError
 
 from ec2kit import __version__, imds
-from ec2kit.deadline import Deadline
+from ec2kit.deadline import SIDE_BY_SIDE, Deadline
 from ec2kit.errors import Misconfigured, Unavailable, ec2_error
 from ec2kit.model import (
     Address,
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2.client import EC2Client
     from mypy_boto3_ec2.type_defs import AddressTypeDef, FilterTypeDef, RouteTypeDef
 
-POOL = 32  # connections, and so calls in flight at once
 _CONNECT, _READ = 3.0, 10.0  # seconds at most; less where the budget is small
 _PAGE = 100  # DescribeRouteTables: MaxResults 5..100
 
@@ -73,7 +72,7 @@ class Ec2:
             connect_timeout=min(_CONNECT, max(1.0, share)),
             read_timeout=min(_READ, max(1.0, share)),
             retries={"mode": "standard", "total_max_attempts": 1 + retries},
-            max_pool_connections=POOL,
+            max_pool_connections=SIDE_BY_SIDE,
             user_agent_extra=f"ec2kit/{__version__} ec2kit-action/{action}",
         )
         try:

@@ -11,16 +11,15 @@ from typing import NoReturn
 
 from ec2kit import __version__, lifecycle, render
 from ec2kit.deadline import Deadline, guard, leave
-from ec2kit.entry import attempt, read_settings
-from ec2kit.errors import ExitCode, KitError, Unavailable
-from ec2kit.lifecycle import Report
+from ec2kit.entry import attempt, read_settings, timed_out
+from ec2kit.errors import ExitCode, KitError
 from ec2kit.lifekeeper import create_parser, ipv4
 from ec2kit.log import Journal
 from ec2kit.look import Run
 from ec2kit.messages import Level
 from ec2kit.model import AddressResource, Resource, RouteResource, TableId
 
-Verb = Callable[[Resource, Run], Report]
+Verb = Callable[[Resource, Run], None]
 
 _VERBS: dict[str, tuple[Verb, str, str]] = {
     "hold": (lifecycle.hold, "ec2_restore_timeout", "make this node hold the address"),
@@ -51,18 +50,19 @@ def _run_verb(options: argparse.Namespace) -> NoReturn:
         log.say(message, **facts)
     run = Run(settings, deadline, log, options.region, options.profile, options.endpoint_url)
 
-    def finish(outcome: Report | KitError) -> int:
-        told = render.Told(options.verb, resource, outcome, tuple(run.done), deadline.spent)
+    def finish(error: KitError | None) -> int:
+        told = render.Told(options.verb, resource, run.report, error, deadline.spent)
         if options.output == "json":
             print(json.dumps(render.as_json(told)))
         else:
             render.as_text(told)
-        return outcome.code if isinstance(outcome, KitError) else ExitCode.OK
+        return told.code
 
     guard(
         deadline,
         lambda: finish(attempt(partial(verb, resource, run), log)),
-        lambda: finish(Unavailable(deadline.epitaph, "What it waited for hangs; the state is unknown")),
+        lambda: finish(timed_out(deadline)),
+        otherwise=ExitCode.UNAVAILABLE,
     )
 
 

@@ -20,7 +20,9 @@ from ec2kit.errors import DeadlineExceeded, KitError
 
 T = TypeVar("T")
 
+SIDE_BY_SIDE = 32  # calls in flight at once, at most
 GRACE = 0.3  # seconds that the soft end gets to say its own last line before the hard end comes
+_INTERRUPTED = 130  # what a shell shows for a program ended by SIGINT
 _NAMED = 3  # how many of the things that are waited for the last line names
 LAST_WORDS = 0.4  # seconds that the hard end gets to write its line, should standard error be stuck
 
@@ -67,7 +69,7 @@ class Deadline:
         time.sleep(min(seconds, self.left))
         _ = self.left
 
-    def together(self, calls: Sequence[Callable[[], T]], *, at_most: int = 32) -> list[T | KitError]:
+    def together(self, calls: Sequence[Callable[[], T]], *, at_most: int = SIDE_BY_SIDE) -> list[T | KitError]:
         """Run the calls side by side, `at_most` at once; their results, or KitErrors, in their order.
 
         Raises DeadlineExceeded as soon as the time is up, whatever the calls still wait for, and
@@ -103,27 +105,31 @@ class Deadline:
         return outcomes
 
 
-def guard(deadline: Deadline, work: Callable[[], int], expired: Callable[[], int]) -> NoReturn:
+def guard(deadline: Deadline, work: Callable[[], int], expired: Callable[[], int], *, otherwise: int) -> NoReturn:
     """Run `work` and leave the process with the exit code that it returns, on time whatever hangs.
 
-    `work` must handle its own exceptions. When it has not returned GRACE seconds after the
-    deadline, `expired` says the last line and gives the exit code instead.
+    When it has not returned GRACE seconds after the deadline, `expired` says the last line and
+    gives the exit code instead. otherwise: the exit code when neither comes to its end.
     """
     codes: list[int] = []
     worker = threading.Thread(target=lambda: codes.append(work()), daemon=True)
     worker.start()
-    worker.join(max(0.0, deadline.seconds - deadline.spent) + GRACE)
+    try:
+        worker.join(max(0.0, deadline.seconds - deadline.spent) + GRACE)
+    except KeyboardInterrupt:  # a person's Ctrl-C
+        leave(_INTERRUPTED)
     if not worker.is_alive():
-        leave(codes[0] if codes else 3)
+        leave(codes[0] if codes else otherwise)
     last = threading.Thread(target=lambda: codes.append(expired()), daemon=True)
     last.start()
     last.join(LAST_WORDS)
-    leave(codes[0] if codes else 9)
+    leave(codes[0] if codes else otherwise)
 
 
 def leave(code: int) -> NoReturn:
     """End the process now. Threads that hang are not waited for; what was printed is flushed."""
     for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError):  # a reader that is gone has nothing to read
-            stream.flush()
+        if stream is not None:  # closed before we began
+            with suppress(OSError, ValueError):  # a reader that is gone has nothing to read
+                stream.flush()
     os._exit(code)

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from ec2kit import messages
+from ec2kit.deadline import Deadline
 from ec2kit.errors import DeadlineExceeded, Internal, KitError, Unavailable
 from ec2kit.log import Journal
 from ec2kit.settings import DEFAULTS_FILE, Settings, settings
 
 T = TypeVar("T")
 
+_HANGS = "What it waited for hangs; the state is unknown"
 _NOTES = list[tuple[messages.Message, dict[str, str]]]
 
 
@@ -40,6 +42,11 @@ def system_name(found: Settings) -> str:
     return found.ec2kit_system or platform.node()
 
 
+def timed_out(deadline: Deadline) -> Unavailable:
+    """What to tell of a run that its deadline has ended."""
+    return Unavailable(deadline.epitaph, _HANGS)
+
+
 def attempt(work: Callable[[], T], log: Journal) -> T | KitError:
     """Run `work`; its result, or the KitError that tells why there is none."""
     try:
@@ -47,7 +54,7 @@ def attempt(work: Callable[[], T], log: Journal) -> T | KitError:
     except KitError as error:
         return error
     except DeadlineExceeded as error:
-        return Unavailable(str(error), "What it waited for hangs; the state is unknown")
+        return Unavailable(str(error), _HANGS)
     except Exception:  # noqa: BLE001  the boundary: a bug must end in a line and an exit code
         log.say(messages.INTERNAL, trace=traceback.format_exc())
         return Internal("internal error", "Please report it, with the log")

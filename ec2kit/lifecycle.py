@@ -6,13 +6,13 @@ release  remove, OCF stop                   empties the release
 plan     what hold would do                 shows the drift
 
 Only hold and release change anything, and they believe no reply, only the look that follows.
-Every verb raises NotHeld, Unavailable, Misconfigured or DeadlineExceeded when it does not succeed.
+What a verb saw and did is in `run.report`. It raises NotHeld, Unavailable, Misconfigured or
+DeadlineExceeded when it does not succeed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -30,49 +30,36 @@ CONFIRM_PAUSE = 1.0  # seconds before a loss is looked at a second time: one loo
 ROUND_PAUSE = 1.0  # seconds before the second round, doubled each time
 
 
-@dataclass(frozen=True)
-class Report:
-    """What a verb saw last (None where no look was needed), and for plan what hold would do."""
-
-    site: Site | None
-    view: View | None
-    todo: Plan = ()
-
-
-def hold(resource: Resource, run: Run) -> Report:
+def hold(resource: Resource, run: Run) -> None:
     """Make this node hold the address, and return only when a look shows that it does."""
-    site = locate(resource, run)
-    return _converge(resource, site, run, drift)
+    _converge(resource, locate(resource, run), run, drift)
 
 
-def release(resource: Resource, run: Run) -> Report:
+def release(resource: Resource, run: Run) -> None:
     """Let go of the address if it is ours, and return only when a look shows that it is not.
 
     A route is left as it is and nothing is asked: the node that takes over moves it.
     """
     if isinstance(resource, RouteResource):
         run.log.say(messages.ROUTE_STAYS, destination=resource.destination)
-        return Report(None, None)
-    site = locate(resource, run)
-    return _converge(resource, site, run, _release)
+    else:
+        _converge(resource, locate(resource, run), run, _release)
 
 
-def check(resource: Resource, run: Run) -> Report:
+def check(resource: Resource, run: Run) -> None:
     """Return when this node holds the address; raise NotHeld only when two looks, apart in time, show the loss."""
     site = locate(resource, run)
     try:
-        return _checked(resource, site, run)
+        _check_once(resource, site, run)
     except NotHeld as suspicion:
-        run.log.say(messages.SUSPECT, why=suspicion.why)
-    run.deadline.sleep(CONFIRM_PAUSE)
-    return _checked(resource, site, run)
+        run.log.say(messages.SUSPECT, why=suspicion)
+        run.deadline.sleep(CONFIRM_PAUSE)
+        _check_once(resource, site, run)
 
 
-def plan(resource: Resource, run: Run) -> Report:
-    """What hold would do now; nothing is changed."""
-    site = locate(resource, run)
-    view = look(resource, site, run)
-    return Report(site, view, todo=drift(view))
+def plan(resource: Resource, run: Run) -> None:
+    """Put what hold would do now into the run's report; nothing is changed."""
+    run.report.todo = drift(look(resource, locate(resource, run), run))
 
 
 def drift(view: View) -> Plan:
@@ -84,17 +71,15 @@ def _release(view: View) -> Plan:
     return addresses.release(view) if isinstance(view, AddressView) else ()
 
 
-def _checked(resource: Resource, site: Site, run: Run) -> Report:
-    view = look(resource, site, run)
-    if todo := drift(view):
+def _check_once(resource: Resource, site: Site, run: Run) -> None:
+    if todo := drift(look(resource, site, run)):
         raise NotHeld(
             f"{resource} is not held by {site.node}: {findings(todo)}",
             "'ec2kit hold' on the node that should hold it puts it right",
         )
-    return Report(site, view)
 
 
-def _converge(resource: Resource, site: Site, run: Run, wanted: Callable[[View], Plan]) -> Report:
+def _converge(resource: Resource, site: Site, run: Run, wanted: Callable[[View], Plan]) -> None:
     """Rounds of look, act and look, until nothing is wanted, or the rounds or the time are used up."""
     rounds = 1 + run.settings.ec2_max_retry
     for number in range(1, rounds + 1):
@@ -107,7 +92,7 @@ def _converge(resource: Resource, site: Site, run: Run, wanted: Callable[[View],
                 view = look(resource, site, run)
                 todo = wanted(view)
             if not todo:
-                return Report(site, view)
+                return
             problem, final = _unfinished(resource, todo, refused)
         except Unavailable as error:
             problem, final = error, error.permanent
@@ -115,7 +100,6 @@ def _converge(resource: Resource, site: Site, run: Run, wanted: Callable[[View],
             raise problem
         run.log.say(messages.LOOK_AGAIN, why=problem.why, number=number + 1, most=rounds)
         run.deadline.sleep(ROUND_PAUSE * 2 ** (number - 1))
-    raise AssertionError("the last round returns or raises")
 
 
 def _unfinished(resource: Resource, todo: Plan, refused: dict[Step, KitError]) -> tuple[NotHeld, bool]:
@@ -151,7 +135,7 @@ def _apply(step: Step, ec2: Ec2, run: Run) -> None:
         _bring_link_up(step.interface, run)
     else:
         ec2.apply(step)
-    run.done.append(step)
+    run.report.done.append(step)
     run.log.say(messages.STEP, step=step)
 
 

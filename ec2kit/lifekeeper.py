@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,8 +17,8 @@ from typing import NoReturn
 
 from ec2kit import contract, info, lifecycle, messages
 from ec2kit.deadline import Deadline, guard, leave
-from ec2kit.entry import attempt, read_settings, system_name
-from ec2kit.errors import ExitCode, KitError, Misconfigured, NotHeld, Unavailable
+from ec2kit.entry import attempt, read_settings, system_name, timed_out
+from ec2kit.errors import ExitCode, KitError, Misconfigured, NotHeld
 from ec2kit.lcd import Instance, Lcd
 from ec2kit.log import Journal
 from ec2kit.look import Run
@@ -46,7 +47,14 @@ class Call:
 
 def main(action: str, arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one action and leave with LifeKeeper's exit code for it, on time."""
-    given = tuple(sys.argv[1:] if arguments is None else arguments)
+    try:
+        _main(action, tuple(sys.argv[1:] if arguments is None else arguments))
+    except Exception:  # noqa: BLE001  Python's own code for it is 1, which would be a proven loss
+        Journal(action, "").say(messages.INTERNAL, trace=traceback.format_exc())
+        leave(ExitCode.OK if action == "quickCheck" else ExitCode.INTERNAL)
+
+
+def _main(action: str, given: tuple[str, ...]) -> NoReturn:
     settings, notes = read_settings()
     wanted = create_options(given) if action == "create" else None
     call = Call(action, wanted.tag if wanted else tag_of(action, given), given)
@@ -59,12 +67,13 @@ def main(action: str, arguments: Sequence[str] | None = None) -> NoReturn:
         log.say(messages.USAGE, why=f"usage: {action} {_USAGE.get(action, '-t <tag> -i <id>')}")
         leave(ExitCode.USAGE)
     work: Callable[[], str] = partial(_create, wanted, run) if wanted else partial(_ACTIONS[action], call, run)
-
-    def expired() -> int:
-        return finish(call, run, Unavailable(deadline.epitaph, "What it waited for hangs; the state is unknown"))
-
     log.say(messages.BEGIN)
-    guard(deadline, lambda: finish(call, run, attempt(work, log)), expired)
+    guard(
+        deadline,
+        lambda: finish(call, run, attempt(work, log)),
+        lambda: finish(call, run, timed_out(deadline)),
+        otherwise=ExitCode.OK if action == "quickCheck" else ExitCode.UNAVAILABLE,
+    )
 
 
 def finish(call: Call, run: Run, outcome: str | KitError) -> int:
@@ -135,8 +144,8 @@ def _with(known: info.Info, run: Run) -> Run:
 def _hold(call: Call, run: Run) -> str:
     known = info.decode(_here(call, run).info)
     run = _with(known, run)
-    report = lifecycle.hold(known.resource, run)
-    return f"{known.resource} is held by {report.site.node} ({_steps(run)})" if report.site else ""
+    lifecycle.hold(known.resource, run)
+    return f"{known.resource} is held by {run.report.site.node} ({_steps(run)})" if run.report.site else ""
 
 
 def _remove(call: Call, run: Run) -> str:
@@ -149,7 +158,8 @@ def _remove(call: Call, run: Run) -> str:
 
 
 def _steps(run: Run) -> str:
-    return f"{len(run.done)} step{'' if len(run.done) == 1 else 's'} taken" if run.done else "nothing was to do"
+    done = len(run.report.done)
+    return f"{done} step{'' if done == 1 else 's'} taken" if done else "nothing was to do"
 
 
 def _quick_check(call: Call, run: Run) -> str:

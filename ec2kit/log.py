@@ -25,7 +25,7 @@ class Journal:
 
     def __init__(self, action: str, tag: str, *, least: Level = Level.INFO) -> None:
         self.action = action
-        self.tag = tag
+        self.tag = "".join(char if char.isprintable() else "?" for char in tag)  # one line stays one line
         self._logger = logging.Logger("ec2kit", level=least)  # noqa: LOG001  one per run, inherits nothing
         show = logging.StreamHandler(sys.stderr)
         show.setFormatter(logging.Formatter("%(message)s"))

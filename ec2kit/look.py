@@ -21,6 +21,7 @@ from ec2kit.model import (
     EniId,
     NetworkInterface,
     Node,
+    Plan,
     Resource,
     RouteResource,
     RouteTable,
@@ -38,11 +39,29 @@ View = RouteView | AddressView
 
 
 @dataclass(frozen=True)
-class Run:
-    """One run of one verb: its settings, its time, its log, and how to reach EC2 (None: the settings say).
+class Site:
+    """This node, and the EC2 API of its Region."""
 
-    done: the steps that were accepted so far, also when the verb fails in the end.
+    node: Node
+    ec2: Ec2
+
+
+@dataclass
+class Report:
+    """What a run has seen and done so far, also when it fails in the end.
+
+    view: the last complete look. done: the steps that were accepted, in their order. todo: what plan would do.
     """
+
+    site: Site | None = None
+    view: View | None = None
+    done: list[Step] = field(default_factory=list)
+    todo: Plan = ()
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of one verb: its settings, its time, its log, and how to reach EC2 (None: the settings say)."""
 
     settings: Settings
     deadline: Deadline
@@ -50,15 +69,7 @@ class Run:
     region: str | None = None
     profile: str | None = None
     url: str | None = None
-    done: list[Step] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Site:
-    """This node, and the EC2 API of its Region."""
-
-    node: Node
-    ec2: Ec2
+    report: Report = field(default_factory=Report)
 
 
 def locate(resource: Resource, run: Run) -> Site:
@@ -83,7 +94,8 @@ def locate(resource: Resource, run: Run) -> Site:
         retries=retries,
         deadline=run.deadline,
     )
-    return Site(node, ec2)
+    run.report.site = Site(node, ec2)
+    return run.report.site
 
 
 def _node(resource: Resource, run: Run, metadata: Metadata) -> Node:
@@ -125,7 +137,11 @@ def _interface_with(mac: str, sysfs: str) -> str:
 
 def look(resource: Resource, site: Site, run: Run) -> View:
     """One complete look: all questions at once. Raises the first KitError when any is not answered."""
-    ec2, node = site.ec2, site.node
+    run.report.view = _view(resource, site.ec2, site.node, run)
+    return run.report.view
+
+
+def _view(resource: Resource, ec2: Ec2, node: Node, run: Run) -> View:
     match resource:
         case RouteResource():
             tables, interfaces = _ask_route(ec2, node, run.deadline)

@@ -6,64 +6,51 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ec2kit.errors import ExitCode, KitError
-from ec2kit.lifecycle import Report
-from ec2kit.look import View
+from ec2kit.look import Report, View
 from ec2kit.model import Plan, Resource, RouteResource, Step
 from ec2kit.routes import RouteView
 
 
 @dataclass(frozen=True)
 class Told:
-    """All there is to tell about one run of a verb."""
+    """All there is to tell about one run of a verb. error: why it did not succeed."""
 
     verb: str
     resource: Resource
-    outcome: Report | KitError
-    done: tuple[Step, ...]
+    report: Report
+    error: KitError | None
     seconds: float
-
-    @property
-    def report(self) -> Report | None:
-        """The report of a verb that succeeded."""
-        return self.outcome if isinstance(self.outcome, Report) else None
 
     @property
     def code(self) -> ExitCode:
         """The exit code."""
-        return self.outcome.code if isinstance(self.outcome, KitError) else ExitCode.OK
+        return self.error.code if self.error else ExitCode.OK
 
     @property
     def held(self) -> bool | None:
         """Whether this node holds the address; None when nobody knows."""
         if self.code is ExitCode.NOT_HELD:
             return self.verb == "release"
-        if self.report is None or self.report.view is None:
+        if self.error or self.report.view is None:
             return None
-        if self.verb == "plan":
-            return not self.report.todo
-        return self.verb != "release"
+        return not self.report.todo if self.verb == "plan" else self.verb != "release"
 
     @property
     def summary(self) -> str:
         """The one sentence that tells it."""
-        if isinstance(self.outcome, KitError):
-            return self.outcome.why
-        here = f" by {self.outcome.site.node}" if self.outcome.site else ""
-        match self.verb:
-            case "plan" if self.outcome.todo:
-                return f"{self.resource} is not held{here}; hold would:"
-            case "release" if self.outcome.site is None:
-                return f"{self.resource} stays as it is; the node that takes over moves it."
-            case "release":
-                return f"{self.resource} is not held{here}."
-            case _:
-                return f"{self.resource} is held{here}."
+        if self.error:
+            return self.error.why
+        here = f" by {self.report.site.node}" if self.report.site else ""
+        if self.report.todo:
+            return f"{self.resource} is not held{here}; hold would:"
+        if self.report.site is None:
+            return f"{self.resource} stays as it is; the node that takes over moves it."
+        return f"{self.resource} is {'not ' if self.verb == 'release' else ''}held{here}."
 
 
 def as_json(told: Told) -> dict[str, Any]:
     """One object: verb, resource, outcome, exit_code, held (null: unknown), summary, cure, node, view, steps, ..."""
-    report = told.report
-    site = report.site if report else None
+    report, site = told.report, told.report.site
     return {
         "verb": told.verb,
         "resource": _resource_json(told.resource),
@@ -71,11 +58,11 @@ def as_json(told: Told) -> dict[str, Any]:
         "exit_code": int(told.code),
         "held": told.held,
         "summary": told.summary,
-        "cure": told.outcome.cure if isinstance(told.outcome, KitError) else "",
+        "cure": told.error.cure if told.error else "",
         "node": {**asdict(site.node), "cidrs": [str(cidr) for cidr in site.node.cidrs]} if site else None,
-        "view": asdict(report.view) if report and report.view else None,
-        "steps": [_step_json(step) for step in told.done],
-        "todo": [[_step_json(step) for step in batch] for batch in report.todo] if report else [],
+        "view": asdict(report.view) if report.view else None,
+        "steps": [_step_json(step) for step in report.done],
+        "todo": [[_step_json(step) for step in batch] for batch in report.todo],
         "api_calls": site.ec2.attempts if site else None,
         "seconds": round(told.seconds, 3),
     }
@@ -93,23 +80,24 @@ def _step_json(step: Step) -> dict[str, Any]:
 
 
 def as_text(told: Told) -> None:
-    """Print it: on success to standard output, a failure's sentence to standard error as the last line."""
+    """Print it to standard output; a failure's sentence to standard error, as the last line."""
     from rich.console import Console
     from rich.text import Text
 
     report = told.report
-    if report is None:
-        why = (f" {told.verb} {told.resource}: ", told.summary)
-        Console(stderr=True, soft_wrap=True).print(Text.assemble((told.code.name, "bold red"), *why))
-        return
     out = Console(soft_wrap=True)
-    name, style = ("PLAN", "bold yellow") if report.todo else ("OK", "bold green")
-    calls = f", {report.site.ec2.attempts} API calls" if report.site else ""
-    out.print(Text.assemble((name, style), f" {told.summary}", (f"  ({told.seconds:.2f} s{calls})", "dim")))
-    for line in [str(step) for step in told.done] or _plan_lines(report.todo):
+    if told.error is None:
+        name, style = ("PLAN", "bold yellow") if report.todo else ("OK", "bold green")
+        calls = f", {report.site.ec2.attempts} API calls" if report.site else ""
+        out.print(Text.assemble((name, style), f" {told.summary}", (f"  ({told.seconds:.2f} s{calls})", "dim")))
+    for line in [str(step) for step in report.done] or _plan_lines(report.todo):
         out.print(Text(f"  - {line}"))
     if report.view:
         out.print(view_table(report.view))
+    if told.error is not None:
+        out.file.flush()
+        why = (f" {told.verb} {told.resource}: ", told.summary)
+        Console(stderr=True, soft_wrap=True).print(Text.assemble((told.code.name, "bold red"), *why))
 
 
 def _plan_lines(todo: Plan) -> list[str]:

@@ -105,7 +105,7 @@ def _assignments(text: str) -> tuple[dict[str, str], list[str]]:
             words = shlex.split(raw, comments=True)
         except ValueError:  # an open quote
             words = ["", ""]
-        if len(words) > 1 or any(_SHELL.search(word) for word in words):
+        if len(words) > 1 or any(_SHELL.search(word) or not word.isprintable() for word in words):
             warnings.append(f"{name} is no plain value (this file is never executed); the line is ignored")
             continue
         given[name] = words[0] if words else ""

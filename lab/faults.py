@@ -22,6 +22,7 @@ Kind = Literal[
     "hang",  # no answer until mend or close, nothing applied
     "slow",  # one byte a second, nothing applied
     "garbage",  # 200 with something that is no XML, nothing applied
+    "hollow",  # 200 with XML that holds none of what was asked, nothing applied
     "truncated",  # applied; half of the right reply, then the connection closes
     "lost",  # applied; TCP reset instead of the reply
     "lied",  # applied; 500 InternalError instead of the reply
@@ -50,6 +51,7 @@ _ANSWERS: dict[Kind, Reply] = {
     "hang": Reply(0, manner="hang"),
     "slow": Reply(200, manner="slow"),
     "garbage": Reply(200, b"<<< this is not XML & never was"),
+    "hollow": Reply(200, b"<Empty/>"),
     "lost": Reply(0, manner="reset"),
     "lied": _INTERNAL,
 }

@@ -36,6 +36,9 @@ case $5 in
   up) [ -e "$nic/unplugged" ] || {{ echo 1 > "$nic/carrier"; echo up > "$nic/operstate"; }} ;;
 esac
 """
+# How a script of the kit begins here: with this lab's Python, and the kit of this lab's own tree.
+_PYTHON = f"#!{sys.executable}\nimport sys\n\nsys.path.insert(0, {str(PROJECT)!r})\n"
+_EC2KIT = _PYTHON + "from ec2kit.cli import main\n\nmain()\n"
 _NMCLI = "#!/bin/sh\necho 'Error: NetworkManager is not running.' >&2\nexit 8\n"
 
 
@@ -194,14 +197,6 @@ def _node(root: Path, name: str, identity: NodeIdentity, imds: Imds, ec2_url: st
     return node
 
 
-_EC2KIT = f"""#!{sys.executable}
-import sys
-sys.path.insert(0, {str(PROJECT)!r})
-from ec2kit.cli import main
-main()
-"""
-
-
 def _install_kit(node: Node) -> None:
     """Put the kit where LifeKeeper looks for it, each script with this lab's Python in its first line."""
     resources = node.lkroot / _resources(TYPE)
@@ -216,9 +211,8 @@ def _install_kit(node: Node) -> None:
 
 
 def _script(action: str) -> str:
-    text = (PROJECT / "actions" / action).read_text()
-    _, _, rest = text.partition("\n")
-    return f"#!{sys.executable}\n{rest}"
+    _, _, rest = (PROJECT / "actions" / action).read_text().partition("\n")
+    return _PYTHON + rest
 
 
 def _resources(type_: str) -> str:

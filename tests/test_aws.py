@@ -86,7 +86,9 @@ def test_each_kind_of_refusal_has_its_words(code: str, words: str, *, permanent:
     assert error.permanent is permanent
 
 
-@pytest.mark.parametrize("kind", ["throttled", "denied", "error500", "reset", "garbage", "truncated", "hang"])
+@pytest.mark.parametrize(
+    "kind", ["throttled", "denied", "error500", "reset", "garbage", "hollow", "truncated", "hang"]
+)
 def test_every_failure_becomes_unavailable(lab: LabEc2, kind: Any) -> None:
     """Never an empty answer, and never botocore's own exception."""
     lab.refuse(kind)

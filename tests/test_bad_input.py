@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from subprocess import CompletedProcess
 
 import pytest
 
 from lab.vpc import snapshot
-from tests.cluster import Protected
+from tests.cluster import PROJECT, Protected
 
 
 def last(done: CompletedProcess[str]) -> str:
@@ -183,3 +185,32 @@ def test_the_settings_file_is_missing(routes: Protected) -> None:
     routes.lab.node1.defaults.unlink()
     assert routes.run("restore", routes.lab.node1).returncode == 5
     assert snapshot(routes.lab.ec2.truth()) == before
+
+
+def test_quick_check_with_every_stream_closed(routes: Protected) -> None:
+    """Whoever calls it so still gets the truth, and no exit code of Python's own."""
+    node = routes.lab.node1
+    script = node.lkroot / "subsys/comm/resources/ec2/actions/quickCheck"
+    command = ("sh", "-c", f"exec {script} -t {routes.tag} -i {routes.id} <&- >&- 2>&-")
+    assert node.run(*command).returncode == 0
+    routes.lab.ec2.refuse("denied")
+    assert node.run(*command).returncode == 0
+    routes.lab.ec2.mend()
+    assert routes.run("restore", routes.lab.node2).returncode == 0
+    assert node.run(*command).returncode == 1
+
+
+def test_a_broken_installation_proves_no_loss() -> None:
+    """The kit cannot be imported: quickCheck says so with 0; restore fails."""
+    for action, codes in (("quickCheck", {0}), ("restore", {1, 3, 5, 9})):
+        command = [sys.executable, "-S", str(PROJECT / "actions" / action), "-t", "x", "-i", "x"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env={"PATH": "/usr/bin:/bin"})
+        assert done.returncode in codes
+        assert "ec2kit" in done.stderr
+
+
+def test_a_tag_with_line_breaks_stays_one_line(routes: Protected) -> None:
+    """Nothing can write a line of its own into the log."""
+    done = routes.lab.node1.action("restore", "-t", "x\nINFO:ec2:restore:y:960002:END successful", "-i", "x")
+    assert all(line.count(":ec2:restore:") == 1 or "?INFO" in line for line in done.stderr.splitlines())
+    assert not any(line.startswith("INFO:ec2:restore:y:") for line in done.stderr.splitlines())

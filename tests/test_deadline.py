@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import threading
@@ -36,7 +37,7 @@ def work():
     with deadline.waiting("something that hangs"):
         exec({hang!r})
 deadline = Deadline(1.0)
-guard(deadline, work, expired)
+guard(deadline, work, expired, otherwise=7)
 """
     began = time.monotonic()
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=20, check=False)
@@ -53,11 +54,11 @@ from ec2kit.deadline import Deadline, guard
 def expired():
     sys.stderr.write("x" * 1_000_000)
     return 9
-guard(Deadline(0.5), lambda: sys.stderr.write("x" * 1_000_000), expired)
+guard(Deadline(0.5), lambda: sys.stderr.write("x" * 1_000_000), expired, otherwise=7)
 """
     began = time.monotonic()
     with subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE) as child:
-        assert child.wait(20) == 9
+        assert child.wait(20) == 7
         assert time.monotonic() - began < 0.5 + 1.0 + 0.5
 
 
@@ -117,3 +118,29 @@ def test_sleep_never_passes_the_deadline() -> None:
         Deadline(0.2).sleep(30)
     assert time.monotonic() - began < 1.0
     assert not issubclass(DeadlineExceeded, Exception)
+
+
+def test_work_that_breaks_ends_with_the_code_for_it() -> None:
+    """A bug behind the boundary must not end in Python's own exit code 1."""
+    program = (
+        "from ec2kit.deadline import Deadline, guard; guard(Deadline(5), lambda: 1 // 0, lambda: 9, otherwise=7)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=20, check=False)
+    assert done.returncode == 7
+
+
+def test_ctrl_c_ends_at_once_and_without_a_traceback() -> None:
+    """A person changes her mind."""
+    program = (
+        "import threading; from ec2kit.deadline import Deadline, guard\n"
+        "guard(Deadline(9), lambda: print('at work', flush=True) or threading.Event().wait(), lambda: 9, otherwise=7)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "at work\n"
+        child.send_signal(signal.SIGINT)
+        assert child.wait(5) == 130
+        assert child.stderr is not None
+        assert child.stderr.read() == ""

@@ -13,7 +13,7 @@ from lab.vpc import RouteLab, snapshot
 from tests.cluster import Protected, eni_of, events
 
 KINDS: tuple[Kind, ...] = (
-    "throttled", "denied", "expired", "error500", "reset", "hang", "slow", "garbage", "truncated",
+    "throttled", "denied", "expired", "error500", "reset", "hang", "slow", "garbage", "hollow", "truncated",
 )  # fmt: skip
 
 

@@ -144,6 +144,7 @@ def test_json_tells_all(either: Protected) -> None:
     assert told["hold"]["node"]["eni"] == eni_of(lab, "node2")
     assert told["hold"]["view"]["eni"] == eni_of(lab, "node2")
     assert told["hold"]["api_calls"] > 0
+    assert told["check"]["view"] is not None, "a loss is shown, not only told"
     lab.ec2.refuse("denied")
     done = either.verb("check", lab.node1, "--output", "json")
     unknown = json.loads(done.stdout)
