@@ -11,21 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ec2kit.errors import Misconfigured
-from ec2kit.model import (
-    Address,
-    AddressResource,
-    AllocationId,
-    AssociateAddress,
-    Association,
-    BringLinkUp,
-    DisassociateAddress,
-    EniId,
-    NetworkInterface,
-    Node,
-    Plan,
-    Step,
-)
+from ec2kit.model import Address, AddressResource, AllocationId, Association, EniId, NetworkInterface, Node
 from ec2kit.routes import seen
+from ec2kit.steps import AssociateAddress, BringLinkUp, DisassociateAddress, Plan, Step
 
 
 @dataclass(frozen=True)

@@ -27,16 +27,15 @@ from ec2kit.model import (
     Association,
     AssociationId,
     Destination,
-    Ec2Step,
     EniId,
     NetworkInterface,
     Route,
     RouteTable,
     TableId,
     VpcId,
-    operation,
 )
 from ec2kit.settings import refuse_plain_http
+from ec2kit.steps import Ec2Step, operation
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.client import EC2Client

@@ -20,8 +20,9 @@ from ec2kit import addresses, messages, nic, routes
 from ec2kit.addresses import AddressView
 from ec2kit.errors import KitError, NotHeld, Unavailable
 from ec2kit.look import Run, Site, View, locate, look
-from ec2kit.model import AssociateAddress, BringLinkUp, Plan, Resource, RouteResource, Step, findings
+from ec2kit.model import Resource, RouteResource
 from ec2kit.routes import RouteView
+from ec2kit.steps import AssociateAddress, BringLinkUp, Plan, Step, findings
 
 if TYPE_CHECKING:
     from ec2kit.aws import Ec2

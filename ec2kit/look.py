@@ -21,15 +21,14 @@ from ec2kit.model import (
     EniId,
     NetworkInterface,
     Node,
-    Plan,
     Resource,
     RouteResource,
     RouteTable,
-    Step,
     VpcId,
 )
 from ec2kit.routes import RouteView
 from ec2kit.settings import Settings, refuse_plain_http
+from ec2kit.steps import Plan, Step
 
 if TYPE_CHECKING:
     from ec2kit.aws import Ec2

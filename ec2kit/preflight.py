@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from ec2kit import addresses, routes
 from ec2kit.addresses import AddressView
 from ec2kit.errors import KitError, Misconfigured
-from ec2kit.model import EniId, ReplaceRoute, RouteTable
+from ec2kit.model import EniId, RouteTable
 from ec2kit.routes import RouteView
 from ec2kit.settings import Settings
+from ec2kit.steps import ReplaceRoute
 
 _ADVISED_RESRVRECTIMEOUT = 300  # the guide, "User System Setup", notes
 

@@ -7,8 +7,9 @@ from typing import Any
 
 from ec2kit.errors import ExitCode, KitError
 from ec2kit.look import Report, View
-from ec2kit.model import Plan, Resource, RouteResource, Step
+from ec2kit.model import Resource, RouteResource
 from ec2kit.routes import RouteView
+from ec2kit.steps import Plan, Step
 
 
 @dataclass(frozen=True)

@@ -11,20 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ec2kit.errors import Misconfigured, NotHeld
-from ec2kit.model import (
-    CreateRoute,
-    Destination,
-    DisableSourceDestCheck,
-    EniId,
-    NetworkInterface,
-    Node,
-    Plan,
-    ReplaceRoute,
-    RouteResource,
-    RouteTable,
-    Step,
-    TableId,
-)
+from ec2kit.model import Destination, EniId, NetworkInterface, Node, RouteResource, RouteTable, TableId
+from ec2kit.steps import CreateRoute, DisableSourceDestCheck, Plan, ReplaceRoute, Step
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from ec2kit import contract
 from lab.ec2 import Ec2
 from lab.imds import Imds, NodeIdentity
 from lab.lifekeeper import install
@@ -20,7 +21,8 @@ from lab.lifekeeper.ipkit import install_ip_kit
 from lab.vpc import AddressLab, RouteLab, figure1, figure2
 
 PROJECT = Path(__file__).parent.parent
-APP, TYPE, EVENT = "comm", "ec2", "ec2/ec2fail"  # where LifeKeeper would have the kit; see docs/lifekeeper.md
+RESOURCES = f"subsys/{contract.APP}/resources/{contract.TYPE}"
+SCRIPTS = f"lkadm/subsys/{contract.APP}/{contract.TYPE}/bin"
 ACTIONS = ("restore", "remove", "quickCheck", "recover", "delete")
 ADMIN = ("create", "canextend", "extend")
 
@@ -91,7 +93,7 @@ class Node:
 
     def action(self, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run one of the kit's actions on this node, as LifeKeeper does."""
-        folder = self.lkroot / (f"lkadm/subsys/{APP}/{TYPE}/bin" if name in ADMIN else _resources(TYPE) + "/actions")
+        folder = self.lkroot / (SCRIPTS if name in ADMIN else f"{RESOURCES}/actions")
         return self.run(str(folder / name), *arguments)
 
     def ec2kit(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -199,24 +201,19 @@ def _node(root: Path, name: str, identity: NodeIdentity, imds: Imds, ec2_url: st
 
 def _install_kit(node: Node) -> None:
     """Put the kit where LifeKeeper looks for it, each script with this lab's Python in its first line."""
-    resources = node.lkroot / _resources(TYPE)
-    admin = node.lkroot / f"lkadm/subsys/{APP}/{TYPE}/bin"
+    resources = node.lkroot / RESOURCES
     for name in ACTIONS:
         _executable(resources / "actions" / name, _script(name))
     for name in ADMIN:
-        _executable(admin / name, _script(name))
-    _executable(resources / "recovery" / EVENT, _script("recover"))
-    for command in (("app_create", "-a", APP), ("typ_create", "-a", APP, "-r", TYPE)):
+        _executable(node.lkroot / SCRIPTS / name, _script(name))
+    _executable(resources / "recovery" / contract.EVENT_CLASS / contract.EVENT, _script("recover"))
+    for command in (("app_create", "-a", contract.APP), ("typ_create", "-a", contract.APP, "-r", contract.TYPE)):
         node.lk(*command)  # the app may be there already
 
 
 def _script(action: str) -> str:
     _, _, rest = (PROJECT / "actions" / action).read_text().partition("\n")
     return _PYTHON + rest
-
-
-def _resources(type_: str) -> str:
-    return f"subsys/{APP}/resources/{type_}"
 
 
 def _executable(path: Path, text: str) -> None:

@@ -14,17 +14,14 @@ from ec2kit.model import (
     Address,
     AddressResource,
     AllocationId,
-    AssociateAddress,
     Association,
     AssociationId,
-    BringLinkUp,
-    DisassociateAddress,
     EniId,
     NetworkInterface,
     Node,
-    Step,
     VpcId,
 )
+from ec2kit.steps import AssociateAddress, BringLinkUp, DisassociateAddress, Step
 
 OURS, PEERS = EniId("eni-0a"), EniId("eni-0b")
 NAME = "203.0.113.10"

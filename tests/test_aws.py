@@ -13,19 +13,14 @@ from botocore.validate import ParamValidator
 from ec2kit.aws import Ec2
 from ec2kit.deadline import Deadline
 from ec2kit.errors import Misconfigured, Unavailable, ec2_error
-from ec2kit.model import (
-    AllocationId,
+from ec2kit.model import AllocationId, AssociationId, Destination, EniId, TableId, VpcId
+from ec2kit.steps import (
     AssociateAddress,
-    AssociationId,
     CreateRoute,
-    Destination,
     DisableSourceDestCheck,
     DisassociateAddress,
     Ec2Step,
-    EniId,
     ReplaceRoute,
-    TableId,
-    VpcId,
     operation,
 )
 from lab.ec2 import Ec2 as LabEc2

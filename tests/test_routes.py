@@ -12,22 +12,8 @@ from hypothesis import strategies as st
 
 from ec2kit import routes
 from ec2kit.errors import Misconfigured, NotHeld
-from ec2kit.model import (
-    CreateRoute,
-    Destination,
-    DisableSourceDestCheck,
-    EniId,
-    NetworkInterface,
-    Node,
-    Plan,
-    ReplaceRoute,
-    Route,
-    RouteResource,
-    RouteTable,
-    Step,
-    TableId,
-    VpcId,
-)
+from ec2kit.model import Destination, EniId, NetworkInterface, Node, Route, RouteResource, RouteTable, TableId, VpcId
+from ec2kit.steps import CreateRoute, DisableSourceDestCheck, Plan, ReplaceRoute, Step
 
 OURS = EniId("eni-0a")
 VIP = Destination("10.1.0.10/32")
