@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import logging.handlers
 import os
+import socket
 import sys
 from pathlib import Path
 
@@ -40,13 +41,30 @@ class Journal:
             self._logger.log(message.level, "%s:%s", prefix, line)
 
 
-def _syslog() -> logging.handlers.SysLogHandler | None:
+class _Syslog(logging.handlers.SysLogHandler):
+    """Syslog that never holds a failover up: the base class waits for ever for a daemon that does not read."""
+
+    socket: socket.socket  # the base class's, documented only in its source
+    broken = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Send one line; after a failure nothing more is sent, for standard error has it all."""
+        if self.broken:
+            return
+        priority = self.encodePriority(self.facility, self.mapPriority(record.levelname))
+        try:
+            self.socket.send(f"<{priority}>{self.format(record)}".encode())
+        except OSError:
+            self.broken = True
+
+
+def _syslog() -> _Syslog | None:
     try:
         if not Path(SYSLOG_SOCKET).is_socket():
             return None
-        handler = logging.handlers.SysLogHandler(SYSLOG_SOCKET, facility=_FACILITY)
+        handler = _Syslog(SYSLOG_SOCKET, facility=_FACILITY)
     except OSError:  # no syslog daemon: standard error has it all
         return None
-    handler.socket.settimeout(_SYSLOG_SECONDS)  # type: ignore[attr-defined]  # documented only in its source
+    handler.socket.settimeout(_SYSLOG_SECONDS)
     handler.setFormatter(logging.Formatter(f"LifeKeeper[{os.getpid()}]: %(message)s"))
     return handler

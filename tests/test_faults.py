@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Literal
 
@@ -94,6 +95,15 @@ def test_remove_that_cannot_look_does_not_say_removed(eip: Protected, kind: Kind
     done = eip.run("remove", eip.lab.node1)
     assert done.returncode == 9
     assert eip.holder() == "node1"
+
+
+def test_release_that_is_refused_is_still_held(eip: Protected) -> None:
+    """The last look shows the address here: NOT_HELD as an outcome, and `held` is true."""
+    eip.lab.ec2.refuse("denied", "DisassociateAddress")
+    done = eip.verb("release", eip.lab.node1, "--output", "json")
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["outcome"], told["held"]) == (1, "NOT_HELD", True)
+    assert "Allow ec2:DisassociateAddress" in told["cure"]
 
 
 def test_denied_on_one_table_of_three(tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -195,3 +205,22 @@ def test_credentials_of_the_role_that_expire_are_fetched_anew(routes: Protected)
     time.sleep(2.1)
     assert routes.run("quickCheck", node).stderr == ""
     assert len({call.key for call in routes.lab.ec2.calls}) == 2
+
+
+def test_no_secret_is_told(routes: Protected) -> None:
+    """Whatever fails, neither the secret key nor a token is in output, log or info."""
+    node = routes.lab.node1
+    hurry(node)
+    planted = "PLANTED+SECRET/KEY", "PLANTED/SESSION/TOKEN"
+    (node.root / ".aws").mkdir()
+    keys = f"aws_access_key_id = AKIALEAK\naws_secret_access_key = {planted[0]}\naws_session_token = {planted[1]}\n"
+    (node.root / ".aws/credentials").write_text(f"[leak]\n{keys}")
+    said = ""
+    for kind in ("denied", "expired", "garbage", "error500", "reset"):
+        routes.lab.ec2.refuse(kind)
+        for verb in ("hold", "check"):
+            done = routes.verb(verb, node, "--profile", "leak", "-v", "--output", "json")
+            said += done.stdout + done.stderr
+        routes.lab.ec2.mend()
+    assert {call.key for call in routes.lab.ec2.calls} == {"AKIALEAK"}, "the planted credentials were in use"
+    assert "PLANTED" not in said

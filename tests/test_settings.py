@@ -62,6 +62,14 @@ def test_a_bad_value_is_a_warning_and_the_default(line: str) -> None:
     assert "EC2_MAX_RETRY" in warnings[0]
 
 
+@pytest.mark.parametrize("value", ["$(id)", "`id`", "a;b", "a|b", "a&b", "'$HOME'", "a\x07b", "a b"])
+def test_what_a_shell_would_make_something_of_is_ignored(value: str) -> None:
+    """Also where any text would do as a value."""
+    found, warnings = settings(f"AWS_PROFILE={value}\nAWS_REGION=eu-west-1", {})
+    assert found.aws == {"AWS_REGION": "eu-west-1"}
+    assert warnings == ("AWS_PROFILE is no plain value (this file is never executed); the line is ignored",)
+
+
 def test_a_zero_timeout_is_a_bad_value() -> None:
     """No time at all would fail every action."""
     assert settings("EC2_RESTORE_TIMEOUT=0", {})[0].ec2_restore_timeout == Settings.ec2_restore_timeout
