@@ -1,4 +1,5 @@
 # make demo   sets itself up, then plays the main job on the embedded lab
+# make lab    sets itself up, then runs a lab to try the kit in by hand, until Ctrl-C
 # make test   sets itself up, then runs the tests
 # make check  format, lint, purity of the core, types
 # No root is needed for any of them, and no AWS.
@@ -7,10 +8,13 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo test check format clean
+.PHONY: demo lab test check format clean
 
 demo: $(VENV)/demo.done
 	$(BIN)/python -m lab.demo
+
+lab: $(VENV)/demo.done
+	@$(BIN)/python -m lab $(SCENARIO)
 
 test: $(VENV)/test.done
 	$(BIN)/python -X dev -m pytest -n 2 --dist worksteal $(TESTS)

@@ -45,7 +45,7 @@ def _run_verb(options: argparse.Namespace) -> NoReturn:
     verb, budget, _ = _VERBS[options.verb]
     resource = _resource(options)
     deadline = Deadline(options.timeout or getattr(settings, budget))
-    log = Journal(options.verb, str(options.address), least=Level.INFO if options.verbose else Level.NOTIFY)
+    log = Journal(options.verb, str(options.address), least=Level.INFO if options.verbose else Level.WARN)
     for message, facts in notes:
         log.say(message, **facts)
     run = Run(settings, deadline, log, options.region, options.profile, options.endpoint_url)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from ipaddress import AddressValueError, IPv4Address
 
 from ec2kit import contract, info, messages, nic, preflight
-from ec2kit.errors import Misconfigured, NotHeld
+from ec2kit.errors import KitError, Misconfigured, NotHeld
 from ec2kit.info import Info
 from ec2kit.lcd import ALREADY_EXISTS, Lcd
 from ec2kit.lifecycle import drift
@@ -50,8 +50,12 @@ def create(wanted: Wanted, run: Run, lcd: Lcd) -> None:
         raise Misconfigured(f"{tag} was not created", "Mend what is listed above, then create it again")
     state = "OSU" if drift(view) else contract.IN_SERVICE
     _make(tag, resource, state, wanted.switchback, run, lcd)
-    if wanted.ip_resource:
-        lcd.run("dep_create", "-p", wanted.ip_resource, "-c", tag, accept=[ALREADY_EXISTS])
+    try:
+        if wanted.ip_resource:
+            lcd.run("dep_create", "-p", wanted.ip_resource, "-c", tag, accept=[ALREADY_EXISTS])
+    except KitError:
+        lcd.run("ins_remove", "-t", tag)  # all or nothing
+        raise
     facts = {"system": wanted.system, "interface": resource.interface, "state": state}
     run.log.say(messages.CREATED, resource=resource, **facts)
 
@@ -134,7 +138,11 @@ def _with_traffic(resource: RouteResource, site: Site, run: Run) -> Site:
     """The site at the interface that the entries point at now, when they point at one of this node's."""
     ours = own_interfaces(run)
     name = preflight.choose_interface(resource.destination, site.ec2.route_tables(site.node.vpc), ours)
-    return replace(site, node=replace(site.node, interface=name, eni=ours[name])) if name else site
+    if name is None or name == site.node.interface:
+        return site
+    run.report.site = replace(site, node=replace(site.node, interface=name, eni=ours[name]))
+    run.log.say(messages.TRAFFIC_HERE, destination=resource.destination, node=run.report.site.node)
+    return run.report.site
 
 
 def _make(tag: str, resource: Resource, state: str, switchback: str, run: Run, lcd: Lcd) -> None:

@@ -70,4 +70,5 @@ ALREADY_DELETED = Message(960034, Level.INFO, '"{tag}" is not on this system: no
 
 PROBLEM = Message(960040, Level.ERROR, "{problem}")
 CAUTION = Message(960041, Level.WARN, "{problem}")
+TRAFFIC_HERE = Message(960043, Level.INFO, "the entries for {destination} point at {node}: that interface it is")
 CREATED = Message(960042, Level.NOTIFY, '"{tag}" created on {system}: {resource} on {interface}, {state}')

@@ -159,6 +159,18 @@ def test_create_without_an_answer_makes_nothing(figure1: Lab) -> None:
     assert made(figure1.node1, "ec2-ip-vip") == [""]
 
 
+def test_create_that_cannot_make_the_dependency_leaves_nothing(figure1: Lab) -> None:
+    """All or nothing."""
+    program = figure1.node1.lkroot / "bin/dep_create"
+    program.unlink()
+    program.write_text("#!/bin/sh\nexit 3\n")
+    program.chmod(0o755)
+    done = figure1.node1.action("create", *CREATE_ROUTE)
+    assert done.returncode == 9
+    assert "dep_create failed with exit code 3" in done.stderr.splitlines()[-1]
+    assert made(figure1.node1, "ec2-ip-vip") == [""]
+
+
 def test_extend_to_a_system_that_is_not_ready_makes_nothing_there(figure1: Lab) -> None:
     """canextend refuses on the target, its lines reach the admin, and no instance is made."""
     assert figure1.node1.action("create", *CREATE_ROUTE).returncode == 0

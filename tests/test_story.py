@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,7 +13,7 @@ from rich.console import Console
 
 from lab import demo
 from lab.nodes import Lab, route_lab
-from tests.cluster import eni_of, judge
+from tests.cluster import PROJECT, eni_of, judge
 
 PLAYS = {"routes": demo.play_routes, "address": demo.play_address}
 
@@ -62,3 +65,22 @@ def test_when_local_recovery_fails_the_peer_takes_over(tmp_path: Path) -> None:
         assert sorted(row.split("C")[0] for row in states.splitlines() if "CISPC" in row) == ["node2", "node2"]
         assert not [line for line in lab.node1.lk("ins_list", "-fC").stdout.splitlines() if "CISPC" in line]
         judge(lab.ec2)
+
+
+@pytest.mark.parametrize("scenario", ["route", "eip"])
+def test_the_lab_by_hand(scenario: str) -> None:
+    """`python -m lab`: a shell that sources a node's file is on that node; Ctrl-C takes everything away."""
+    command = [sys.executable, "-m", "lab", scenario]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=PROJECT) as lab:
+        assert lab.stdout is not None
+        said = list(iter(lab.stdout.readline, "Ctrl-C ends the lab.\n"))
+        try:
+            enter = {line.partition(":")[0]: line.split()[-1] for line in said[:2]}
+            example = next(line for line in said if "ec2kit plan" in line).strip()
+            shells = [["/bin/sh", "-c", f". {enter[name]} && {example}"] for name in ("node1", "node2")]
+            outputs = [subprocess.run(shell, capture_output=True, text=True, check=True) for shell in shells]
+        finally:
+            lab.send_signal(signal.SIGINT)
+        assert lab.wait(20) == 0
+    assert [output.stdout.split()[0] for output in outputs] == ["OK", "PLAN"]
+    assert not Path(enter["node1"]).exists()

@@ -1,0 +1,56 @@
+"""A lab to try the kit in by hand: `python -m lab route` or `python -m lab eip`, until Ctrl-C.
+
+Each node gets a file to source in another terminal; from then on that shell is on the node.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import tempfile
+import threading
+from pathlib import Path
+
+from lab.nodes import Lab, address_lab, route_lab
+from lab.vpc import RouteLab
+
+_ENTER = """# The shell that sources this is on {name} from then on.
+export EC2KIT_DEFAULTS={defaults}
+export PATH={bin}:{lkbin}:$PATH
+PS1='{name}$ '
+"""
+
+
+def main() -> int:
+    """Run one lab until it is interrupted; the exit code."""
+    parser = argparse.ArgumentParser("python -m lab", description=__doc__.partition("\n")[0])
+    parser.add_argument("scenario", choices=["route", "eip"], nargs="?", default="route")
+    scenario = parser.parse_args().scenario
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    start = route_lab if scenario == "route" else address_lab
+    with tempfile.TemporaryDirectory(prefix="ec2kit-lab-") as folder, start(Path(folder)) as lab:
+        _greet(lab)
+        ended.wait()
+    print("The lab is gone.")
+    return 0
+
+
+def _greet(lab: Lab) -> None:
+    for name, node in lab.nodes.items():
+        text = _ENTER.format(name=name, defaults=node.defaults, bin=node.root / "bin", lkbin=node.lkroot / "bin")
+        (node.root / "enter").write_text(text)
+        print(f"{name}:  . {node.root / 'enter'}")
+    print("Source one of these in another terminal, then for example:")
+    if isinstance(lab.vpc, RouteLab):
+        print(f"  ec2kit plan route {lab.vpc.vip} --interface eth1")
+        print("  ec2kit create --type route-table --ip-resource ip-vip && ec2kit extend ec2-ip-vip --to node2")
+    else:
+        print(f"  ec2kit plan eip {lab.vpc.public_ip} --interface eth1")
+        print(f"  ec2kit create --type elastic-ip --interface eth1 --elastic-ip {lab.vpc.public_ip}")
+    print("Ctrl-C ends the lab.", flush=True)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
