@@ -1,0 +1,102 @@
+"""LifeKeeper's programs, as they answer and as they do not; each is an executable."""
+
+from __future__ import annotations
+
+import gc
+import time
+from pathlib import Path
+
+import pytest
+
+from ec2kit.deadline import Deadline
+from ec2kit.errors import DeadlineExceeded, Misconfigured, Unavailable
+from ec2kit.lcd import Lcd
+
+ROW = "node1\\001comm\\001ec2\\001ec2-x\\001EC2-10.1.0.10\\001ec2kit=1 kind=route\\001ISP\\001more\\n"
+
+
+@pytest.fixture
+def lkroot(tmp_path: Path) -> Path:
+    """An LKROOT without programs."""
+    (tmp_path / "bin").mkdir()
+    return tmp_path
+
+
+def program(lkroot: Path, name: str, body: str) -> None:
+    """Put a program there."""
+    path = lkroot / "bin" / name
+    path.write_text(f"#!/bin/sh\n{body}\n")
+    path.chmod(0o755)
+
+
+def lcd(lkroot: Path, seconds: float = 10) -> Lcd:
+    """The kit's access to it."""
+    return Lcd(str(lkroot), Deadline(seconds))
+
+
+def test_an_instance_is_read_field_by_field(lkroot: Path) -> None:
+    """Seven fields behind \\x01; later ones are not known and not used."""
+    program(lkroot, "ins_list", f"printf '{ROW}'")
+    found = lcd(lkroot).instance("ec2-x")
+    assert found is not None
+    assert (found.system, found.app, found.type, found.state) == ("node1", "comm", "ec2", "ISP")
+    assert found.info == "ec2kit=1 kind=route"
+
+
+def test_exit_code_7_is_no_instance(lkroot: Path) -> None:
+    """Does not exist: an answer, not an error."""
+    program(lkroot, "ins_list", "exit 7")
+    assert lcd(lkroot).instance("ec2-x") is None
+
+
+@pytest.mark.parametrize("output", ["", "garbage", "a\\001b\\001c", ROW.replace("ec2-x", "other"), "\\377\\376"])
+def test_garbage_is_unavailable(lkroot: Path, output: str) -> None:
+    """Exit code 0 with something else is no answer."""
+    program(lkroot, "ins_list", f"printf '{output}'")
+    with pytest.raises(Unavailable, match="does not show ec2-x"):
+        lcd(lkroot).instance("ec2-x")
+
+
+def test_other_exit_codes_are_unavailable(lkroot: Path) -> None:
+    """9: the other system was not reached."""
+    program(lkroot, "ins_list", "exit 9")
+    with pytest.raises(Unavailable, match="exit code 9"):
+        lcd(lkroot).instance("ec2-x")
+
+
+def test_a_missing_program_is_misconfigured(lkroot: Path) -> None:
+    """LKROOT is wrong, or LifeKeeper is not there."""
+    with pytest.raises(Misconfigured, match="cannot be run"):
+        lcd(lkroot).instance("ec2-x")
+    with pytest.raises(Misconfigured, match="cannot be run"):
+        lcd(lkroot).send_event("ec2-x")
+
+
+def test_a_program_that_hangs_is_ended_with_its_children(lkroot: Path) -> None:
+    """Within the deadline; nothing of it is left behind."""
+    program(lkroot, "ins_list", f"(sleep 3; touch {lkroot}/alive) & wait")
+    began = time.monotonic()
+    with pytest.raises((Unavailable, DeadlineExceeded)):
+        lcd(lkroot, seconds=0.5).instance("ec2-x")
+    assert time.monotonic() - began < 1.5
+    time.sleep(3.2)
+    assert not (lkroot / "alive").exists()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the child is left to itself
+def test_an_event_is_sent_and_its_recovery_goes_on_without_us(lkroot: Path) -> None:
+    """sendevent runs the recovery: quickCheck does not wait for it, and does not end it."""
+    program(lkroot, "sendevent", f'sleep 4; echo "$*" > {lkroot}/done')
+    began = time.monotonic()
+    lcd(lkroot).send_event("ec2-x")
+    assert time.monotonic() - began < 4
+    time.sleep(1.5)
+    gc.collect()
+    assert (lkroot / "done").read_text() == "-C ec2 -E ec2fail -m ec2kit -n ec2-x\n"
+
+
+def test_an_event_that_is_refused_is_told(lkroot: Path) -> None:
+    """The exit code of quickCheck alone must do then."""
+    program(lkroot, "sendevent", "exit 5")
+    with pytest.raises(Unavailable, match="sendevent failed with exit code 5"):
+        lcd(lkroot).send_event("ec2-x")
