@@ -73,28 +73,30 @@ class Run:
 
 def locate(resource: Resource, run: Run) -> Site:
     """Find this node's interface and ENI afresh, and open the way to EC2."""
-    from ec2kit import aws, imds
+    from ec2kit import aws
 
-    settings = run.settings
     if run.url:
         refuse_plain_http(run.url)
-    retries = settings.ec2_max_retry
-    metadata = imds.Metadata(
-        settings.aws.get("AWS_EC2_METADATA_SERVICE_ENDPOINT"), retries=retries, deadline=run.deadline
-    )
-    node = _node(resource, run, metadata)
+    node = _node(resource, run, _metadata(run))
     run.log.say(messages.LOCATED, node=node, vpc=node.vpc, region=node.region)
     ec2 = aws.Ec2(
-        settings.aws,
+        run.settings.aws,
         region=node.region,
         profile=run.profile,
         url=run.url,
         action=run.log.action,
-        retries=retries,
+        retries=run.settings.ec2_max_retry,
         deadline=run.deadline,
     )
     run.report.site = Site(node, ec2)
     return run.report.site
+
+
+def _metadata(run: Run) -> Metadata:
+    from ec2kit import imds
+
+    endpoint = run.settings.aws.get("AWS_EC2_METADATA_SERVICE_ENDPOINT")
+    return imds.Metadata(endpoint, retries=run.settings.ec2_max_retry, deadline=run.deadline)
 
 
 def _node(resource: Resource, run: Run, metadata: Metadata) -> Node:
@@ -145,7 +147,7 @@ def _view(resource: Resource, ec2: Ec2, node: Node, run: Run) -> View:
         case RouteResource():
             tables, interfaces = _ask_route(ec2, node, run.deadline)
             view = routes.view(resource, node, tables, interfaces)
-            for table in view.gone:
+            for table in view.gone if run.report.view is None else ():  # told once a run
                 run.log.say(messages.TABLE_GONE, table=table)
             return view
         case AddressResource():
@@ -190,13 +192,7 @@ def _ask(deadline: Deadline, *questions: Callable[[], None]) -> None:
 
 def own_interfaces(run: Run) -> dict[str, EniId]:
     """This node's interfaces that have an ENI, by name."""
-    from ec2kit import imds
-
-    metadata = imds.Metadata(
-        run.settings.aws.get("AWS_EC2_METADATA_SERVICE_ENDPOINT"),
-        retries=run.settings.ec2_max_retry,
-        deadline=run.deadline,
-    )
+    metadata = _metadata(run)
     sysfs = run.settings.ec2kit_sysfs
     found = {
         name: metadata.get(f"network/interfaces/macs/{nic.mac(sysfs, name)}/interface-id")

@@ -35,7 +35,7 @@ def lcd(lkroot: Path, seconds: float = 10) -> Lcd:
 
 
 def test_an_instance_is_read_field_by_field(lkroot: Path) -> None:
-    """Seven fields behind \\x01; later ones are not known and not used."""
+    """Seven fields between separators; later ones are not known and not used."""
     program(lkroot, "ins_list", f"printf '{ROW}'")
     found = lcd(lkroot).instance("ec2-x")
     assert found is not None
