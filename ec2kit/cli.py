@@ -53,7 +53,7 @@ def _run_verb(options: argparse.Namespace) -> NoReturn:
     def finish(error: KitError | None) -> int:
         told = render.Told(options.verb, resource, run.report, error, deadline.spent)
         if options.output == "json":
-            print(json.dumps(render.as_json(told)))
+            print(json.dumps(render.as_json(told)), flush=True)
         else:
             render.as_text(told)
         return told.code

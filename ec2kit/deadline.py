@@ -24,7 +24,8 @@ SIDE_BY_SIDE = 32  # calls in flight at once, at most
 GRACE = 0.3  # seconds that the soft end gets to say its own last line before the hard end comes
 _INTERRUPTED = 130  # what a shell shows for a program ended by SIGINT
 _NAMED = 3  # how many of the things that are waited for the last line names
-LAST_WORDS = 0.4  # seconds that the hard end gets to write its line, should standard error be stuck
+LAST_WORDS = 0.3  # seconds that the hard end gets to write its line, should standard error be stuck
+_FLUSH = 0.2  # seconds that the end of the process waits for what was printed to be taken
 
 
 class Deadline:
@@ -113,8 +114,8 @@ def guard(deadline: Deadline, work: Callable[[], int], expired: Callable[[], int
     """
     codes: list[int] = []
     worker = threading.Thread(target=lambda: codes.append(work()), daemon=True)
-    worker.start()
     try:
+        worker.start()
         worker.join(max(0.0, deadline.seconds - deadline.spent) + GRACE)
     except KeyboardInterrupt:  # a person's Ctrl-C
         leave(_INTERRUPTED)
@@ -127,9 +128,15 @@ def guard(deadline: Deadline, work: Callable[[], int], expired: Callable[[], int
 
 
 def leave(code: int) -> NoReturn:
-    """End the process now. Threads that hang are not waited for; what was printed is flushed."""
+    """End the process now. Threads that hang are not waited for; what was printed is flushed if that is possible."""
+    flushing = threading.Thread(target=_flush, daemon=True)
+    flushing.start()
+    flushing.join(_FLUSH)
+    os._exit(code)
+
+
+def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:  # closed before we began
             with suppress(OSError, ValueError):  # a reader that is gone has nothing to read
                 stream.flush()
-    os._exit(code)

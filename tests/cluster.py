@@ -8,12 +8,18 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
 from subprocess import CompletedProcess
+from typing import TYPE_CHECKING
+
+import boto3
 
 from ec2kit.info import Info, encode
 from ec2kit.model import AddressResource, RouteResource, TableId
 from lab.ec2 import Call, Ec2
 from lab.nodes import Lab, Node
 from lab.vpc import AddressLab, RouteLab, addresses, route_tables
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2 import EC2Client
 
 PROJECT = Path(__file__).parent.parent
 CHANGING_VERBS = {"restore", "remove", "recover", "hold", "release"}
@@ -113,3 +119,10 @@ def events(node: Node) -> list[str]:
     """The recovery events that were sent on a node: sendevent's arguments."""
     path = node.root / "events"
     return path.read_text().splitlines() if path.exists() else []
+
+
+def through_the_front(lab: Lab) -> EC2Client:
+    """A client of somebody else's, whose calls the front sees."""
+    return boto3.client(
+        "ec2", region_name="us-east-1", endpoint_url=lab.ec2.url, aws_access_key_id="x", aws_secret_access_key="x"
+    )

@@ -132,7 +132,8 @@ def test_work_that_breaks_ends_with_the_code_for_it() -> None:
 def test_ctrl_c_ends_at_once_and_without_a_traceback() -> None:
     """A person changes her mind."""
     program = (
-        "import threading; from ec2kit.deadline import Deadline, guard\n"
+        "import signal, threading; from ec2kit.deadline import Deadline, guard\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a background job's is ignored
         "guard(Deadline(9), lambda: print('at work', flush=True) or threading.Event().wait(), lambda: 9, otherwise=7)"
     )
     with subprocess.Popen(

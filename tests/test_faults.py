@@ -9,9 +9,9 @@ from typing import Literal
 import pytest
 
 from lab.faults import Kind
-from lab.nodes import Node
+from lab.nodes import Node, route_lab
 from lab.vpc import RouteLab, snapshot
-from tests.cluster import Protected, eni_of, events
+from tests.cluster import Protected, eni_of, events, judge, protect, through_the_front
 
 KINDS: tuple[Kind, ...] = (
     "throttled", "denied", "expired", "error500", "reset", "hang", "slow", "garbage", "hollow", "truncated",
@@ -108,9 +108,6 @@ def test_release_that_is_refused_is_still_held(eip: Protected) -> None:
 
 def test_denied_on_one_table_of_three(tmp_path_factory: pytest.TempPathFactory) -> None:
     """The others move; the exit code is 1, because the last look shows what is missing; the line names it."""
-    from lab.nodes import route_lab
-    from tests.cluster import judge, protect
-
     with route_lab(tmp_path_factory.mktemp("lab"), tables=3) as lab:
         routes = protect(lab)
         assert isinstance(lab.vpc, RouteLab)
@@ -143,8 +140,6 @@ def test_a_stale_look_after_the_change_is_outlived(either: Protected) -> None:
 
 def test_one_stale_look_is_no_loss(routes: Protected) -> None:
     """quickCheck looks a second time before it says that the address is lost."""
-    from tests.test_lifecycle import through_the_front
-
     assert routes.run("restore", routes.lab.node2).returncode == 0
     client = through_the_front(routes.lab)
     assert isinstance(routes.lab.vpc, RouteLab)
@@ -160,8 +155,6 @@ def test_one_stale_look_is_no_loss(routes: Protected) -> None:
 
 def test_the_peer_takes_the_address_between_look_and_release(eip: Protected) -> None:
     """The look is stale, the association id in it is spent: the peer keeps the address, and we say so."""
-    from tests.test_lifecycle import through_the_front
-
     lab = eip.lab
     assert not isinstance(lab.vpc, RouteLab)
     lab.ec2.stale(3)  # one look is three calls

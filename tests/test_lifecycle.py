@@ -5,20 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import boto3
-from mypy_boto3_ec2 import EC2Client
-
 from lab.ec2 import peak, serial
 from lab.nodes import Lab, address_lab, route_lab
 from lab.vpc import RouteLab, route_tables
 from tests.cluster import Protected, eni_of, judge, policy, protect, verb_of
-
-
-def through_the_front(lab: Lab) -> EC2Client:
-    """A client of somebody else's, whose calls the front sees."""
-    return boto3.client(
-        "ec2", region_name="us-east-1", endpoint_url=lab.ec2.url, aws_access_key_id="x", aws_secret_access_key="x"
-    )
 
 
 def drop_entry(lab: Lab, name: str) -> str:

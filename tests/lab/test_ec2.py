@@ -1,5 +1,7 @@
 """The lab's EC2 front: faults, strictness, paging, staleness and the log of calls, seen by a real boto3 client."""
 
+from __future__ import annotations
+
 import re
 import socket
 import statistics
@@ -8,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection, IncompleteRead
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
@@ -20,10 +22,12 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 from botocore.parsers import ResponseParserError
-from mypy_boto3_ec2 import EC2Client
 
 from lab import vpc
 from lab.ec2 import Call, Ec2, Kind, peak, serial
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2 import EC2Client
 
 VIP = "10.1.0.10/32"
 
