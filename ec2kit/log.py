@@ -10,9 +10,9 @@ from __future__ import annotations
 import logging
 import logging.handlers
 import os
-import socket
 import sys
 from pathlib import Path
+from typing import Any
 
 from ec2kit.messages import Level, Message
 
@@ -44,7 +44,7 @@ class Journal:
 class _Syslog(logging.handlers.SysLogHandler):
     """Syslog that never holds a failover up: the base class waits for ever for a daemon that does not read."""
 
-    socket: socket.socket  # the base class's, documented only in its source
+    socket: Any  # the base class's, documented only in its source
     broken = False
 
     def emit(self, record: logging.LogRecord) -> None:
