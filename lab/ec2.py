@@ -7,7 +7,7 @@ import math
 import threading
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import boto3
 
@@ -54,6 +54,8 @@ class Ec2:
     `only_registered`, other keys get AuthFailure.
     """
 
+    started: ClassVar[list[Ec2]] = []  # every one of this process, for whoever wants to see all calls
+
     def __init__(self) -> None:
         self.delay_ms: float = 0
         self.credentials: dict[str, float] = {}
@@ -69,6 +71,7 @@ class Ec2:
         self._web = Web(self._answer)
         self._web.listen()
         self.url = self._web.url
+        self.started.append(self)
 
     def __enter__(self) -> Self:
         return self

@@ -7,8 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from lab.ec2 import Ec2
 from lab.nodes import address_lab, route_lab
 from tests.cluster import Protected, judge, protect
+
+
+@pytest.fixture(autouse=True)
+def every_call_is_judged() -> Iterator[None]:
+    """Over the whole suite: only the acting verbs change anything, and nothing outside the policy is called."""
+    Ec2.started.clear()
+    yield
+    for ec2 in Ec2.started:
+        judge(ec2)
 
 
 @pytest.fixture
@@ -16,7 +26,6 @@ def routes(tmp_path: Path) -> Iterator[Protected]:
     """Figure 1 with its virtual IP protected, on node1."""
     with route_lab(tmp_path) as lab:
         yield protect(lab)
-        judge(lab.ec2)
 
 
 @pytest.fixture
@@ -24,7 +33,6 @@ def eip(tmp_path: Path) -> Iterator[Protected]:
     """Figure 2 with its Elastic IP protected, on node1."""
     with address_lab(tmp_path) as lab:
         yield protect(lab)
-        judge(lab.ec2)
 
 
 @pytest.fixture(params=["routes", "eip"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from lab.nodes import Lab
 from lab.vpc import RouteLab, addresses, route_tables, snapshot
 from tests.cluster import Protected, eni_of, events
@@ -102,10 +104,13 @@ def test_another_elastic_ip_on_the_interface_is_displaced_and_named(eip: Protect
 def test_the_link_is_repaired_once(eip: Protected) -> None:
     """Down, IP_WAIT_LINKDOWN seconds, up, and then the Elastic IP is associated."""
     lab = eip.lab
-    lab.node2.set(IP_WAIT_LINKDOWN=0)
+    lab.node2.set(IP_WAIT_LINKDOWN=2)
     (lab.node2.sysfs / "class/net/eth1/carrier").write_text("0\n")
+    began = time.monotonic()
     done = eip.run("restore", lab.node2)
+    assert time.monotonic() - began > 2
     assert done.returncode == 0, done.stderr
+    assert "eth1 has no link; it goes down for 2 s and up again, with every address on it" in done.stderr
     assert (lab.node2.root / "ip.log").read_text().split() == ["down", "up"]
     assert eip.holder() == "node2"
 

@@ -11,6 +11,7 @@ from ec2kit.deadline import Deadline
 from ec2kit.errors import DeadlineExceeded, Misconfigured, Unavailable
 from ec2kit.imds import Metadata
 from lab.imds import Imds, NodeIdentity, NodeInterface
+from tests.cluster import SLACK
 
 MAC = "02:00:00:00:00:01"
 ETH0 = NodeInterface(
@@ -97,11 +98,11 @@ def test_a_service_that_hangs_ends_within_its_read_timeout(imds: Imds) -> None:
     began = time.monotonic()
     with pytest.raises(Unavailable, match="ReadTimeout, asked 1 times"):
         client(imds, retries=0).need("instance-id")
-    assert 1.5 < time.monotonic() - began < 4
+    assert 1.5 < time.monotonic() - began < 2 + SLACK
     began = time.monotonic()
     with pytest.raises((Unavailable, DeadlineExceeded)):
         client(imds, retries=50, seconds=1).need("instance-id")
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 1 + SLACK
 
 
 def test_garbage_for_a_token_is_unavailable(imds: Imds) -> None:

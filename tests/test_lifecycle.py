@@ -8,7 +8,7 @@ from pathlib import Path
 from lab.ec2 import peak, serial
 from lab.nodes import Lab, address_lab, route_lab
 from lab.vpc import RouteLab, route_tables
-from tests.cluster import Protected, eni_of, judge, policy, protect, verb_of
+from tests.cluster import Protected, eni_of, policy, protect, verb_of
 
 
 def drop_entry(lab: Lab, name: str) -> str:
@@ -75,7 +75,6 @@ def test_every_page_is_read(tmp_path: Path) -> None:
         lab.ec2.forget()
         assert routes.verb("check", lab.node2).returncode == 0
         assert [call.action for call in lab.ec2.calls].count("DescribeRouteTables") == 3
-        judge(lab.ec2)
 
 
 def test_twenty_tables_in_three_serial_round_trips(tmp_path: Path) -> None:
