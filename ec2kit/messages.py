@@ -47,7 +47,6 @@ DEFAULTS_UNREADABLE = Message(960011, Level.WARN, "{file} cannot be read ({why})
 LOCATED = Message(960020, Level.INFO, "this node is {node} in {vpc}, {region}")
 STEP = Message(960021, Level.NOTIFY, "{step}")
 STEP_REFUSED = Message(960022, Level.WARN, "could not {step}: {why}")
-NOTHING_TO_DO = Message(960023, Level.INFO, "{resource}: nothing to do")
 LOOK_AGAIN = Message(960024, Level.WARN, "{why} Trying again, round {number} of {most}")
 DISPLACED = Message(
     960025, Level.WARN, "Elastic IP {other} stands on {private_ip} of {eni} and is displaced by {public_ip}"

@@ -51,6 +51,15 @@ def host(settings: Settings, *, route: bool) -> list[Problem]:
                 fatal=False,
             )
         )
+    if settings.ec2_quickcheck_timeout >= settings.lkcheckinterval:
+        problems.append(
+            Problem(
+                f"EC2_QUICKCHECK_TIMEOUT ({settings.ec2_quickcheck_timeout}) is not below LKCHECKINTERVAL "
+                f"({settings.lkcheckinterval}): one check could still wait when the next is due",
+                "Lower the first in /etc/default/LifeKeeper",
+                fatal=False,
+            )
+        )
     return problems
 
 
