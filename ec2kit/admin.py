@@ -70,22 +70,40 @@ def _extend(options: argparse.Namespace, settings: Settings, lcd: Lcd) -> None:
     print("Checking existence of extend and canextend scripts")
     print(f"Checking extendability for {tag}")
     interface = [options.interface] if options.interface else []
-    _remote(lcd, settings, to, "canextend", system, tag)
+    _remote(lcd, settings, to, "canextend", system, tag, *interface)
     print("Pre Extend checks were successful")
     print(f"Extending resource instances for {tag}")
     _remote(lcd, settings, to, "extend", system, tag, *interface)
+    try:
+        _complete(options, system, lcd)
+    except KitError:
+        print(f"Taking {tag} on {to} back")
+        for parent in _parents(tag, lcd, "-d", to):
+            lcd.run("dep_remove", "-d", to, "-p", parent, "-c", tag)
+        lcd.run("ins_remove", "-d", to, "-t", tag)
+        raise
+    print("Hierarchy successfully extended")
+
+
+def _complete(options: argparse.Namespace, system: str, lcd: Lcd) -> None:
+    """Make the new instance part of the hierarchy: dependencies, switchback, equivalency."""
+    tag, to = options.tag, options.to
+    print("Creating equivalencies")
+    priorities = ("-p", str(options.template_priority), "-r", str(options.target_priority))
+    lcd.run("eqv_create", "-t", tag, *priorities, "-S", to, "-o", tag, "-e", "SHARED")
     print("Creating dependencies")
-    _, parents = lcd.run("dep_list", "-c", tag, accept=[NOT_THERE])
-    for parent in [line.split(contract.SEPARATOR)[0] for line in parents.splitlines()]:
+    for parent in _parents(tag, lcd):
         if lcd.instance(parent, system=to) is not None:
             lcd.run("dep_create", "-d", to, "-p", parent, "-c", tag, accept=[ALREADY_EXISTS])
     print("Setting switchback type for hierarchy")
     for where in (system, to):
         lcd.run("ins_setas", "-d", where, "-t", tag, "-s", SWITCHBACK[options.switchback])
-    print("Creating equivalencies")
-    priorities = ("-p", str(options.template_priority), "-r", str(options.target_priority))
-    lcd.run("eqv_create", "-t", tag, *priorities, "-S", to, "-o", tag, "-e", "SHARED")
-    print("Hierarchy successfully extended")
+
+
+def _parents(tag: str, lcd: Lcd, *where: str) -> list[str]:
+    """The tags that depend on a resource, on this system or `-d` another."""
+    _, rows = lcd.run("dep_list", *where, "-c", tag, accept=[NOT_THERE])
+    return [row.split(contract.SEPARATOR)[contract.DEPENDENCY_PARENT] for row in rows.splitlines()]
 
 
 def _remote(lcd: Lcd, settings: Settings, system: str, script: str, *arguments: str) -> None:

@@ -20,6 +20,9 @@ IP_ID_PREFIX = "IP-"
 SEPARATOR = "\x01"
 IN_SERVICE = "ISP"
 
+# dep_list: the field that has the parent's tag; the child's is the other. Unverified.
+DEPENDENCY_PARENT = 0
+
 # Whether quickCheck raises the recovery event itself through sendevent and then exits 1 (as the Load
 # Balancer Health Check kit's specification says), or only exits 1 and lkcheck raises it. Unverified.
 QUICKCHECK_SENDS_EVENT = True

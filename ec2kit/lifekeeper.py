@@ -95,7 +95,7 @@ def finish(call: Call, run: Run, outcome: str | KitError) -> int:
 
 _USAGE = {
     "recover": "-n <tag> [sendevent's options]",
-    "canextend": "<template system> <template tag>",
+    "canextend": "<template system> <template tag> [<interface>]",
     "extend": "<template system> <template tag> [<interface>]",
 }
 
@@ -213,7 +213,7 @@ def _can_extend(call: Call, run: Run) -> str:
     from ec2kit import hierarchy
 
     lcd = Lcd(run.settings.lkroot, run.deadline)
-    known = hierarchy.check_extend(call.arguments[0], call.tag, run, lcd)
+    known = hierarchy.check_extend(call.arguments[0], call.tag, run, lcd, interface=_third(call))
     return f"{known.resource} can be extended to this system, on {known.resource.interface}"
 
 
@@ -221,9 +221,13 @@ def _extend(call: Call, run: Run) -> str:
     from ec2kit import hierarchy
 
     lcd = Lcd(run.settings.lkroot, run.deadline)
-    interface = call.arguments[2] if len(call.arguments) > 2 else None  # noqa: PLR2004  the third word
-    hierarchy.extend(call.arguments[0], call.tag, run, lcd, interface=interface)
+    hierarchy.extend(call.arguments[0], call.tag, run, lcd, interface=_third(call))
     return "the instance exists on this system"
+
+
+def _third(call: Call) -> str | None:
+    """The interface, where the extend manager gives one behind system and tag."""
+    return next(iter(call.arguments[2:]), None)
 
 
 _ACTIONS: dict[str, Callable[[Call, Run], str]] = {

@@ -183,6 +183,36 @@ def test_extend_to_a_system_that_is_not_ready_makes_nothing_there(figure1: Lab) 
     assert made(figure1.node2, "ec2-ip-vip") == [""]
 
 
+def test_extend_that_cannot_be_completed_leaves_nothing_there(figure1: Lab) -> None:
+    """The two priorities are the same, which LifeKeeper refuses: the target is as it was."""
+    assert figure1.node1.action("create", *CREATE_ROUTE).returncode == 0
+    same = ("--template-priority", "7", "--target-priority", "7")
+    done = figure1.node1.ec2kit("extend", "ec2-ip-vip", "--to", "node2", *same)
+    assert done.returncode == 9
+    assert "eqv_create failed with exit code 5" in done.stderr.splitlines()[-1]
+    assert made(figure1.node2, "ec2-ip-vip") == [""]
+    setas = figure1.node1.lkroot / "bin/ins_setas"
+    setas.rename(setas.with_suffix(".kept"))
+    setas.write_text("#!/bin/sh\nexit 3\n")
+    setas.chmod(0o755)
+    done = figure1.node1.ec2kit("extend", "ec2-ip-vip", "--to", "node2")
+    assert "ins_setas failed with exit code 3" in done.stderr.splitlines()[-1]
+    assert made(figure1.node2, "ec2-ip-vip") == [""], "the dependency was made already, and is taken back too"
+    setas.with_suffix(".kept").rename(setas)
+    assert figure1.node1.ec2kit("extend", "ec2-ip-vip", "--to", "node2").returncode == 0
+
+
+def test_extend_to_another_interface(figure1: Lab) -> None:
+    """Nodes may name their interfaces differently."""
+    assert figure1.node1.action("create", *CREATE_ROUTE).returncode == 0
+    done = figure1.node1.ec2kit("extend", "ec2-ip-vip", "--to", "node2", "--interface", "eth0")
+    assert done.returncode == 0, done.stderr
+    assert info.decode(made(figure1.node2, "ec2-ip-vip")[5]).resource.interface == "eth0"
+    done = figure1.node2.action("canextend", "node1", "ec2-ip-vip", "eth9")
+    assert done.returncode == 5
+    assert "no network interface eth9. It has: eth0, eth1" in done.stderr
+
+
 def test_in_service_of_what_is_not_there(figure1: Lab) -> None:
     """A person's typo."""
     done = figure1.node1.ec2kit("in-service", "nobody")
