@@ -10,7 +10,7 @@ from functools import partial
 from typing import NoReturn
 
 from ec2kit import __version__, lifecycle, render
-from ec2kit.deadline import Deadline, guard, leave
+from ec2kit.deadline import INTERRUPTED, Deadline, guard, leave
 from ec2kit.entry import attempt, read_settings, timed_out
 from ec2kit.errors import ExitCode, KitError
 from ec2kit.lifekeeper import create_parser, ipv4
@@ -37,7 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         _run_verb(options)
     from ec2kit import admin
 
-    leave(admin.run(options, given[1:]))
+    try:
+        leave(admin.run(options, given[1:]))
+    except KeyboardInterrupt:
+        leave(INTERRUPTED)
 
 
 def _run_verb(options: argparse.Namespace) -> NoReturn:

@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 SIDE_BY_SIDE = 32  # calls in flight at once, at most
 GRACE = 0.3  # seconds that the soft end gets to say its own last line before the hard end comes
-_INTERRUPTED = 130  # what a shell shows for a program ended by SIGINT
+INTERRUPTED = 130  # what a shell shows for a program ended by SIGINT
 _NAMED = 3  # how many of the things that are waited for the last line names
 LAST_WORDS = 0.3  # seconds that the hard end gets to write its line, should standard error be stuck
 _FLUSH = 0.2  # seconds that the end of the process waits for what was printed to be taken
@@ -118,7 +118,7 @@ def guard(deadline: Deadline, work: Callable[[], int], expired: Callable[[], int
         worker.start()
         worker.join(max(0.0, deadline.seconds - deadline.spent) + GRACE)
     except KeyboardInterrupt:  # a person's Ctrl-C
-        leave(_INTERRUPTED)
+        leave(INTERRUPTED)
     if not worker.is_alive():
         leave(codes[0] if codes else otherwise)
     last = threading.Thread(target=lambda: codes.append(expired()), daemon=True)

@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,7 +68,8 @@ class Lcd:
                 with self._deadline.waiting(f"LifeKeeper's {program}"):
                     output, _ = child.communicate(timeout=self._deadline.left)
             except BaseException as error:
-                os.killpg(child.pid, signal.SIGKILL)
+                with suppress(ProcessLookupError):  # it has just ended; who holds its output is not of its group
+                    os.killpg(child.pid, signal.SIGKILL)
                 if isinstance(error, subprocess.TimeoutExpired):
                     raise Unavailable(f"LifeKeeper's {program} did not answer in {error.timeout:.0f} s") from error
                 raise

@@ -84,6 +84,15 @@ def test_a_program_that_hangs_is_ended_with_its_children(lkroot: Path) -> None:
     assert not (lkroot / "alive").exists()
 
 
+def test_output_that_a_daemon_keeps_open_holds_nothing_up(lkroot: Path) -> None:
+    """The program has ended, and what it left behind is in a session of its own."""
+    program(lkroot, "ins_list", "setsid sleep 8 & exit 0")
+    began = time.monotonic()
+    with pytest.raises((Unavailable, DeadlineExceeded)):
+        lcd(lkroot, seconds=1).instance("ec2-x")
+    assert time.monotonic() - began < 1 + SLACK
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the child is left to itself
 def test_an_event_is_sent_and_its_recovery_goes_on_without_us(lkroot: Path) -> None:
     """sendevent runs the recovery: quickCheck does not wait for it, and does not end it."""
