@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
 import time
+from contextlib import suppress
 from subprocess import CompletedProcess
 from typing import Literal
 
@@ -255,3 +258,27 @@ def test_rounds_of_looking_and_acting_are_as_many_as_the_setting_says(routes: Pr
     assert routes.run("restore", routes.lab.node2).returncode == 1
     sent = [call for call in routes.lab.ec2.calls if call.action == "ReplaceRoute"]
     assert len(sent) == 2 * (1 + retries)
+
+
+def test_quick_check_whose_log_nobody_reads(routes: Protected) -> None:
+    """Standard error is a full pipe and the API hangs: on time, and still no failure."""
+    node = routes.lab.node1
+    node.set(EC2_QUICKCHECK_TIMEOUT=2)
+    routes.lab.ec2.refuse("slow")
+    unread, full = os.pipe()
+    os.set_blocking(full, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(full, b"x" * 65_536)
+    os.set_blocking(full, True)
+    script = node.lkroot / "subsys/comm/resources/ec2/actions/quickCheck"
+    try:
+        began = time.monotonic()
+        with subprocess.Popen(
+            [script, "-t", routes.tag, "-i", routes.id], env=node.environment, stderr=full
+        ) as child:
+            assert child.wait(30) == 0
+        assert 2 < time.monotonic() - began < 2 + 1 + SLACK
+    finally:
+        os.close(unread)
+        os.close(full)

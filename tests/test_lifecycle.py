@@ -53,6 +53,9 @@ def test_a_recorded_table_that_is_gone_is_a_warning(routes: Protected) -> None:
         done = routes.run(action, lab.node1)
         assert done.returncode == 0
         assert f"WARN:ec2:{action}:{routes.tag}:960026:recorded route table {table} no longer exists" in done.stderr
+    moved = routes.run("restore", lab.node2)
+    assert moved.returncode == 0
+    assert moved.stderr.count("no longer exists") == 1, "two looks, one warning"
 
 
 def test_a_blackhole_is_a_loss(routes: Protected) -> None:
