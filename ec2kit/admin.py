@@ -9,7 +9,7 @@ from typing import NoReturn
 from ec2kit import contract, lifekeeper, messages
 from ec2kit.deadline import Deadline
 from ec2kit.entry import attempt, read_settings, system_name
-from ec2kit.errors import ExitCode, KitError, Misconfigured, NotHeld
+from ec2kit.errors import ExitCode, KitError, Misconfigured, NotHeld, Unavailable
 from ec2kit.hierarchy import SWITCHBACK
 from ec2kit.lcd import ALREADY_EXISTS, NOT_THERE, Lcd
 from ec2kit.log import Journal
@@ -38,7 +38,7 @@ def run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
 
     outcome = attempt(work, log)
     if isinstance(outcome, KitError):
-        log.say(messages.USAGE, why=outcome.why)
+        log.say(messages.FAILED, why=outcome.why)
         return outcome.code
     return ExitCode.OK
 
@@ -116,6 +116,5 @@ def _remote(lcd: Lcd, settings: Settings, system: str, script: str, *arguments: 
     if output.strip():
         print(output.strip())
     if code:
-        raise Misconfigured(
-            f"{script} on {system} failed with exit code {code}", "Its own log tells why, line by line"
-        )
+        meaning = Unavailable if code == ExitCode.UNAVAILABLE else Misconfigured
+        raise meaning(f"{script} on {system} failed with exit code {code}", "Its own log tells why, line by line")

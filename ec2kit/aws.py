@@ -42,6 +42,12 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import AddressTypeDef, FilterTypeDef, RouteTypeDef
 
 _CONNECT, _READ = 3.0, 10.0  # seconds at most; less where the budget is small
+_NO_CREDENTIALS = (
+    botocore.exceptions.NoCredentialsError,
+    botocore.exceptions.PartialCredentialsError,
+    botocore.exceptions.CredentialRetrievalError,
+    botocore.exceptions.MetadataRetrievalError,
+)
 _PAGE = 100  # DescribeRouteTables: MaxResults 5..100
 
 
@@ -80,6 +86,8 @@ class Ec2:
             core.set_config_variable("metadata_service_num_attempts", 1 + retries)
             session = boto3.session.Session(region_name=region, botocore_session=core)
             self._client: EC2Client = session.client("ec2", endpoint_url=url, config=config)
+        except _NO_CREDENTIALS as error:
+            raise _no_credentials("EC2", error) from error
         except (botocore.exceptions.BotoCoreError, ValueError) as error:
             raise Misconfigured(
                 f"EC2 cannot be set up ({type(error).__name__})",
@@ -148,17 +156,8 @@ class Ec2:
                 yield
         except botocore.exceptions.ClientError as error:
             raise ec2_error(called, subject, error.response.get("Error", {}).get("Code", "no error code")) from error
-        except (
-            botocore.exceptions.NoCredentialsError,
-            botocore.exceptions.PartialCredentialsError,
-            botocore.exceptions.CredentialRetrievalError,
-            botocore.exceptions.MetadataRetrievalError,
-        ) as error:
-            raise Unavailable(
-                f"no credentials for {called} ({type(error).__name__})",
-                "Attach a role to this instance, or name a profile (--profile, AWS_PROFILE)",
-                permanent=True,
-            ) from error
+        except _NO_CREDENTIALS as error:
+            raise _no_credentials(called, error) from error
         except (botocore.exceptions.BotoCoreError, ResponseParserError) as error:
             raise Unavailable(
                 f"no usable answer from {where} to {called} on {subject} ({type(error).__name__})",
@@ -166,6 +165,14 @@ class Ec2:
             ) from error
         except (KeyError, TypeError) as error:
             raise Unavailable(f"{where} answered {called} on {subject} with something incomplete") from error
+
+
+def _no_credentials(called: str, error: Exception) -> Unavailable:
+    return Unavailable(
+        f"no credentials for {called} ({type(error).__name__})",
+        "Attach a role to this instance, or name a profile (--profile, AWS_PROFILE)",
+        permanent=True,
+    )
 
 
 def _routes(routes: list[RouteTypeDef]) -> Iterator[Route]:

@@ -49,7 +49,8 @@ def create(wanted: Wanted, run: Run, lcd: Lcd) -> None:
     if refused(problems, run) or resource is None or view is None:
         raise Misconfigured(f"{tag} was not created", "Mend what is listed above, then create it again")
     state = "OSU" if drift(view) else contract.IN_SERVICE
-    _make(tag, resource, state, wanted.switchback, run, lcd)
+    known = Info(resource, url=run.url, profile=run.profile, region=run.region)
+    _make(tag, known, state, wanted.switchback, lcd)
     try:
         if wanted.ip_resource:
             lcd.run("dep_create", "-p", wanted.ip_resource, "-c", tag, accept=[ALREADY_EXISTS])
@@ -72,7 +73,7 @@ def check_extend(template: str, tag: str, run: Run, lcd: Lcd, *, interface: str 
     here = known.resource.interface
     if interface is None and here in nic.names(run.settings.ec2kit_sysfs):
         interface = here
-    run = replace(run, url=known.url or run.url, profile=known.profile or run.profile, region=known.region)
+    run = replace(run, url=known.url, profile=known.profile, region=known.region)
     resource, view, problems = _seen(replace(known.resource, interface=interface), run, active=False)
     if isinstance(view, RouteView) and view.gone and not view.entries:
         problems.append(
@@ -87,8 +88,7 @@ def check_extend(template: str, tag: str, run: Run, lcd: Lcd, *, interface: str 
 def extend(template: str, tag: str, run: Run, lcd: Lcd, *, interface: str | None = None) -> None:
     """Make the instance on this system, out of service. The rest is the extend manager's."""
     known = check_extend(template, tag, run, lcd, interface=interface)
-    run = replace(run, url=known.url, profile=known.profile)
-    _make(tag, known.resource, "OSU", "intelligent", run, lcd)
+    _make(tag, known, "OSU", "intelligent", lcd)
 
 
 def refused(problems: list[Problem], run: Run) -> bool:
@@ -145,12 +145,12 @@ def _with_traffic(resource: RouteResource, site: Site, run: Run) -> Site:
     return run.report.site
 
 
-def _make(tag: str, resource: Resource, state: str, switchback: str, run: Run, lcd: Lcd) -> None:
+def _make(tag: str, known: Info, state: str, switchback: str, lcd: Lcd) -> None:
+    resource = known.resource
     address = resource.vip if isinstance(resource, RouteResource) else resource.public_ip
-    text = info.encode(Info(resource, url=run.url, profile=run.profile, region=run.region))
     lcd.run(
         "ins_create",
         *("-a", contract.APP, "-r", contract.TYPE, "-t", tag, "-i", f"{contract.ID_PREFIX}{address}"),
         *("-I", "INIT_ISP" if state == contract.IN_SERVICE else "INIT_OSU"),
-        *("-s", SWITCHBACK[switchback], "-v", text),
+        *("-s", SWITCHBACK[switchback], "-v", info.encode(known)),
     )

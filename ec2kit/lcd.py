@@ -19,6 +19,7 @@ from ec2kit.deadline import Deadline
 from ec2kit.errors import Misconfigured, Unavailable
 
 ALREADY_EXISTS, NOT_THERE = 4, 7
+_GLANCE = 0.1  # the least of it, when the time is up
 _EVENT_SECONDS = 3.0  # how long we watch a recovery event start; its recovery goes on without us
 
 
@@ -67,7 +68,7 @@ class Lcd:
             try:
                 with self._deadline.waiting(f"LifeKeeper's {program}"):
                     output, _ = child.communicate(timeout=self._deadline.left)
-            except BaseException as error:
+            except BaseException as error:  # a time-out, the deadline or Ctrl-C: it must not live on
                 with suppress(ProcessLookupError):  # it has just ended; who holds its output is not of its group
                     os.killpg(child.pid, signal.SIGKILL)
                 if isinstance(error, subprocess.TimeoutExpired):
@@ -95,12 +96,14 @@ class Lcd:
     def send_event(self, tag: str) -> None:
         """Raise a recovery event for the resource and let its recovery go on without us.
 
+        It is sent even when the deadline has just passed: that does not make a proven loss unknown again.
         Raises Misconfigured or Unavailable when sendevent cannot be run or fails at once.
         """
         command = [
             str(self._bin / "sendevent"),
             *("-C", contract.EVENT_CLASS, "-E", contract.EVENT, "-m", "ec2kit", "-n", tag),
         ]
+        watch = min(_EVENT_SECONDS, max(_GLANCE, self._deadline.seconds - self._deadline.spent))
         try:
             child = subprocess.Popen(
                 command,
@@ -110,7 +113,7 @@ class Lcd:
                 start_new_session=True,
             )
             with self._deadline.waiting("LifeKeeper's sendevent"):
-                code = child.wait(min(_EVENT_SECONDS, self._deadline.left))
+                code = child.wait(watch)
         except OSError as error:
             raise Misconfigured(f"LifeKeeper's {command[0]} cannot be run ({error.strerror})") from error
         except subprocess.TimeoutExpired:

@@ -38,7 +38,7 @@ _BUDGET = {
 
 @dataclass(frozen=True)
 class Call:
-    """One call of an action. tag is empty for what has none yet (create)."""
+    """One call of an action, for the resource of that tag."""
 
     action: str
     tag: str
@@ -145,7 +145,7 @@ def _hold(call: Call, run: Run) -> str:
     known = info.decode(_here(call, run).info)
     run = _with(known, run)
     lifecycle.hold(known.resource, run)
-    return f"{known.resource} is held by {run.report.site.node} ({_steps(run)})" if run.report.site else ""
+    return f"{known.resource} is held by this node ({_steps(run)})"
 
 
 def _remove(call: Call, run: Run) -> str:

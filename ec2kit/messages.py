@@ -40,6 +40,7 @@ END_MISCONFIGURED = Message(
 )
 INTERNAL = Message(960006, Level.ERROR, "internal error, please report it:\n{trace}")
 USAGE = Message(960007, Level.ERROR, "{why}")
+FAILED = Message(960008, Level.ERROR, "{why}")
 
 SETTING_IGNORED = Message(960010, Level.WARN, "{file}: {warning}")
 DEFAULTS_UNREADABLE = Message(960011, Level.WARN, "{file} cannot be read ({why}); every setting has its default")

@@ -75,10 +75,11 @@ def bring_up(interface: str, *, wait: float, deadline: Deadline) -> None:
 
     By nmcli where NetworkManager manages it, else by ip. Raises Unavailable when a program is
     missing, fails or hangs, and when there is too little time to take it up again: an interface
-    that is left down is worse than one without link.
+    that is left down is worse than one without link. All of them permanent: a link is repaired once.
     """
     if deadline.left < wait + _UP_SECONDS:
-        raise Unavailable(f"too little time is left to take {interface} down and up again")
+        cure = "Run it again, or raise the action's timeout"
+        raise Unavailable(f"too little time is left to take {interface} down and up again", cure, permanent=True)
     if _managed(interface, deadline):
         down, up = ["nmcli", "device", "disconnect", interface], ["nmcli", "device", "connect", interface]
     else:
@@ -114,14 +115,10 @@ def _run(command: Sequence[str], seconds: float) -> str:
             timeout=min(_COMMAND_SECONDS, seconds),
             stdin=subprocess.DEVNULL,
         )
-    except FileNotFoundError as error:
-        raise Unavailable(
-            f"the program {command[0]} is missing", f"Install the package that has {command[0]}"
-        ) from error
     except subprocess.TimeoutExpired as error:
-        raise Unavailable(f"'{said}' did not end in {error.timeout:.0f} s") from error
+        raise Unavailable(f"'{said}' did not end in {error.timeout:.0f} s", permanent=True) from error
     except (OSError, subprocess.CalledProcessError) as error:
-        raise Unavailable(f"'{said}' failed") from error
+        raise Unavailable(f"'{said}' failed", "Run it by hand to see why", permanent=True) from error
     return done.stdout.strip()
 
 
@@ -129,7 +126,8 @@ def _path(program: str) -> str:
     """Where the program is, also when the caller's PATH is a bare one without the sbin folders."""
     found = shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin:/usr/bin:/bin")
     if found is None:
-        raise Unavailable(f"the program {program} is missing", f"Install the package that has {program}")
+        cure = f"Install the package that has {program}"
+        raise Unavailable(f"the program {program} is missing", cure, permanent=True)
     return found
 
 

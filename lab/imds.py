@@ -222,7 +222,7 @@ class Imds:
         if self._ec2 is None:
             return None
         filters = [{"Name": "network-interface-id", "Values": [eni]}]
-        found = self._ec2.truth().describe_addresses(Filters=filters)["Addresses"]  # type: ignore[arg-type]
+        found = self._ec2.truth().describe_addresses(Filters=filters)["Addresses"]  # type: ignore[arg-type]  # a plain dict is one
         return "\n".join(address["PublicIp"] for address in found) or None
 
     def _document(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import botocore.session
@@ -108,6 +109,16 @@ def test_no_credentials_is_unavailable_and_says_what_to_do(lab: LabEc2) -> None:
     with pytest.raises(Unavailable, match="no credentials") as caught:
         ec2(lab.url, AWS_EC2_METADATA_SERVICE_ENDPOINT="http://127.0.0.1:9").interfaces(ENI)
     assert "Attach a role" in caught.value.cure
+
+
+def test_credentials_that_cannot_be_had_just_now_are_unavailable(lab: LabEc2, tmp_path: Path) -> None:
+    """A profile's credential_process fails: the state is unknown, and nothing is set up wrongly."""
+    config = tmp_path / "config"
+    config.write_text("[profile helper]\ncredential_process = /bin/false\n")
+    settings = {"AWS_CONFIG_FILE": str(config)}
+    reach = {"region": "us-east-1", "profile": "helper", "url": lab.url}
+    with pytest.raises(Unavailable, match="no credentials"):
+        Ec2(settings, **reach, action="test", retries=0, deadline=Deadline(5)).interfaces(ENI)
 
 
 @pytest.mark.parametrize("url", ["http://192.0.2.1", "nonsense"])

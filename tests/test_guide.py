@@ -129,6 +129,19 @@ def test_a_link_that_stays_down_fails_restore_and_attracts_nothing(eip: Protecte
     assert eip.holder() == "node1"
 
 
+def test_a_repair_that_fails_is_not_repeated(eip: Protected) -> None:
+    """The program refuses to take the interface down: once is enough, and it is taken up all the same."""
+    node = eip.lab.node2
+    node.set(IP_WAIT_LINKDOWN=0)
+    (node.sysfs / "class/net/eth1/carrier").write_text("0\n")
+    (node.root / "bin/ip").write_text(f'#!/bin/sh\necho "$5" >> {node.root}/ip.log\n[ "$5" = up ]\n')
+    done = eip.run("restore", node)
+    assert done.returncode == 1
+    assert "'ip link set dev eth1 down' failed. Run it by hand to see why." in done.stderr.splitlines()[-1]
+    assert (node.root / "ip.log").read_text().split() == ["down", "up"]
+    assert eip.holder() == "node1"
+
+
 def test_a_lost_link_is_a_loss_unless_the_check_is_off(eip: Protected) -> None:
     """IP_NOLINKCHECK=1 takes effect at the next run."""
     lab = eip.lab

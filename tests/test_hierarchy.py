@@ -202,6 +202,26 @@ def test_extend_that_cannot_be_completed_leaves_nothing_there(figure1: Lab) -> N
     assert figure1.node1.ec2kit("extend", "ec2-ip-vip", "--to", "node2").returncode == 0
 
 
+def test_extend_keeps_how_ec2_is_reached(figure1: Lab) -> None:
+    """URL, profile and Region of the template's info field are the target's too; the rest is its own."""
+    assert figure1.node1.action("create", *CREATE_ROUTE, "--ec2-url", figure1.ec2.url).returncode == 0
+    here = made(figure1.node1, "ec2-ip-vip")[5] + " region=us-east-1"
+    figure1.node1.lk("ins_setinfo", "-t", "ec2-ip-vip", "-v", here).check_returncode()
+    done = figure1.node1.ec2kit("extend", "ec2-ip-vip", "--to", "node2")
+    assert done.returncode == 0, done.stderr
+    assert info.decode(made(figure1.node2, "ec2-ip-vip")[5]) == info.decode(here)
+
+
+def test_extend_while_ec2_does_not_answer(figure1: Lab) -> None:
+    """Unavailable there is unavailable here: 9, not 5."""
+    assert figure1.node1.action("create", *CREATE_ROUTE).returncode == 0
+    figure1.ec2.refuse("denied", "DescribeRouteTables")
+    done = figure1.node1.ec2kit("extend", "ec2-ip-vip", "--to", "node2")
+    assert done.returncode == 9
+    assert "Allow ec2:DescribeRouteTables" in done.stderr
+    assert made(figure1.node2, "ec2-ip-vip") == [""]
+
+
 def test_extend_to_another_interface(figure1: Lab) -> None:
     """Nodes may name their interfaces differently."""
     assert figure1.node1.action("create", *CREATE_ROUTE).returncode == 0

@@ -105,6 +105,18 @@ def test_an_event_is_sent_and_its_recovery_goes_on_without_us(lkroot: Path) -> N
     assert (lkroot / "done").read_text() == "-C ec2 -E ec2fail -m ec2kit -n ec2-x\n"
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # as above
+def test_an_event_is_sent_even_when_the_time_is_just_up(lkroot: Path) -> None:
+    """A loss that was proven in the last moment stays proven."""
+    program(lkroot, "sendevent", f'echo "$*" > {lkroot}/done')
+    late = lcd(lkroot, seconds=0.001)
+    time.sleep(0.01)
+    late.send_event("ec2-x")
+    time.sleep(1)
+    gc.collect()
+    assert (lkroot / "done").exists()
+
+
 def test_an_event_that_is_refused_is_told(lkroot: Path) -> None:
     """The exit code of quickCheck alone must do then."""
     program(lkroot, "sendevent", "exit 5")

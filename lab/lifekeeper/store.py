@@ -113,7 +113,7 @@ def writing(db: sqlite3.Connection) -> Iterator[None]:
     db.execute("BEGIN IMMEDIATE")
     try:
         yield
-    except BaseException:
+    except BaseException:  # also SystemExit, with which programs end
         db.execute("ROLLBACK")
         raise
     db.execute("COMMIT")
