@@ -19,8 +19,8 @@ from ec2kit.deadline import Deadline
 from ec2kit.errors import Misconfigured, Unavailable
 
 ALREADY_EXISTS, NOT_THERE = 4, 7
-_GLANCE = 0.1  # the least of it, when the time is up
 _EVENT_SECONDS = 3.0  # how long we watch a recovery event start; its recovery goes on without us
+_GLANCE = 0.1  # the least of it, when the time is up
 
 
 @dataclass(frozen=True)
