@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -22,11 +23,13 @@ from ec2kit import __version__, imds
 from ec2kit.deadline import SIDE_BY_SIDE, Deadline
 from ec2kit.errors import Misconfigured, Unavailable, ec2_error
 from ec2kit.model import (
+    AccessKey,
     Address,
     AllocationId,
     Association,
     AssociationId,
     Destination,
+    Ec2Instance,
     EniId,
     NetworkInterface,
     Route,
@@ -51,6 +54,19 @@ _NO_CREDENTIALS = (
 _PAGE = 100  # DescribeRouteTables: MaxResults 5..100
 
 
+@dataclass(frozen=True)
+class Signer:
+    """Whose credentials are used: by default the instance's role.
+
+    credentials_file: where the profile's key stands, when not where every AWS tool looks. key: one that does
+    not stand in any file yet.
+    """
+
+    profile: str | None = None
+    credentials_file: str | None = None
+    key: AccessKey | None = None
+
+
 class Ec2:
     """One run's access to EC2. Raises Misconfigured for a URL, Region or profile that cannot work."""
 
@@ -59,7 +75,7 @@ class Ec2:
         settings: Mapping[str, str],
         *,
         region: str,
-        profile: str | None = None,
+        signer: Signer | None = None,
         url: str | None = None,
         action: str,
         retries: int,
@@ -70,6 +86,7 @@ class Ec2:
         action: who calls; CloudTrail shows it in the user agent of each event.
         """
         _adopt(settings)
+        signer = signer or Signer()
         self._deadline = deadline
         self.attempts = 0  # HTTP requests sent, botocore's own retries included
         share = deadline.seconds / (1 + retries)
@@ -81,7 +98,11 @@ class Ec2:
             user_agent_extra=f"ec2kit/{__version__} ec2kit-action/{action}",
         )
         try:
-            core = botocore.session.Session(profile=profile or settings.get("AWS_PROFILE"))
+            core = botocore.session.Session(profile=signer.profile or settings.get("AWS_PROFILE"))
+            if signer.credentials_file:
+                core.set_config_variable("credentials_file", signer.credentials_file)
+            if signer.key:
+                core.set_credentials(signer.key.id, signer.key.secret)
             core.set_config_variable("metadata_service_timeout", 2)
             core.set_config_variable("metadata_service_num_attempts", 1 + retries)
             session = boto3.session.Session(region_name=region, botocore_session=core)
@@ -126,6 +147,24 @@ class Ec2:
                 NetworkInterface(EniId(each["NetworkInterfaceId"]), each["PrivateIpAddress"], each["SourceDestCheck"])
                 for each in answer["NetworkInterfaces"]
             ]
+
+    def instance(self, instance: str) -> Ec2Instance | None:
+        """The options of an EC2 instance; None when it is not shown."""
+        with self._asking("DescribeInstances", instance):
+            answer = self._client.describe_instances(Filters=[{"Name": "instance-id", "Values": [instance]}])
+            for each in (each for reservation in answer["Reservations"] for each in reservation["Instances"]):
+                metadata = each.get("MetadataOptions", {})
+                return Ec2Instance(
+                    each["InstanceId"],
+                    each.get("MaintenanceOptions", {}).get("AutoRecovery", ""),
+                    metadata.get("HttpPutResponseHopLimit"),
+                    metadata.get("HttpEndpoint") != "disabled",
+                )
+            return None
+
+    def addresses_owned(self) -> list[Address]:
+        """All Elastic IPs of the account in this Region."""
+        return self._addresses("this Region", [])
 
     def addresses_named(self, public_ip: str) -> list[Address]:
         """The account's Elastic IP of that name, or nothing."""

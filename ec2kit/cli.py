@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NoReturn
 
-from ec2kit import __version__, lifecycle, render
+from ec2kit import __version__, contract, lifecycle, render
 from ec2kit.deadline import INTERRUPTED, Deadline, guard, leave
 from ec2kit.entry import attempt, read_settings, timed_out
 from ec2kit.errors import ExitCode, KitError
@@ -33,12 +33,13 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and leave with the exit code of ec2kit.errors.ExitCode."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     options = parser().parse_args(given)
+    options.given = given[1:]
     if options.verb in _VERBS:
         _run_verb(options)
     from ec2kit import admin
 
     try:
-        leave(admin.run(options, given[1:]))
+        leave(admin.run(options))
     except KeyboardInterrupt:
         leave(INTERRUPTED)
 
@@ -89,17 +90,62 @@ def parser() -> argparse.ArgumentParser:
         )
         eip = kinds.add_parser("eip", parents=[_common()], help="an Elastic IP")
         eip.add_argument("address", type=ipv4, metavar="ELASTIC-IP")
-    verbs.add_parser("create", parents=[create_parser()], help="create a LifeKeeper resource on this system")
+    verbs.add_parser("create", parents=[create_parser()], help="create a LifeKeeper resource")
+    _add_hierarchy(verbs)
+    return top
+
+
+def _add_hierarchy(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """The commands for LifeKeeper's hierarchy, beside create."""
     extend = verbs.add_parser("extend", help="extend a LifeKeeper resource to another system")
     extend.add_argument("tag")
     extend.add_argument("--to", required=True, metavar="SYSTEM")
     extend.add_argument("--interface", help="network interface there (default: the one of the same name)")
-    extend.add_argument("--switchback", choices=["intelligent", "automatic"], default="intelligent")
-    extend.add_argument("--template-priority", type=int, default=1, choices=range(1, 1000), metavar="1-999")
-    extend.add_argument("--target-priority", type=int, default=10, choices=range(1, 1000), metavar="1-999")
+    extend.add_argument("--switchback", choices=list(contract.SWITCHBACK), help="(default: as it is)")
+    for name, text in (
+        ("--template-priority", "of this system, at the first extend; lower is higher (default: 1)"),
+        ("--target-priority", "of the other system; lower is higher (default: 10, else the first unused)"),
+    ):
+        extend.add_argument(name, type=int, choices=range(1, 1000), metavar="1-999", help=text)
+    unextend = verbs.add_parser("unextend", help="remove a resource from a system on which it is not in service")
+    unextend.add_argument("tag")
+    unextend.add_argument("--from", dest="system", required=True, metavar="SYSTEM")
+    delete = verbs.add_parser("delete", help="remove a resource from all systems; AWS stays as it is")
+    delete.add_argument("tag")
+    delete.add_argument("--yes", action="store_true", help="do not ask")
     for name, text in (("in-service", "bring into service here"), ("out-of-service", "take out of service here")):
         verbs.add_parser(name, help=f"{text}, with all that depends on it").add_argument("tag")
-    return top
+    shown = verbs.add_parser("properties", help="show a resource's properties, or change them")
+    shown.add_argument("tag")
+    shown.add_argument(
+        "--set",
+        action="append",
+        type=_assignment,
+        metavar="KEY=VALUE",
+        help="switchback=intelligent|automatic, priority=1-999 (of this system), ec2-url=URL, profile=NAME "
+        "(empty: the default), tables=refresh; repeat for several",
+    )
+    shown.add_argument("--output", choices=["text", "json"], default="text")
+    key = verbs.add_parser("key", help="give this system an access key for a resource; its secret is asked for")
+    key.add_argument("tag")
+    key.add_argument("--access-key-id", required=True, metavar="ID")
+    choices = verbs.add_parser("choices", help="what create can choose from on this system, as JSON")
+    choices.add_argument("--profile")
+    for each in (key, choices):
+        each.add_argument("--ec2-url", metavar="URL")
+    status = verbs.add_parser("status", help="what is protected, where, what EC2 says of it, and what was done")
+    status.add_argument("tag", nargs="?")
+    status.add_argument("--here", action="store_true", help="this system's part alone")
+    status.add_argument("--output", choices=["text", "json"], default="text")
+
+
+def _assignment(text: str) -> tuple[str, str]:
+    from ec2kit.properties import assignment
+
+    try:
+        return assignment(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _common() -> argparse.ArgumentParser:

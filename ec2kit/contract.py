@@ -20,6 +20,17 @@ IP_ID_PREFIX = "IP-"
 SEPARATOR = "\x01"
 IN_SERVICE = "ISP"
 
+# ins_list: the field that has the switchback type, and its values. Unverified beyond the first seven fields.
+SWITCHBACK_FIELD = 7
+SWITCHBACK = {"intelligent": "INTELLIGENT", "automatic": "AUTOMATIC"}
+
+# eqv_list: sys tag othersys othertag, verified; the fields behind them that have the priorities, unverified.
+EQUIVALENCY_PRIORITY = 5
+EQUIVALENCY_OTHER_PRIORITY = 6
+
+# The flag that is LifeKeeper's admin lock while a hierarchy changes. Its form is told, not tried: unverified.
+ADMIN_LOCK = "!action!{pid}!{time}!{system}:{tag}"
+
 # dep_list: the field that has the parent's tag; the child's is the other. Unverified.
 DEPENDENCY_PARENT = 0
 

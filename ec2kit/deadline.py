@@ -121,17 +121,20 @@ def guard(deadline: Deadline, work: Callable[[], int], expired: Callable[[], int
         leave(INTERRUPTED)
     if not worker.is_alive():
         leave(codes[0] if codes else otherwise)
-    last = threading.Thread(target=lambda: codes.append(expired()), daemon=True)
-    last.start()
-    last.join(LAST_WORDS)
+    aside(lambda: codes.append(expired()))
     leave(codes[0] if codes else otherwise)
+
+
+def aside(work: Callable[[], None], *, seconds: float = LAST_WORDS) -> None:
+    """Do something that may not hold the end up: it is waited for `seconds` at most."""
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(seconds)
 
 
 def leave(code: int) -> NoReturn:
     """End the process now. Threads that hang are not waited for; what was printed is flushed if that is possible."""
-    flushing = threading.Thread(target=_flush, daemon=True)
-    flushing.start()
-    flushing.join(_FLUSH)
+    aside(_flush, seconds=_FLUSH)
     os._exit(code)
 
 

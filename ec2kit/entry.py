@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import quote
 
 from ec2kit import messages
 from ec2kit.deadline import Deadline
@@ -40,6 +41,11 @@ def read_settings() -> tuple[Settings, _NOTES]:
 def system_name(found: Settings) -> str:
     """LifeKeeper's name of this system."""
     return found.ec2kit_system or platform.node()
+
+
+def past_of(tag: str, found: Settings) -> Path:
+    """The file with what the resource's actions have come to on this system."""
+    return Path(found.ec2kit_history, f"{quote(tag, safe='')}.jsonl")
 
 
 def timed_out(deadline: Deadline) -> Unavailable:

@@ -33,7 +33,8 @@ class KitError(Exception):
     @property
     def why(self) -> str:
         """The whole last line: what happened, then what to do."""
-        return f"{self}. {self.cure}." if self.cure else f"{self}."
+        end = "" if self.cure.endswith("?") else "."
+        return f"{self}. {self.cure}{end}" if self.cure else f"{self}."
 
 
 class NotHeld(KitError):  # noqa: N818  a state of the world; "Error" would say that the kit is at fault

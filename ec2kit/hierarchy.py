@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from ipaddress import AddressValueError, IPv4Address
+from pathlib import Path
 
-from ec2kit import contract, info, messages, nic, preflight
-from ec2kit.errors import KitError, Misconfigured, NotHeld
+from ec2kit import contract, files, info, messages, nic, preflight, profiles
+from ec2kit.addresses import AddressView
+from ec2kit.entry import past_of
+from ec2kit.errors import KitError, Misconfigured, NotHeld, Unavailable
 from ec2kit.info import Info
 from ec2kit.lcd import ALREADY_EXISTS, Lcd
 from ec2kit.lifecycle import drift
 from ec2kit.look import Run, Site, View, locate, look, own_interfaces
-from ec2kit.model import AddressResource, Resource, RouteResource, TableId
+from ec2kit.model import AddressResource, Resource, RouteResource, RouteTable, TableId, VpcId
 from ec2kit.preflight import Problem
 from ec2kit.routes import RouteView
-
-SWITCHBACK = {"intelligent": "INTELLIGENT", "automatic": "AUTOMATIC"}
 
 
 @dataclass(frozen=True)
@@ -33,32 +36,62 @@ class Wanted:
 def create(wanted: Wanted, run: Run, lcd: Lcd) -> None:
     """Make the resource on this system.
 
-    Everything is checked first and all problems are logged; then Misconfigured, and nothing was
-    made. It is in service (ISP) at once when EC2 shows that this node holds the address already.
+    Everything is checked first and all problems are logged; then Misconfigured or Unavailable, and nothing
+    was made. It is in service (ISP) at once when EC2 shows that this node holds the address already. An
+    access key (run.key) is proven first and becomes a profile of the kit's own credentials file last.
     """
     tag = wanted.tag
     problems = preflight.host(run.settings, route=wanted.ip_resource is not None)
-    if lcd.instance(tag) is not None:
-        problems.append(Problem(f"the tag {tag} is taken on {wanted.system}", "Choose another with --tag"))
+    problems += _tag_problems(wanted, lcd)
     resource, more = _named(wanted, lcd)
     problems += more
-    view = None
-    if resource is not None:
-        resource, view, more = _seen(resource, run, active=True)
-        problems += more
-    if refused(problems, run) or resource is None or view is None:
-        raise Misconfigured(f"{tag} was not created", "Mend what is listed above, then create it again")
-    state = "OSU" if drift(view) else contract.IN_SERVICE
-    known = Info(resource, url=run.url, profile=run.profile, region=run.region)
-    _make(tag, known, state, wanted.switchback, lcd)
+    seen = _Seen()
     try:
-        if wanted.ip_resource:
-            lcd.run("dep_create", "-p", wanted.ip_resource, "-c", tag, accept=[ALREADY_EXISTS])
-    except KitError:
-        lcd.run("ins_remove", "-t", tag)  # all or nothing
+        seen = _proven(resource, wanted.interface, run)
+    except Unavailable as error:
+        if not any(problem.fatal for problem in problems):
+            refused(problems, run)
+            raise
+        problems.append(Problem.of(error))
+    if refused(problems + seen.problems, run) or seen.resource is None or seen.view is None:
+        raise Misconfigured(f"{tag} was not created", "Mend what is listed above, then create it again")
+    state = "OSU" if drift(seen.view) else contract.IN_SERVICE
+    profile = profiles.own(tag) if run.key else run.profile
+    known = Info(seen.resource, url=run.url, profile=profile, region=run.region, vpc=seen.vpc)
+    with _key_kept(tag, run):
+        _make(tag, known, state, wanted.switchback, lcd)
+        try:
+            if wanted.ip_resource:
+                lcd.run("dep_create", "-p", wanted.ip_resource, "-c", tag, accept=[ALREADY_EXISTS])
+        except KitError:
+            lcd.run("ins_remove", "-t", tag)  # all or nothing
+            raise
+    facts = {"system": wanted.system, "interface": seen.resource.interface, "state": state}
+    run.log.say(messages.CREATED, resource=seen.resource, **facts)
+
+
+@contextmanager
+def _key_kept(tag: str, run: Run) -> Iterator[None]:
+    """Put the access key that was given into the kit's credentials file; out again when what is inside fails."""
+    key = run.key
+    if key is None:
+        yield
+        return
+    path = Path(run.settings.ec2kit_credentials)
+    files.change(path, lambda text: profiles.put(text, profiles.own(tag), key))
+    try:
+        yield
+    except BaseException:
+        files.change(path, lambda text: profiles.drop(text, profiles.own(tag)))
         raise
-    facts = {"system": wanted.system, "interface": resource.interface, "state": state}
-    run.log.say(messages.CREATED, resource=resource, **facts)
+
+
+def prove_key(tag: str, run: Run) -> None:
+    """Put a new access key for that resource into this system's credentials file, once EC2 has taken it."""
+    site = locate(None, run)
+    site.ec2.route_tables(site.node.vpc)
+    with _key_kept(tag, run):
+        run.log.say(messages.KEY_KEPT, profile=profiles.own(tag), file=run.settings.ec2kit_credentials)
 
 
 def check_extend(template: str, tag: str, run: Run, lcd: Lcd, *, interface: str | None = None) -> Info:
@@ -73,22 +106,43 @@ def check_extend(template: str, tag: str, run: Run, lcd: Lcd, *, interface: str 
     here = known.resource.interface
     if interface is None and here in nic.names(run.settings.ec2kit_sysfs):
         interface = here
-    run = replace(run, url=known.url, profile=known.profile, region=known.region)
-    resource, view, problems = _seen(replace(known.resource, interface=interface), run, active=False)
-    if isinstance(view, RouteView) and view.gone and not view.entries:
-        problems.append(
-            Problem("none of the recorded route tables is in this node's VPC", "Both nodes must be in one VPC")
-        )
-    problems += preflight.host(run.settings, route=isinstance(resource, RouteResource))
+    problems = preflight.host(run.settings, route=isinstance(known.resource, RouteResource))
+    resource = replace(known.resource, interface=interface)
+    if missing := _key_missing(tag, known, run):
+        problems.append(missing)
+    else:
+        run = replace(run, url=known.url, profile=known.profile, region=known.region)
+        seen = _on_target(resource, known, run)
+        problems += seen.problems
+        resource = seen.resource or resource
     if refused(problems, run):
         raise Misconfigured(f"{tag} cannot be extended to this system", "Mend what is listed above, then try again")
     return replace(known, resource=resource)
+
+
+def _key_missing(tag: str, known: Info, run: Run) -> Problem | None:
+    path = run.settings.ec2kit_credentials
+    if not profiles.is_own(known.profile) or known.profile in profiles.names(files.read(Path(path))):
+        return None
+    return Problem(
+        f"the resource signs with an access key of its own, and {path} on this system has no [{known.profile}]",
+        f"Run on this system: ec2kit key {tag} --access-key-id ID",
+    )
 
 
 def extend(template: str, tag: str, run: Run, lcd: Lcd, *, interface: str | None = None) -> None:
     """Make the instance on this system, out of service. The rest is the extend manager's."""
     known = check_extend(template, tag, run, lcd, interface=interface)
     _make(tag, known, "OSU", "intelligent", lcd)
+
+
+def forget(tag: str, run: Run) -> None:
+    """Take away what this system keeps for the resource besides LifeKeeper's instance: access key and history."""
+    path = Path(run.settings.ec2kit_credentials)
+    if profiles.own(tag) in profiles.names(files.read(path)):
+        files.change(path, lambda text: profiles.drop(text, profiles.own(tag)))
+        run.log.say(messages.KEY_DROPPED, profile=profiles.own(tag), file=path)
+    files.remove(past_of(tag, run.settings))
 
 
 def refused(problems: list[Problem], run: Run) -> bool:
@@ -116,28 +170,88 @@ def _named(wanted: Wanted, lcd: Lcd) -> tuple[Resource | None, list[Problem]]:
     return RouteResource(vip, wanted.interface), problems
 
 
-def _seen(resource: Resource, run: Run, *, active: bool) -> tuple[Resource, View | None, list[Problem]]:
-    """Look, as far as it is possible. The resource comes back with its interface and its tables filled in."""
+@dataclass
+class _Seen:
+    """What create and canextend have looked at: the resource with interface and tables filled in, and problems."""
+
+    resource: Resource | None = None
+    view: View | None = None
+    vpc: VpcId | None = None
+    problems: list[Problem] = field(default_factory=list)
+
+
+def _tag_problems(wanted: Wanted, lcd: Lcd) -> list[Problem]:
+    if not profiles.good_tag(wanted.tag):
+        return [
+            Problem("the tag holds what no tag can", "Letters, digits and - _ . / = it may have; no dash in front")
+        ]
+    if lcd.instance(wanted.tag) is not None:
+        return [Problem(f"the tag {wanted.tag} is taken on {wanted.system}", "Choose another with --tag")]
+    return []
+
+
+def _proven(resource: Resource | None, interface: str | None, run: Run) -> _Seen:
+    """For create: prove the credentials by DescribeRouteTables, then look, as far as it is possible."""
+    seen = _Seen()
     try:
-        site = locate(resource, run)
-        if isinstance(resource, RouteResource) and resource.interface is None:
-            site = _with_traffic(resource, site, run)
-        resource = replace(resource, interface=site.node.interface)
-        view = look(resource, site, run)
+        site = locate(interface, run)
+        tables = site.ec2.route_tables(site.node.vpc)
+        if isinstance(resource, RouteResource) and interface is None:
+            site = _with_traffic(resource, site, tables, run)
+        seen = _seen(resource, site, run, active=True)
     except (Misconfigured, NotHeld) as error:
-        return resource, None, [Problem.of(error)]
-    if isinstance(view, RouteView):
-        if isinstance(resource, RouteResource):
-            tables = frozenset(entry.table for entry in view.entries) | resource.tables - frozenset(view.gone)
-            resource = replace(resource, tables=frozenset(map(TableId, tables)))
-        return resource, view, preflight.route(view, active=active)
-    return resource, view, preflight.address(view)
+        seen.problems.append(Problem.of(error))
+    return seen
 
 
-def _with_traffic(resource: RouteResource, site: Site, run: Run) -> Site:
+def _on_target(resource: Resource, known: Info, run: Run) -> _Seen:
+    """For canextend: look from the target, as far as it is possible."""
+    seen = _Seen()
+    try:
+        site = locate(resource.interface, run)
+        seen.problems += preflight.one_vpc(known.vpc, site.node)
+        if not seen.problems:
+            seen = _seen(resource, site, run, active=False)
+        if isinstance(seen.view, RouteView) and seen.view.gone and not seen.view.entries:
+            what = "none of the recorded route tables is in this node's VPC"
+            seen.problems.append(Problem(what, "Both nodes must be in one VPC"))
+    except (Misconfigured, NotHeld) as error:
+        seen.problems.append(Problem.of(error))
+    return seen
+
+
+def _seen(resource: Resource | None, site: Site, run: Run, *, active: bool) -> _Seen:
+    seen = _Seen(vpc=site.node.vpc, problems=_instance_problems(site))
+    if resource is None:
+        return seen
+    seen.resource = resource = replace(resource, interface=site.node.interface)
+    try:
+        seen.view = look(resource, site, run)
+    except (Misconfigured, NotHeld) as error:
+        seen.problems.append(Problem.of(error))
+    match seen.view:
+        case RouteView() as view:
+            seen.problems += preflight.route(view, active=active)
+            if isinstance(resource, RouteResource):
+                tables = frozenset(entry.table for entry in view.entries) | resource.tables - frozenset(view.gone)
+                seen.resource = replace(resource, tables=frozenset(map(TableId, tables)))
+        case AddressView() as view:
+            seen.problems += preflight.address(view)
+    return seen
+
+
+def _instance_problems(site: Site) -> list[Problem]:
+    """Cautions about the instance itself; that it cannot be looked at is one of them."""
+    try:
+        return preflight.instance(site.ec2.instance(site.node.instance))
+    except Unavailable as error:
+        return [Problem(f"EC2 Auto Recovery and metadata options were not checked: {error}", error.cure, fatal=False)]
+
+
+def _with_traffic(resource: RouteResource, site: Site, tables: list[RouteTable], run: Run) -> Site:
     """The site at the interface that the entries point at now, when they point at one of this node's."""
     ours = own_interfaces(run)
-    name = preflight.choose_interface(resource.destination, site.ec2.route_tables(site.node.vpc), ours)
+    name = preflight.choose_interface(resource.destination, tables, ours)
     if name is None or name == site.node.interface:
         return site
     run.report.site = replace(site, node=replace(site.node, interface=name, eni=ours[name]))
@@ -152,5 +266,5 @@ def _make(tag: str, known: Info, state: str, switchback: str, lcd: Lcd) -> None:
         "ins_create",
         *("-a", contract.APP, "-r", contract.TYPE, "-t", tag, "-i", f"{contract.ID_PREFIX}{address}"),
         *("-I", "INIT_ISP" if state == contract.IN_SERVICE else "INIT_OSU"),
-        *("-s", SWITCHBACK[switchback], "-v", info.encode(known)),
+        *("-s", contract.SWITCHBACK[switchback], "-v", info.encode(known)),
     )

@@ -13,23 +13,27 @@ from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address
 
 from ec2kit.errors import Misconfigured
-from ec2kit.model import AddressResource, Resource, RouteResource, TableId
+from ec2kit.model import AddressResource, Resource, RouteResource, TableId, VpcId
 
 _VERSION = "1"
 _PLAIN = re.compile(r"[A-Za-z0-9_./-]")
 _ESCAPE = re.compile(r"=([0-9A-F]{2})")
 _CURE = "Create the resource anew, or mend the field with ins_setinfo"
-_ONCE = ("ec2kit", "kind", "vip", "eip", "interface", "url", "profile", "region")
+_ONCE = ("ec2kit", "kind", "vip", "eip", "interface", "url", "profile", "region", "vpc")
 
 
 @dataclass(frozen=True)
 class Info:
-    """A resource, and how to reach EC2 for it: URL, profile of the credentials, Region (None: the defaults)."""
+    """A resource, and how to reach EC2 for it: URL, profile of the credentials, Region (None: the defaults).
+
+    vpc: where it was created; None in a field that is older than this word.
+    """
 
     resource: Resource
     url: str | None = None
     profile: str | None = None
     region: str | None = None
+    vpc: VpcId | None = None
 
 
 def encode(info: Info) -> str:
@@ -40,7 +44,7 @@ def encode(info: Info) -> str:
             pairs += [("table", table) for table in sorted(tables)]
         case AddressResource(public_ip, interface):
             pairs = [("kind", "eip"), ("eip", str(public_ip)), ("interface", interface)]
-    pairs += [("url", info.url), ("profile", info.profile), ("region", info.region)]
+    pairs += [("url", info.url), ("profile", info.profile), ("region", info.region), ("vpc", info.vpc)]
     return " ".join([f"ec2kit={_VERSION}", *(f"{key}={_escape(value)}" for key, value in pairs if value)])
 
 
@@ -60,7 +64,8 @@ def decode(text: str) -> Info:
         resource = AddressResource(_address(values, "eip"), values.get("interface"))
     else:
         raise Misconfigured("the resource's info field names no kind of resource", _CURE)
-    return Info(resource, values.get("url"), values.get("profile"), values.get("region"))
+    vpc = VpcId(values["vpc"]) if "vpc" in values else None
+    return Info(resource, values.get("url"), values.get("profile"), values.get("region"), vpc)
 
 
 def _pair(word: str) -> tuple[str, str]:

@@ -19,13 +19,18 @@ from ec2kit.deadline import Deadline
 from ec2kit.errors import Misconfigured, Unavailable
 
 ALREADY_EXISTS, NOT_THERE = 4, 7
+_FIELDS = 7  # of ins_list that are known: sys app type tag id info state
+_EQUIVALENCY_FIELDS = 4  # of eqv_list: sys tag othersys othertag
 _EVENT_SECONDS = 3.0  # how long we watch a recovery event start; its recovery goes on without us
 _GLANCE = 0.1  # the least of it, when the time is up
 
 
 @dataclass(frozen=True)
 class Instance:
-    """One resource instance on one system; state: ISP, ISU, OSU, OSF or ILLSTATE."""
+    """One resource instance on one system; state: ISP, ISU, OSU, OSF or ILLSTATE.
+
+    switchback: `intelligent`, `automatic`, or `unknown` where ins_list does not show it in a known place.
+    """
 
     system: str
     app: str
@@ -34,6 +39,28 @@ class Instance:
     id: str
     info: str
     state: str
+    switchback: str
+
+    @classmethod
+    def of(cls, line: str) -> Instance:
+        """Read one line of ins_list. Raises Unavailable when it is in no known form."""
+        fields = line.split(contract.SEPARATOR)
+        if len(fields) < _FIELDS:
+            raise Unavailable("LifeKeeper's ins_list shows a resource in a form that is not known")
+        word = next(iter(fields[contract.SWITCHBACK_FIELD :]), "")
+        switchback = next((name for name, value in contract.SWITCHBACK.items() if value == word), "unknown")
+        system, app, kind, tag, identifier, known, state = fields[:_FIELDS]
+        return cls(system, app, kind, tag, identifier, known, state, switchback)
+
+
+@dataclass(frozen=True)
+class Equivalent:
+    """The same resource on another system. priority: this side's, other_priority: the other's; None: unknown."""
+
+    system: str
+    tag: str
+    priority: int | None
+    other_priority: int | None
 
 
 class Lcd:
@@ -88,10 +115,47 @@ class Lcd:
         if code == NOT_THERE:
             return None
         for line in output.splitlines():
-            fields = line.split(contract.SEPARATOR)
-            if len(fields) >= len(Instance.__dataclass_fields__) and fields[3] == tag:
-                return Instance(*fields[: len(Instance.__dataclass_fields__)])
+            if line.count(contract.SEPARATOR) >= _FIELDS - 1 and (found := Instance.of(line)).tag == tag:
+                return found
         raise Unavailable(f"LifeKeeper's ins_list does not show {tag} in a form that is known")
+
+    def instances(self, app: str, kind: str, *, system: str | None = None) -> list[Instance]:
+        """All instances of one application and type, on this system or on another."""
+        where = ("-d", system) if system else ()
+        code, output = self.run("ins_list", *where, "-a", app, "-r", kind, accept=[NOT_THERE])
+        return [] if code == NOT_THERE else list(map(Instance.of, output.splitlines()))
+
+    def systems(self) -> list[str]:
+        """The names of all systems that LifeKeeper knows."""
+        _, output = self.run("sys_list")
+        return output.split()
+
+    def parents(self, tag: str, *, system: str) -> list[str]:
+        """The tags that depend on a resource."""
+        return self._related("-c", tag, system, contract.DEPENDENCY_PARENT)
+
+    def children(self, tag: str, *, system: str) -> list[str]:
+        """The tags that a resource depends on."""
+        return self._related("-p", tag, system, 1 - contract.DEPENDENCY_PARENT)
+
+    def _related(self, option: str, tag: str, system: str, field: int) -> list[str]:
+        _, rows = self.run("dep_list", "-d", system, option, tag, accept=[NOT_THERE])
+        return [row.split(contract.SEPARATOR)[field] for row in rows.splitlines()]
+
+    def equivalents(self, tag: str, *, system: str) -> list[Equivalent]:
+        """The same resource on other systems, as LifeKeeper of that system knows it."""
+        code, output = self.run("eqv_list", "-d", system, "-t", tag, accept=[NOT_THERE])
+        rows = [] if code == NOT_THERE else [line.split(contract.SEPARATOR) for line in output.splitlines()]
+        return [
+            Equivalent(
+                row[2],
+                row[3],
+                _priority(row, contract.EQUIVALENCY_PRIORITY),
+                _priority(row, contract.EQUIVALENCY_OTHER_PRIORITY),
+            )
+            for row in rows
+            if len(row) >= _EQUIVALENCY_FIELDS and (row[0], row[1]) == (system, tag)
+        ]
 
     def send_event(self, tag: str) -> None:
         """Raise a recovery event for the resource and let its recovery go on without us.
@@ -120,3 +184,8 @@ class Lcd:
             return  # the recovery is at work
         if code:
             raise Unavailable(f"LifeKeeper's sendevent failed with exit code {code}")
+
+
+def _priority(row: list[str], field: int) -> int | None:
+    text = next(iter(row[field : field + 1]), "")
+    return int(text) if text.isdecimal() else None

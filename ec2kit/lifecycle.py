@@ -33,7 +33,7 @@ ROUND_PAUSE = 1.0  # seconds before the second round, doubled each time
 
 def hold(resource: Resource, run: Run) -> None:
     """Make this node hold the address, and return only when a look shows that it does."""
-    _converge(resource, locate(resource, run), run, drift)
+    _converge(resource, locate(resource.interface, run), run, drift)
 
 
 def release(resource: Resource, run: Run) -> None:
@@ -44,12 +44,12 @@ def release(resource: Resource, run: Run) -> None:
     if isinstance(resource, RouteResource):
         run.log.say(messages.ROUTE_STAYS, destination=resource.destination)
     else:
-        _converge(resource, locate(resource, run), run, _release)
+        _converge(resource, locate(resource.interface, run), run, _release)
 
 
 def check(resource: Resource, run: Run) -> None:
     """Return when this node holds the address; raise NotHeld only when two looks, apart in time, show the loss."""
-    site = locate(resource, run)
+    site = locate(resource.interface, run)
     try:
         _check_once(resource, site, run)
     except NotHeld as suspicion:
@@ -60,7 +60,7 @@ def check(resource: Resource, run: Run) -> None:
 
 def plan(resource: Resource, run: Run) -> None:
     """Put what hold would do now into the run's report; nothing is changed."""
-    run.report.todo = drift(look(resource, locate(resource, run), run))
+    run.report.todo = drift(look(resource, locate(resource.interface, run), run))
 
 
 def drift(view: View) -> Plan:

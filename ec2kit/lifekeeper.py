@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -15,14 +16,15 @@ from functools import partial
 from ipaddress import IPv4Address
 from typing import NoReturn
 
-from ec2kit import contract, info, lifecycle, messages
-from ec2kit.deadline import Deadline, guard, leave
-from ec2kit.entry import attempt, read_settings, system_name, timed_out
+from ec2kit import contract, files, history, info, lifecycle, messages, profiles
+from ec2kit.deadline import INTERRUPTED, Deadline, aside, guard, leave
+from ec2kit.entry import attempt, past_of, read_settings, system_name, timed_out
 from ec2kit.errors import ExitCode, KitError, Misconfigured, NotHeld
 from ec2kit.lcd import Instance, Lcd
 from ec2kit.log import Journal
 from ec2kit.look import Run
 from ec2kit.messages import Level
+from ec2kit.model import AccessKey
 
 _BUDGET = {
     "restore": "ec2_restore_timeout",
@@ -49,6 +51,8 @@ def main(action: str, arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one action and leave with LifeKeeper's exit code for it, on time."""
     try:
         _main(action, tuple(sys.argv[1:] if arguments is None else arguments))
+    except KeyboardInterrupt:
+        leave(INTERRUPTED)
     except Exception:  # noqa: BLE001  Python's own code for it is 1, which would be a proven loss
         Journal(action, "").say(messages.INTERNAL, trace=traceback.format_exc())
         leave(ExitCode.OK if action == "quickCheck" else ExitCode.INTERNAL)
@@ -61,8 +65,12 @@ def _main(action: str, given: tuple[str, ...]) -> NoReturn:
     log = Journal(action, call.tag, least=Level.NOTIFY if action == "quickCheck" else Level.INFO)
     for message, facts in notes:
         log.say(message, **facts)
-    deadline = Deadline(getattr(settings, _BUDGET[action]))
-    run = Run(settings, deadline, log)
+    key = attempt(lambda: ask_key(wanted.access_key_id if wanted else None), log)
+    if isinstance(key, KitError):
+        log.say(messages.FAILED, why=key.why)
+        leave(key.code)
+    deadline = Deadline(getattr(settings, _BUDGET[action]))  # a person's typing is not of it
+    run = Run(settings, deadline, log, key=key)
     if not call.tag:
         log.say(messages.USAGE, why=f"usage: {action} {_USAGE.get(action, '-t <tag> -i <id>')}")
         leave(ExitCode.USAGE)
@@ -77,8 +85,12 @@ def _main(action: str, given: tuple[str, ...]) -> NoReturn:
 
 
 def finish(call: Call, run: Run, outcome: str | KitError) -> int:
-    """Log the last line, and give the exit code: quickCheck fails only on evidence."""
+    """Log the last line, keep it for status, and give the exit code: quickCheck fails only on evidence."""
     seconds = run.deadline.spent
+    if call.action != "delete":
+        code, what = (ExitCode.OK, outcome) if isinstance(outcome, str) else (outcome.code, outcome.why)
+        entry = history.Entry(time.time(), call.action, code, round(seconds, 3), what)
+        aside(lambda: _keep(entry, call, run))
     if isinstance(outcome, str):
         run.log.say(messages.END_OK, seconds=seconds, what=outcome)
         return ExitCode.OK
@@ -91,6 +103,16 @@ def finish(call: Call, run: Run, outcome: str | KitError) -> int:
         return ExitCode.OK
     run.log.say(messages.END_FAILED, seconds=seconds, why=outcome.why)
     return outcome.code
+
+
+def _keep(entry: history.Entry, call: Call, run: Run) -> None:
+    """Write down what the action has come to. When that fails, nothing but `ec2kit status` misses it."""
+    path = past_of(call.tag, run.settings)
+    try:
+        if history.worth_keeping(history.entries(files.read(path)), entry):
+            files.append(path, history.line(entry), most=history.MOST_BYTES, keep=history.KEPT_LINES)
+    except Misconfigured as error:
+        run.log.say(messages.HISTORY_LOST, why=error.why)
 
 
 _USAGE = {
@@ -188,18 +210,27 @@ def _send_event(call: Call, run: Run) -> None:
 
 
 def _delete(call: Call, run: Run) -> str:
+    from ec2kit import hierarchy
+
     if _instance(call, run) is None:
         run.log.say(messages.ALREADY_DELETED)
+    hierarchy.forget(call.tag, run)
     return "nothing in AWS belongs to the resource alone, so nothing is undone there"
+
+
+_ELSEWHERE = "ec2kit create --server SYSTEM"
 
 
 def _create(options: argparse.Namespace, run: Run) -> str:
     from ec2kit import hierarchy
 
+    system = system_name(run.settings)
+    if options.server not in {None, system}:
+        raise Misconfigured(f"this is {system}, not {options.server}", f"Run create there, or: {_ELSEWHERE}")
     run = replace(run, profile=options.profile, url=options.ec2_url)
     wanted = hierarchy.Wanted(
         tag=options.tag,
-        system=system_name(run.settings),
+        system=system,
         switchback=options.switchback,
         ip_resource=options.ip_resource,
         elastic_ip=options.elastic_ip,
@@ -250,9 +281,25 @@ def create_parser() -> argparse.ArgumentParser:
     parser.add_argument("--elastic-ip", type=ipv4, metavar="A.B.C.D")
     parser.add_argument("--tag", help="tag of the new resource (default: ec2-<resource>)")
     parser.add_argument("--switchback", choices=["intelligent", "automatic"], default="intelligent")
+    parser.add_argument("--server", metavar="SYSTEM", help="where to create it (default: on this system)")
     parser.add_argument("--ec2-url", metavar="URL")
-    parser.add_argument("--profile", help="profile in the AWS configuration files (default: the instance's role)")
+    signer = parser.add_mutually_exclusive_group()
+    signer.add_argument("--profile", help="profile in the AWS configuration files (default: the instance's role)")
+    signer.add_argument("--access-key-id", metavar="ID", help="its secret is asked for, or read from standard input")
     return parser
+
+
+def ask_key(identifier: str | None) -> AccessKey | None:
+    """The access key of that id with its secret, typed unseen or read from standard input; None without an id."""
+    if identifier is None:
+        return None
+    if sys.stdin.isatty():
+        import getpass
+
+        secret = getpass.getpass("Secret access key (not shown): ")
+    else:
+        secret = sys.stdin.readline()
+    return profiles.access_key(identifier, secret.strip())
 
 
 def create_options(arguments: Sequence[str]) -> argparse.Namespace:

@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 from typing import TYPE_CHECKING
 
-from ec2kit import addresses, messages, nic, routes
+from ec2kit import addresses, messages, nic, profiles, routes
 from ec2kit.addresses import AddressView
 from ec2kit.deadline import Deadline
 from ec2kit.errors import KitError, Misconfigured, Unavailable
 from ec2kit.log import Journal
 from ec2kit.model import (
+    AccessKey,
     Address,
     AddressResource,
     EniId,
@@ -68,21 +69,24 @@ class Run:
     region: str | None = None
     profile: str | None = None
     url: str | None = None
+    key: AccessKey | None = None
     report: Report = field(default_factory=Report)
 
 
-def locate(resource: Resource, run: Run) -> Site:
-    """Find this node's interface and ENI afresh, and open the way to EC2."""
+def locate(interface: str | None, run: Run) -> Site:
+    """Find the interface (None: the one of the default route) and its ENI afresh, and open the way to EC2."""
     from ec2kit import aws
 
     if run.url:
         refuse_plain_http(run.url)
-    node = _node(resource, run, _metadata(run))
+    node = _node(interface, run, _metadata(run))
     run.log.say(messages.LOCATED, node=node, vpc=node.vpc, region=node.region)
     ec2 = aws.Ec2(
         run.settings.aws,
         region=node.region,
-        profile=run.profile,
+        signer=aws.Signer(
+            run.profile, run.settings.ec2kit_credentials if profiles.is_own(run.profile) else None, run.key
+        ),
         url=run.url,
         action=run.log.action,
         retries=run.settings.ec2_max_retry,
@@ -99,9 +103,9 @@ def _metadata(run: Run) -> Metadata:
     return imds.Metadata(endpoint, retries=run.settings.ec2_max_retry, deadline=run.deadline)
 
 
-def _node(resource: Resource, run: Run, metadata: Metadata) -> Node:
+def _node(interface: str | None, run: Run, metadata: Metadata) -> Node:
     settings = run.settings
-    interface = resource.interface or nic.default_interface(settings.ec2kit_sysfs, settings.ec2kit_procfs)
+    interface = interface or nic.default_interface(settings.ec2kit_sysfs, settings.ec2kit_procfs)
     mac = nic.mac(settings.ec2kit_sysfs, interface) if interface else metadata.need("mac")
     interface = interface or _interface_with(mac, settings.ec2kit_sysfs)
     about = f"network/interfaces/macs/{mac}"

@@ -71,4 +71,7 @@ ALREADY_DELETED = Message(960034, Level.INFO, '"{tag}" is not on this system: no
 PROBLEM = Message(960040, Level.ERROR, "{problem}")
 CAUTION = Message(960041, Level.WARN, "{problem}")
 TRAFFIC_HERE = Message(960043, Level.INFO, "the entries for {destination} point at {node}: that interface it is")
+KEY_KEPT = Message(960044, Level.NOTIFY, "EC2 took the access key; it stands as [{profile}] in {file}")
+KEY_DROPPED = Message(960045, Level.NOTIFY, "the access key of [{profile}] is taken out of {file}")
+HISTORY_LOST = Message(960046, Level.INFO, "this run is not recorded for 'ec2kit status': {why}")
 CREATED = Message(960042, Level.NOTIFY, '"{tag}" created on {system}: {resource} on {interface}, {state}')

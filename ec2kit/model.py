@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
 from typing import ClassVar, NewType
 
@@ -94,6 +94,28 @@ class NetworkInterface:
     id: EniId
     private_ip: str
     source_dest_check: bool
+
+
+@dataclass(frozen=True)
+class Ec2Instance:
+    """What one EC2 instance's own options say: of EC2's recovery, and of its metadata service.
+
+    auto_recovery: `default` (on where the type supports it), `disabled`, or empty when EC2 does not tell.
+    hop_limit: how many network hops an answer of the metadata service lives; None when EC2 does not tell.
+    """
+
+    id: str
+    auto_recovery: str = ""
+    hop_limit: int | None = None
+    metadata_enabled: bool = True
+
+
+@dataclass(frozen=True)
+class AccessKey:
+    """An access key with its secret, which is shown nowhere."""
+
+    id: str
+    secret: str = field(repr=False)
 
 
 @dataclass(frozen=True)

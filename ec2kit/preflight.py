@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ec2kit import addresses, routes
 from ec2kit.addresses import AddressView
 from ec2kit.errors import KitError, Misconfigured
-from ec2kit.model import EniId, RouteTable
+from ec2kit.model import Ec2Instance, EniId, Node, RouteTable, VpcId
 from ec2kit.routes import RouteView
 from ec2kit.settings import Settings
 from ec2kit.steps import ReplaceRoute
@@ -61,6 +61,75 @@ def host(settings: Settings, *, route: bool) -> list[Problem]:
             )
         )
     return problems
+
+
+def instance(found: Ec2Instance | None) -> list[Problem]:
+    """Check what EC2 itself would do to this instance, and who gets an answer from its metadata. Cautions only."""
+    problems = []
+    if found is not None and found.auto_recovery not in {"disabled", ""}:
+        problems.append(
+            Problem(
+                f"EC2 Auto Recovery is switched on for {found.id}: EC2 and LifeKeeper would recover it at once",
+                f"aws ec2 modify-instance-maintenance-options --auto-recovery disabled --instance-id {found.id}",
+                fatal=False,
+            )
+        )
+    if found is not None and not found.metadata_enabled:
+        problems.append(
+            Problem(
+                f"the metadata service of {found.id} is being switched off, and the kit cannot work without it",
+                f"aws ec2 modify-instance-metadata-options --http-endpoint enabled --instance-id {found.id}",
+                fatal=False,
+            )
+        )
+    if found is not None and found.hop_limit == 1:
+        problems.append(
+            Problem(
+                f"metadata answers of {found.id} live for one hop (HttpPutResponseHopLimit 1): enough for the kit "
+                "on the instance itself, not from a container or behind a bridge",
+                "If it is to run there: aws ec2 modify-instance-metadata-options --http-put-response-hop-limit 2 "
+                f"--instance-id {found.id}",
+                fatal=False,
+            )
+        )
+    return problems
+
+
+def one_vpc(template: VpcId | None, here: Node) -> list[Problem]:
+    """Check that the target stands in the VPC in which the resource was created."""
+    if template in {None, here.vpc}:
+        return []
+    return [
+        Problem(
+            f"this node is in {here.vpc}, the resource was created in {template}", "Both nodes must be in one VPC"
+        )
+    ]
+
+
+def priorities(
+    known: Mapping[str, int], template: str, *, template_wanted: int | None, target_wanted: int | None
+) -> tuple[int, int]:
+    """The priorities of the template and of a new target system: 1 to 999, lower is better, none twice.
+
+    known: the priorities of the systems that have the resource, by system; empty before the first
+    extension. Not wanted: what the template has, else 1; for the target 10, else the first that is free.
+    Raises Misconfigured for one that is in use, or when the template has another one already.
+    """
+    first = known.get(template, template_wanted or 1)
+    if template_wanted not in {None, first}:
+        raise Misconfigured(
+            f"the priority of {template} is {first} already, not {template_wanted}",
+            "Leave out --template-priority, or change it: ec2kit properties TAG --set priority=N",
+        )
+    used = {**known, template: first}
+    free = (number for number in (10, *range(1, 1000)) if number not in used.values())
+    second = target_wanted or next(free, 0)
+    if second in used.values() or not second:
+        owner = next((system for system, priority in used.items() if priority == second), "every system")
+        raise Misconfigured(
+            f"priority {second} is in use by {owner}", "Choose another number from 1 to 999 with --target-priority"
+        )
+    return first, second
 
 
 def choose_interface(destination: str, tables: Sequence[RouteTable], ours: Mapping[str, EniId]) -> str | None:

@@ -32,7 +32,7 @@ AWS_NAMES = (
     "HTTPS_PROXY",
     "NO_PROXY",
 )
-_KIT_NAMES = ("EC2KIT_SYSTEM", "EC2KIT_SYSFS", "EC2KIT_PROCFS", "LKROOT")
+_KIT_NAMES = ("EC2KIT_SYSTEM", "EC2KIT_SYSFS", "EC2KIT_PROCFS", "EC2KIT_CREDENTIALS", "EC2KIT_HISTORY", "LKROOT")
 _ASSIGNMENT = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=(.*)")
 _SHELL = re.compile(r"[$`();|&<>]")
 _DAY = 86_400
@@ -61,6 +61,8 @@ class Settings:
     ec2kit_system: str | None = None
     ec2kit_sysfs: str = "/sys"
     ec2kit_procfs: str = "/proc"
+    ec2kit_credentials: str = "/etc/ec2kit/credentials"
+    ec2kit_history: str = "/var/lib/ec2kit"
     aws: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -106,6 +106,11 @@ class Ec2:
         self._moto.blackholes = set(interfaces)
 
     @property
+    def auto_recovery(self) -> dict[str, str]:
+        """EC2 Auto Recovery as DescribeInstances tells it, by instance id: "default" (on) or "disabled"."""
+        return self._moto.auto_recovery
+
+    @property
     def calls(self) -> list[Call]:
         """Every call since the start or the last `forget`, in order of arrival, those under way included."""
         with self._lock:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ec2kit import contract
+from ec2kit.places import ADMIN, COMMAND, PLACES, RESOURCES, SCRIPTS
 from lab.ec2 import Ec2
 from lab.imds import Imds, NodeIdentity
 from lab.lifekeeper import install
@@ -21,10 +22,6 @@ from lab.lifekeeper.ipkit import install_ip_kit
 from lab.vpc import AddressLab, RouteLab, figure1, figure2
 
 PROJECT = Path(__file__).parent.parent
-RESOURCES = f"subsys/{contract.APP}/resources/{contract.TYPE}"
-SCRIPTS = f"lkadm/subsys/{contract.APP}/{contract.TYPE}/bin"
-ACTIONS = ("restore", "remove", "quickCheck", "recover", "delete")
-ADMIN = ("create", "canextend", "extend")
 
 # Stand-ins for the two programs that would touch the real host's interfaces.
 _IP = """#!/bin/sh
@@ -69,10 +66,17 @@ class Node:
         return self.root / "etc/default/LifeKeeper"
 
     @property
+    def credentials(self) -> Path:
+        """The node's /etc/ec2kit/credentials."""
+        return self.root / "etc/ec2kit/credentials"
+
+    @property
     def environment(self) -> dict[str, str]:
         """With what a program runs on this node: as bare as LifeKeeper's core gives it."""
         return {
             "EC2KIT_DEFAULTS": str(self.defaults),
+            "EC2KIT_CREDENTIALS": str(self.credentials),  # here, so that no settings file can miss them:
+            "EC2KIT_HISTORY": str(self.root / "var/lib/ec2kit"),  # nothing of this machine's own is written
             "PATH": f"{self.root}/bin:/usr/bin:/bin",
             "HOME": str(self.root),
             "LANG": "C.UTF-8",
@@ -168,6 +172,7 @@ def _lab(stack: ExitStack, folder: Path, ec2: Ec2, vpc: RouteLab | AddressLab) -
         )
         install_ip_kit(nodes[name].lkroot)
         _install_kit(nodes[name])
+        ec2.auto_recovery[identity.instance_id] = "disabled"  # as the guide's requirements want it
     ec2.forget()
     return Lab(ec2, vpc, nodes)
 
@@ -201,12 +206,9 @@ def _node(root: Path, name: str, identity: NodeIdentity, imds: Imds, ec2_url: st
 
 def _install_kit(node: Node) -> None:
     """Put the kit where LifeKeeper looks for it, each script with this lab's Python in its first line."""
-    resources = node.lkroot / RESOURCES
-    for name in ACTIONS:
-        _executable(resources / "actions" / name, _script(name))
-    for name in ADMIN:
-        _executable(node.lkroot / SCRIPTS / name, _script(name))
-    _executable(resources / "recovery" / contract.EVENT_CLASS / contract.EVENT, _script("recover"))
+    for place, action in PLACES:
+        _executable(node.lkroot / place, _script(action))
+    _executable(node.lkroot / COMMAND, _EC2KIT)
     for command in (("app_create", "-a", contract.APP), ("typ_create", "-a", contract.APP, "-r", contract.TYPE)):
         node.lk(*command)  # the app may be there already
 

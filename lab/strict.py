@@ -65,13 +65,15 @@ class Request:
 class Moto:
     """moto's one EC2 of this process, reset on creation; calls run one at a time.
 
-    `page_size` pages DescribeRouteTables; `blackholes` are interfaces whose routes it shows as blackholes.
+    `page_size` pages DescribeRouteTables; `blackholes` are interfaces whose routes it shows as blackholes;
+    `auto_recovery` is DescribeInstances's setting by instance id, "default" where none is given.
     """
 
     def __init__(self) -> None:
         os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")  # half a second, and nobody asks
         self.page_size: int | None = None
         self.blackholes: set[str] = set()
+        self.auto_recovery: dict[str, str] = {}
         self._lock = threading.RLock()
         self._armed = self._left = 0
         self._before: Any = None
@@ -126,6 +128,8 @@ class Moto:
 
     def _shown(self, request: Request) -> Reply:
         reply = self.truth(request)
+        if request.action == "DescribeInstances" and reply.status == 200:
+            return _maintained(reply, self.auto_recovery)
         if request.action != "DescribeRouteTables" or reply.status != 200:
             return reply
         return _paged(_blackholed(reply, self.blackholes), request.params, self.page_size)
@@ -184,6 +188,16 @@ def _blackholed(reply: Reply, interfaces: set[str]) -> Reply:
         state = route.find(f"{{{NAMESPACE}}}state")
         if state is not None and route.findtext(f"{{{NAMESPACE}}}networkInterfaceId") in interfaces:
             state.text = "blackhole"
+    return Reply(200, ET.tostring(root, encoding="utf-8", xml_declaration=True))
+
+
+def _maintained(reply: Reply, auto_recovery: dict[str, str]) -> Reply:
+    """Tell each instance's MaintenanceOptions, which moto does not know."""
+    root = ET.fromstring(reply.body)  # noqa: S314 - moto's own reply
+    for instance in root.iterfind(f".//{{{NAMESPACE}}}instancesSet/{{{NAMESPACE}}}item"):
+        state = auto_recovery.get(instance.findtext(f"{{{NAMESPACE}}}instanceId") or "", "default")
+        options = ET.SubElement(instance, f"{{{NAMESPACE}}}maintenanceOptions")
+        ET.SubElement(options, f"{{{NAMESPACE}}}autoRecovery").text = state
     return Reply(200, ET.tostring(root, encoding="utf-8", xml_declaration=True))
 
 

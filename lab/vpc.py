@@ -99,6 +99,7 @@ class _Net:
             MaxCount=1,
             Placement={"AvailabilityZone": REGION + zone},
             NetworkInterfaces=devices,
+            MetadataOptions={"HttpTokens": "required", "HttpPutResponseHopLimit": 2},
             TagSpecifications=_named("instance", name),
         )["Instances"][0]
         found = self.client.describe_network_interfaces(NetworkInterfaceIds=enis)["NetworkInterfaces"]

@@ -11,7 +11,7 @@ import botocore.session
 import pytest
 from botocore.validate import ParamValidator
 
-from ec2kit.aws import Ec2
+from ec2kit.aws import Ec2, Signer
 from ec2kit.deadline import Deadline
 from ec2kit.errors import Misconfigured, Unavailable, ec2_error
 from ec2kit.model import AllocationId, AssociationId, Destination, EniId, TableId, VpcId
@@ -116,9 +116,11 @@ def test_credentials_that_cannot_be_had_just_now_are_unavailable(lab: LabEc2, tm
     config = tmp_path / "config"
     config.write_text("[profile helper]\ncredential_process = /bin/false\n")
     settings = {"AWS_CONFIG_FILE": str(config)}
-    reach = {"region": "us-east-1", "profile": "helper", "url": lab.url}
+    reach = {"region": "us-east-1", "url": lab.url}
     with pytest.raises(Unavailable, match="no credentials"):
-        Ec2(settings, **reach, action="test", retries=0, deadline=Deadline(5)).interfaces(ENI)
+        Ec2(settings, **reach, signer=Signer("helper"), action="test", retries=0, deadline=Deadline(5)).interfaces(
+            ENI
+        )
 
 
 @pytest.mark.parametrize("url", ["http://192.0.2.1", "nonsense"])

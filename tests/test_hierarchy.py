@@ -184,21 +184,20 @@ def test_extend_to_a_system_that_is_not_ready_makes_nothing_there(figure1: Lab) 
 
 
 def test_extend_that_cannot_be_completed_leaves_nothing_there(figure1: Lab) -> None:
-    """The two priorities are the same, which LifeKeeper refuses: the target is as it was."""
+    """Whichever step LifeKeeper refuses: the target is as it was, the admin lock is off, and another try works."""
     assert figure1.node1.action("create", *CREATE_ROUTE).returncode == 0
-    same = ("--template-priority", "7", "--target-priority", "7")
-    done = figure1.node1.ec2kit("extend", "ec2-ip-vip", "--to", "node2", *same)
-    assert done.returncode == 9
-    assert "eqv_create failed with exit code 5" in done.stderr.splitlines()[-1]
-    assert made(figure1.node2, "ec2-ip-vip") == [""]
-    setas = figure1.node1.lkroot / "bin/ins_setas"
-    setas.rename(setas.with_suffix(".kept"))
-    setas.write_text("#!/bin/sh\nexit 3\n")
-    setas.chmod(0o755)
-    done = figure1.node1.ec2kit("extend", "ec2-ip-vip", "--to", "node2")
-    assert "ins_setas failed with exit code 3" in done.stderr.splitlines()[-1]
-    assert made(figure1.node2, "ec2-ip-vip") == [""], "the dependency was made already, and is taken back too"
-    setas.with_suffix(".kept").rename(setas)
+    for program in ("dep_create", "ins_setas", "eqv_create"):
+        path = figure1.node1.lkroot / "bin" / program
+        path.rename(path.with_suffix(".kept"))
+        path.write_text("#!/bin/sh\nexit 3\n")
+        path.chmod(0o755)
+        done = figure1.node1.ec2kit("extend", "ec2-ip-vip", "--to", "node2")
+        assert done.returncode == 9
+        assert f"{program} failed with exit code 3" in done.stderr.splitlines()[-1]
+        assert made(figure1.node2, "ec2-ip-vip") == [""]
+        assert "Taking ec2-ip-vip on node2 back" in done.stdout
+        assert "!action!" not in figure1.node1.lk("flg_list").stdout + figure1.node2.lk("flg_list").stdout
+        path.with_suffix(".kept").rename(path)
     assert figure1.node1.ec2kit("extend", "ec2-ip-vip", "--to", "node2").returncode == 0
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lab.ec2 import peak, serial
 from lab.nodes import Lab, address_lab, route_lab
-from lab.vpc import RouteLab, route_tables
+from lab.vpc import AddressLab, RouteLab, route_tables
 from tests.cluster import Protected, eni_of, policy, protect, verb_of
 
 
@@ -169,5 +169,8 @@ def test_the_calls_are_exactly_those_of_the_policy(tmp_path: Path) -> None:
         eip = protect(lab)
         assert eip.run("restore", lab.node2).returncode == 0
         assert eip.run("remove", lab.node2).returncode == 0
+        assert isinstance(lab.vpc, AddressLab)
+        create = ("create", "--type", "elastic-ip", "--interface", "eth0", "--elastic-ip", lab.vpc.free_ip)
+        assert lab.node1.ec2kit(*create).returncode == 0
         sent |= {call.action for call in lab.ec2.history}
     assert sent == policy()
