@@ -1,4 +1,4 @@
-"""The admin's command line: `ec2kit hold|check|release|plan` for any engine, and LifeKeeper's hierarchy."""
+"""The admin's command line: `ec2kit hold|check|release|plan` for any engine, LifeKeeper's hierarchy, explain."""
 
 from __future__ import annotations
 
@@ -35,6 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     options = parser().parse_args(given)
     if options.verb in _VERBS:
         _run_verb(options)
+    if options.verb == "explain":
+        from ec2kit import explain
+
+        leave(explain.run(options.line, options.output))
     from ec2kit import admin
 
     try:
@@ -99,6 +103,10 @@ def parser() -> argparse.ArgumentParser:
     extend.add_argument("--target-priority", type=int, default=10, choices=range(1, 1000), metavar="1-999")
     for name, text in (("in-service", "bring into service here"), ("out-of-service", "take out of service here")):
         verbs.add_parser(name, help=f"{text}, with all that depends on it").add_argument("tag")
+    explain = verbs.add_parser("explain", help="tell why a line of the log appears and what to do about it")
+    about = "a message's number, or a line of the log in quotation marks (default: list all messages)"
+    explain.add_argument("line", nargs="*", metavar="NUMBER", help=about)
+    explain.add_argument("--output", choices=["text", "json", "markdown"], default="text")
     return top
 
 
