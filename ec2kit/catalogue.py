@@ -1,8 +1,8 @@
 """The message catalogue: why each line of the log appears, and what the administrator should do. Pure, data only.
 
 Read by `ec2kit explain` and written to docs/messages.md. No action imports it: its start-up is
-failover time. Commands stand in backquotes, and exist; 10.1.0.10, 203.0.113.10, eth1, ec2-ip-vip,
-rtb-1 and eni-1 in them are examples.
+failover time. Commands stand in backquotes, and exist; 10.1.0.10, 203.0.113.10, eth1, ip-vip,
+ec2-ip-vip, rtb-1 and eni-1 in them are examples.
 """
 
 from __future__ import annotations
@@ -54,8 +54,9 @@ CATALOGUE = (
         cause="The action did not succeed; the line itself says what happened, then what to do about it. "
         f"{_EXIT_CODES} Of quickCheck it means that two looks have proved the loss, and recover is next. A recover "
         "that fails starts a failover, and a remove that fails in a failover halts the node.",
-        action=f"Do what the end of the line says. {_PLAN}; `ec2kit in-service ec2-ip-vip` tries it again through "
-        "LifeKeeper. The lines before it, of the same action and tag, tell each step that was refused (960022).",
+        action=f"Do what the end of the line says. {_PLAN}; `ec2kit in-service ip-vip`, with the tag on top of the "
+        "hierarchy, tries it again through LifeKeeper. The lines before it, of the same action and tag, "
+        "tell each step that was refused (960022).",
     ),
     Entry(
         messages.END_UNKNOWN,
@@ -197,7 +198,7 @@ CATALOGUE = (
         "failed, for the reason that the line gives. quickCheck still ends with 1, so a core that listens to the "
         "exit code begins the recovery; one that needs the event does not.",
         action="See that sendevent is in the folder bin of LKROOT and that LifeKeeper runs. If no line of recover "
-        "follows, bring the resource back by hand: `ec2kit in-service ec2-ip-vip`.",
+        "follows, bring the hierarchy back by hand, by the tag on its top: `ec2kit in-service ip-vip`.",
     ),
     Entry(
         messages.ALREADY_DELETED,
