@@ -2,13 +2,14 @@
 # make lab    sets itself up, then runs a lab to try the kit in by hand, until Ctrl-C
 # make test   sets itself up, then runs the tests
 # make check  format, lint, purity of the core, types
+# make docs   writes docs/messages.md from the message catalogue
 # No root is needed for any of them, and no AWS.
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo lab test check format clean
+.PHONY: demo lab test check format docs clean
 
 demo: $(VENV)/demo.done
 	$(BIN)/python -m lab.demo
@@ -28,6 +29,10 @@ check: $(VENV)/check.done
 format: $(VENV)/check.done
 	$(BIN)/ruff format ec2kit actions lab tests
 	$(BIN)/ruff check --fix ec2kit actions lab tests
+
+docs: $(VENV)/demo.done
+	$(BIN)/ec2kit explain --output markdown > docs/messages.md.new
+	mv docs/messages.md.new docs/messages.md
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

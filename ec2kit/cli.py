@@ -1,4 +1,4 @@
-"""The admin's command line: `ec2kit hold|check|release|plan` for any engine, and LifeKeeper's hierarchy."""
+"""The admin's command line: `ec2kit hold|check|release|plan` for any engine, LifeKeeper's hierarchy, explain."""
 
 from __future__ import annotations
 
@@ -36,6 +36,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     options.given = given[1:]
     if options.verb in _VERBS:
         _run_verb(options)
+    if options.verb == "explain":
+        from ec2kit import explain
+
+        leave(explain.run(options.line, options.output))
     from ec2kit import admin
 
     try:
@@ -137,6 +141,10 @@ def _add_hierarchy(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -
     status.add_argument("tag", nargs="?")
     status.add_argument("--here", action="store_true", help="this system's part alone")
     status.add_argument("--output", choices=["text", "json"], default="text")
+    explain = verbs.add_parser("explain", help="tell why a line of the log appears and what to do about it")
+    about = "a message's number, or a line of the log in quotation marks (default: list all messages)"
+    explain.add_argument("line", nargs="*", metavar="NUMBER", help=about)
+    explain.add_argument("--output", choices=["text", "json", "markdown"], default="text")
 
 
 def _assignment(text: str) -> tuple[str, str]:

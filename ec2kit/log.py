@@ -19,6 +19,12 @@ from ec2kit.messages import Level, Message
 SYSLOG_SOCKET = "/dev/log"
 _SYSLOG_SECONDS = 0.2  # a syslog daemon that hangs must not hang a failover
 _FACILITY = logging.handlers.SysLogHandler.LOG_LOCAL6
+_SEVERITY = {  # syslog's own numbers; the base class knows no NOTIFY and would call it a warning
+    Level.INFO: logging.handlers.SysLogHandler.LOG_INFO,
+    Level.NOTIFY: logging.handlers.SysLogHandler.LOG_NOTICE,
+    Level.WARN: logging.handlers.SysLogHandler.LOG_WARNING,
+    Level.ERROR: logging.handlers.SysLogHandler.LOG_ERR,
+}
 
 
 class Journal:
@@ -51,9 +57,10 @@ class _Syslog(logging.handlers.SysLogHandler):
         """Send one line; after a failure nothing more is sent, for standard error has it all."""
         if self.broken:
             return
-        priority = self.encodePriority(self.facility, self.mapPriority(record.levelname))
+        priority = self.encodePriority(self.facility, _SEVERITY[Level(record.levelno)])
+        said = f"<{priority}>{self.format(record)}\0"  # the NUL ends a line where the socket is a stream
         try:
-            self.socket.send(f"<{priority}>{self.format(record)}".encode())
+            self.socket.sendall(said.encode(errors="backslashreplace"))
         except OSError:
             self.broken = True
 

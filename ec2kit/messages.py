@@ -1,6 +1,7 @@
-"""The kit's own message catalogue: numbers, texts, and per message the level it is logged at. Pure.
+"""The kit's own messages: numbers, texts, and per message the level it is logged at. Pure.
 
 The numbers are ec2kit's, not SIOS's. A number never changes its meaning and is never used again.
+Why each is logged, and what to do about it, stands in ec2kit.catalogue, which no action imports.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ class Message:
     level: Level
     text: str
 
+
+RETIRED = frozenset({960023, 960031})  # numbers of messages that are no more
 
 BEGIN = Message(960001, Level.INFO, 'BEGIN {action} of "{tag}"')
 END_OK = Message(960002, Level.INFO, 'END successful {action} of "{tag}" after {seconds:.1f} s: {what}')
@@ -63,15 +66,14 @@ LINK_UP = Message(960029, Level.NOTIFY, "{interface} has link again after {secon
 ROUTE_STAYS = Message(
     960030, Level.INFO, "routes to {destination} stay as they are: the node that takes over moves them"
 )
-NOT_IN_SERVICE = Message(960031, Level.INFO, '"{tag}" is {state} here, not in service: nothing to check')
 EVENT_SENT = Message(960032, Level.WARN, 'recovery event {event_class}/{event} sent for "{tag}"')
 EVENT_FAILED = Message(960033, Level.ERROR, 'could not send the recovery event for "{tag}": {why}')
 ALREADY_DELETED = Message(960034, Level.INFO, '"{tag}" is not on this system: nothing to undo')
 
 PROBLEM = Message(960040, Level.ERROR, "{problem}")
 CAUTION = Message(960041, Level.WARN, "{problem}")
+CREATED = Message(960042, Level.NOTIFY, '"{tag}" created on {system}: {resource} on {interface}, {state}')
 TRAFFIC_HERE = Message(960043, Level.INFO, "the entries for {destination} point at {node}: that interface it is")
 KEY_KEPT = Message(960044, Level.NOTIFY, "EC2 took the access key; it stands as [{profile}] in {file}")
 KEY_DROPPED = Message(960045, Level.NOTIFY, "the access key of [{profile}] is taken out of {file}")
 HISTORY_LOST = Message(960046, Level.INFO, "this run is not recorded for 'ec2kit status': {why}")
-CREATED = Message(960042, Level.NOTIFY, '"{tag}" created on {system}: {resource} on {interface}, {state}')

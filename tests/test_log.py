@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import socket
 import time
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ import pytest
 
 from ec2kit import log, messages
 from ec2kit.log import Journal
-from ec2kit.messages import Level, Message
+from ec2kit.messages import Level
 from tests.cluster import SLACK
 
 
@@ -35,16 +34,67 @@ def daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.s
 
 
 def test_both_carry_the_same_line(daemon: socket.socket, capsys: pytest.CaptureFixture[str]) -> None:
-    """Facility local6 (22), tag LifeKeeper with the process id."""
+    """Facility local6 (22), severity warning (4), tag LifeKeeper with the process id, the line, a NUL."""
     daemon.settimeout(5)
     journal = Journal("restore", "ec2-x")
     journal.say(messages.TABLE_GONE, table="rtb-1")
     close(journal)
     line = "WARN:ec2:restore:ec2-x:960026:recorded route table rtb-1 no longer exists; it is left out"
     assert capsys.readouterr().err == f"{line}\n"
-    priority, _, said = daemon.recv(4096).decode().rstrip("\0").partition(">")
-    assert int(priority.removeprefix("<")) >> 3 == 22
-    assert said == f"LifeKeeper[{os.getpid()}]: {line}"
+    assert daemon.recv(4096).decode() == f"<{22 * 8 + 4}>LifeKeeper[{os.getpid()}]: {line}\0"
+
+
+def test_each_level_has_its_own_severity(daemon: socket.socket) -> None:
+    """RFC 5424's: err 3, warning 4, notice 5, info 6; NOTIFY is the notice and no warning."""
+    daemon.settimeout(5)
+    journal = Journal("restore", "ec2-x")
+    for message, severity in (
+        (messages.USAGE, 3),
+        (messages.LOOK_AGAIN, 4),
+        (messages.STEP, 5),
+        (messages.BEGIN, 6),
+    ):
+        journal.say(message, why="because.", step="a step", number=2, most=4)
+        priority, _, said = daemon.recv(4096).decode().partition(">")
+        assert (priority, said.split(": ")[1].split(":")[:2]) == (
+            f"<{22 * 8 + severity}",
+            [message.level.name, "ec2"],
+        )
+    close(journal)
+
+
+def test_each_line_of_a_text_is_a_whole_line_of_the_log(
+    daemon: socket.socket, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A traceback is found by its number, and no line of a text can pass for another's; the same in syslog."""
+    daemon.settimeout(5)
+    journal = Journal("restore", "ec2-x\nERROR:ip:")
+    journal.say(messages.INTERNAL, trace="one\ntwo")
+    close(journal)
+    head = "ERROR:ec2:restore:ec2-x?ERROR:ip::960006:"
+    lines = [f"{head}{text}" for text in ("internal error, please report it:", "one", "two")]
+    assert capsys.readouterr().err.splitlines() == lines
+    assert [daemon.recv(4096).decode().partition("]: ")[2] for _ in lines] == [f"{line}\0" for line in lines]
+
+
+def test_a_daemon_on_a_stream_gets_lines_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stream has no ends of its own, so each line ends with a NUL; names in no encoding do no harm."""
+    monkeypatch.setattr(log, "SYSLOG_SOCKET", str(tmp_path / "log"))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
+        listening.bind(log.SYSLOG_SOCKET)
+        listening.listen()
+        journal = Journal("create", "ec2-x")
+        journal.say(messages.PROBLEM, problem="no interface eth\udcff")
+        journal.say(messages.BEGIN)
+        close(journal)
+        connection, _ = listening.accept()
+        with connection:
+            said = connection.makefile("rb").read().split(b"\0")
+    assert [part.rpartition(b":")[2] for part in said] == [
+        rb"no interface eth\udcff",
+        b'BEGIN create of "ec2-x"',
+        b"",
+    ]
 
 
 def test_a_daemon_that_does_not_read_holds_nothing_up(
@@ -71,10 +121,3 @@ def test_levels_below_the_least_are_not_shown(capsys: pytest.CaptureFixture[str]
     journal.say(messages.BEGIN)
     journal.say(messages.STEP, step="something")
     assert capsys.readouterr().err == "NOTIFY:ec2:quickCheck:ec2-x:960021:something\n"
-
-
-def test_no_number_is_used_twice() -> None:
-    """A number never changes its meaning, so it has one."""
-    catalogue = [each for each in vars(messages).values() if isinstance(each, Message)]
-    assert len({each.number for each in catalogue}) == len(catalogue) > 20
-    assert all(re.fullmatch("96[0-9]{4}", str(each.number)) for each in catalogue)
