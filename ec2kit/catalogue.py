@@ -234,8 +234,8 @@ CATALOGUE = (
     ),
     Entry(
         messages.KEY_KEPT,
-        cause="An access key was given to this system, EC2 answered a call that it signed, and it stands in the kit's "
-        "own credentials file now, which root alone can read. Its secret is nowhere else.",
+        cause="An access key was given to this system, EC2 answered a call that it signed, and it stands in the "
+        "kit's own credentials file now, which root alone can read. Its secret is nowhere else.",
         action="None. Every system that the resource is extended to needs its own: `ec2kit key ec2-ip-vip "
         "--access-key-id AKIAIOSFODNN7EXAMPLE` on each.",
     ),
