@@ -1,0 +1,124 @@
+"""Access keys in a credentials file: what is not ours stays, and what every AWS tool reads is what was meant."""
+
+from __future__ import annotations
+
+import configparser
+import os
+import stat
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ec2kit import files, profiles
+from ec2kit.errors import Misconfigured
+from ec2kit.model import AccessKey
+
+KEY = AccessKey("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
+TAGS = st.from_regex(r"[A-Za-z0-9_./=][A-Za-z0-9_./=-]{0,20}", fullmatch=True)
+SECRETS = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=60)
+OTHERS = st.lists(
+    st.sampled_from(["# a remark", "", "[other]", "[a b]", "region = eu-west-1", "role_arn=x", "  x = 1"])
+)
+
+
+def read(text: str) -> dict[str, dict[str, str]]:
+    """The file as botocore reads it."""
+    parser = configparser.RawConfigParser(default_section="\0none", strict=False)
+    parser.read_string(text)
+    return {name: dict(parser[name]) for name in parser.sections()}
+
+
+@given(TAGS, SECRETS, OTHERS)
+def test_a_key_that_is_put_is_read_by_every_tool(tag: str, secret: str, before: list[str]) -> None:
+    """By the parser that botocore uses; once, however often it is put; and what was there stays."""
+    text = "\n".join(["[first]", *before])
+    profile = profiles.own(tag)
+    key = AccessKey(KEY.id, secret)
+    once = profiles.put(text, profile, key)
+    assert profiles.put(once, profile, key) == once
+    found = read(once)
+    assert found.pop(profile) == {"aws_access_key_id": KEY.id, "aws_secret_access_key": secret}
+    assert found == read(text)
+    assert profiles.drop(once, profile).rstrip("\n") == text.rstrip("\n")
+    assert profile in profiles.names(once)
+
+
+@pytest.mark.parametrize(
+    ("identifier", "secret"),
+    [
+        ("akiaiosfodnn7example", KEY.secret),
+        ("AKIAQ", KEY.secret),
+        (KEY.id + "\n[x]", KEY.secret),
+        (KEY.id, ""),
+        (KEY.id, "two words"),
+        (KEY.id, "a\naws_session_token=x"),
+    ],
+)
+def test_what_is_no_access_key_is_refused_unrepeated(identifier: str, secret: str) -> None:
+    """A line break would write more than a key; and an error must not show what was typed."""
+    with pytest.raises(Misconfigured) as caught:
+        profiles.access_key(identifier, secret)
+    for typed in (identifier, secret):
+        assert not typed or typed not in caught.value.why
+    assert KEY.secret not in repr(KEY)
+
+
+@pytest.mark.parametrize("tag", ["", "-x", "a]b", "a b", "a\nb", "ä", "x" * 257])
+def test_tags_that_name_nothing(tag: str) -> None:
+    """They would end up in file names, options and section heads."""
+    assert not profiles.good_tag(tag)
+    assert profiles.good_tag("ec2-10.1.0.10")
+
+
+def test_only_root_can_read_the_file(tmp_path: Path) -> None:
+    """0600 in a folder of 0700, whatever the umask; gone when nothing is left in it."""
+    path = tmp_path / "etc/ec2kit/credentials"
+    old = os.umask(0)
+    try:
+        files.change(path, lambda text: profiles.put(text, "ec2kit-x", KEY))
+    finally:
+        os.umask(old)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert [each.name for each in path.parent.iterdir()] == ["credentials"]
+    files.change(path, lambda text: profiles.drop(text, "ec2kit-x"))
+    assert not path.exists()
+
+
+def test_a_link_is_not_followed(tmp_path: Path) -> None:
+    """Reading through one is refused; what it points at is not written."""
+    other = tmp_path / "other"
+    other.write_text("somebody's\n")
+    folder = tmp_path / "ec2kit"
+    folder.mkdir(0o700)
+    (folder / "credentials").symlink_to(other)
+    (folder / "x.jsonl").symlink_to(other)
+    with pytest.raises(Misconfigured, match="cannot be read"):
+        files.read(folder / "credentials")
+    with pytest.raises(Misconfigured):
+        files.change(folder / "credentials", lambda text: text + "x")
+    with pytest.raises(Misconfigured, match="cannot be written"):
+        files.append(folder / "x.jsonl", "x", most=10, keep=1)
+    assert other.read_text() == "somebody's\n"
+
+
+def test_a_folder_in_which_others_write_is_refused(tmp_path: Path) -> None:
+    """They could put a file of theirs there."""
+    folder = tmp_path / "ec2kit"
+    folder.mkdir()
+    folder.chmod(0o777)
+    with pytest.raises(Misconfigured, match="others than its owner can write"):
+        files.change(folder / "credentials", lambda _: "x")
+
+
+def test_a_long_file_keeps_its_last_lines(tmp_path: Path) -> None:
+    """Nothing grows for ever."""
+    path = tmp_path / "history/x.jsonl"
+    for number in range(100):
+        files.append(path, f"line {number}", most=200, keep=5)
+    lines = files.read(path).splitlines()
+    assert lines[-1] == "line 99"
+    assert len(files.read(path)) <= 220
+    assert lines == [f"line {number}" for number in range(100 - len(lines), 100)]
