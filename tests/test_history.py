@@ -45,8 +45,9 @@ def test_lines_are_read_as_they_were_written(past: list[Entry]) -> None:
         '{"at": "x", "action": "a", "code": 0, "seconds": 1, "what": ""}',
         "\0",
         "[" * 9999,
-    ]
-    + ['{"at": 1e999, "action": "a", "code": 77, "seconds": 1, "what": ""}', '{"at": ' + "9" * 400 + "}"],
+        '{"at": 1e999, "action": "a", "code": 77, "seconds": 1, "what": ""}',
+        '{"action": "a", "code": 0, "seconds": 1, "what": "", "at": ' + "9" * 400 + "}",
+    ],
 )
 def test_a_damaged_line_is_left_out(damaged: str) -> None:
     """A crash in the middle of a line costs that line."""
