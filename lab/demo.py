@@ -58,6 +58,18 @@ class Act:
         if problem:
             self.problems.append(f"{title}: {problem}")
 
+    def show(self, title: str, node: Node, *command: str) -> None:
+        """Run one command and show what it prints, as it is."""
+        self.steps += 1
+        result = node.run(*command)
+        problem = f"{command[0]} ended with exit code {result.returncode}" if result.returncode else ""
+        mark = ("FAILED", "bold red") if problem else ("ok", "bold green")
+        self.console.print(Text.assemble((f"{self.steps}. {title}  ", "bold"), mark))
+        self._indented(Text(result.stdout.rstrip()))
+        self.console.print()
+        if problem:
+            self.problems.append(f"{title}: {problem}")
+
     def _tell(self, title: str, problem: str, cost: str, said: list[tuple[str, str]]) -> None:
         mark = ("FAILED", "bold red") if problem else ("ok", "bold green")
         self.console.print(Text.assemble((f"{self.steps}. {title}  ", "bold"), mark))
@@ -173,6 +185,7 @@ def story(act: Act, create: tuple[str, ...], by_hand: tuple[str, ...]) -> None:
     system = str(node2.lkroot / "bin/lksystem")
     step("node1 dies", node2, system, "down", "node1", then=("node1", None))
     step("LifeKeeper on node2 notices: failover", node2, system, "failover", "node1", then=on_node2)
+    act.show("what an administrator sees on node2: ec2kit status", node2, ec2kit, "status")
 
 
 def by_hand(lab: Lab, method: str, **parameters: object) -> tuple[str, ...]:

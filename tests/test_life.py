@@ -510,6 +510,8 @@ def test_create_on_another_server(figure2: Lab) -> None:
     """Named by --server, through LifeKeeper, with that server's own checks; an access key is given there itself."""
     ok(figure2.node1.ec2kit(*CREATE[EIP], "--server", "node2"))
     assert states(figure2, EIP) == {"node2": "OSU"}
+    done = figure2.node2.ec2kit("unextend", EIP, "--from", "node2")
+    assert f"node2 is the only system that has {EIP}. To remove it: ec2kit delete {EIP}" in done.stderr
     done = figure2.node1.ec2kit(*CREATE[EIP], "--server", "node2")
     assert done.returncode == 5
     assert f"the tag {EIP} is taken on node2" in done.stderr
