@@ -38,6 +38,20 @@ DEPENDENCY_PARENT = 0
 # Balancer Health Check kit's specification says), or only exits 1 and lkcheck raises it. Unverified.
 QUICKCHECK_SENDS_EVENT = True
 
+# The option with which the core gives an action the resource's tag. Verified for restore and remove;
+# unverified for quickCheck and delete.
+TAG_OPTION = "-t"
+
+# Where canextend and extend find the template system, its tag, and the kit's own value (the interface)
+# among their arguments. Verified for canextend's first two; for extend and the interface unverified.
+EXTEND_SYSTEM, EXTEND_TAG, EXTEND_INTERFACE = 0, 1, 2
+
+# What lcdremexec needs before -d to show the other system's errors here. Unverified.
+REMOTE_OPTIONS = ("-e",)
+
+# Programs that undo app_create and typ_create when the kit is uninstalled. Unverified: read of by name only.
+APP_REMOVE, TYP_REMOVE = "app_remove", "typ_remove"
+
 # The event; $LKROOT/subsys/<APP>/resources/<TYPE>/recovery/<EVENT_CLASS>/<EVENT> is our recover. Unverified.
 EVENT_CLASS = "ec2"
 EVENT = "ec2fail"

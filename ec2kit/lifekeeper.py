@@ -125,9 +125,9 @@ _USAGE = {
 def tag_of(action: str, arguments: Sequence[str]) -> str:
     """The resource's tag among an action's arguments; empty when it is not there."""
     if action in {"canextend", "extend"}:
-        return arguments[1] if len(arguments) > 1 else ""
+        return next(iter(arguments[contract.EXTEND_TAG :]), "")
     options = options_of(arguments)
-    names = contract.RECOVER_TAG_OPTIONS if action == "recover" else ("-t",)
+    names = contract.RECOVER_TAG_OPTIONS if action == "recover" else (contract.TAG_OPTION,)
     return next((options[name] for name in names if options.get(name)), "")
 
 
@@ -243,7 +243,9 @@ def _can_extend(call: Call, run: Run) -> str:
     from ec2kit import hierarchy
 
     lcd = Lcd(run.settings.lkroot, run.deadline)
-    known = hierarchy.check_extend(call.arguments[0], call.tag, run, lcd, interface=_third(call))
+    known = hierarchy.check_extend(
+        call.arguments[contract.EXTEND_SYSTEM], call.tag, run, lcd, interface=_interface(call)
+    )
     return f"{known.resource} can be extended to this system, on {known.resource.interface}"
 
 
@@ -251,13 +253,13 @@ def _extend(call: Call, run: Run) -> str:
     from ec2kit import hierarchy
 
     lcd = Lcd(run.settings.lkroot, run.deadline)
-    hierarchy.extend(call.arguments[0], call.tag, run, lcd, interface=_third(call))
+    hierarchy.extend(call.arguments[contract.EXTEND_SYSTEM], call.tag, run, lcd, interface=_interface(call))
     return "the instance exists on this system"
 
 
-def _third(call: Call) -> str | None:
+def _interface(call: Call) -> str | None:
     """The interface, where the extend manager gives one behind system and tag."""
-    return next(iter(call.arguments[2:]), None)
+    return next(iter(call.arguments[contract.EXTEND_INTERFACE :]), None)
 
 
 _ACTIONS: dict[str, Callable[[Call, Run], str]] = {

@@ -45,7 +45,7 @@ class Cluster:
 
     def ask(self, name: str, system: str, *arguments: str) -> tuple[int, str]:
         """Run one of the kit's programs on another system; its exit code and output. Its log is shown as it comes."""
-        command = ("-e", "-d", system, "--", f"{self.lkroot}/{SCRIPTS}/{name}", *arguments)
+        command = (*contract.REMOTE_OPTIONS, "-d", system, "--", f"{self.lkroot}/{SCRIPTS}/{name}", *arguments)
         return self.lcd.run("lcdremexec", *command, accept=range(1, 256))
 
     def script(self, name: str, system: str, *arguments: str) -> None:
