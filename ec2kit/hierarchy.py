@@ -167,6 +167,15 @@ def _named(wanted: Wanted, lcd: Lcd) -> tuple[Resource | None, list[Problem]]:
     problems = []
     if there.state != contract.IN_SERVICE:
         problems.append(Problem(f"the IP resource {tag} is {there.state}, not ISP", "Bring it into service here"))
+    if there.switchback in contract.SWITCHBACK and there.switchback != wanted.switchback:
+        problems.append(
+            Problem(
+                f"switchback is to be {wanted.switchback}, but {tag}, which is above it, has {there.switchback}: "
+                "LifeKeeper goes by the top of the hierarchy",
+                f"On each system: ins_setas -t {tag} -s {contract.SWITCHBACK[wanted.switchback]}",
+                fatal=False,
+            )
+        )
     return RouteResource(vip, wanted.interface), problems
 
 

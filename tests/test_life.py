@@ -506,6 +506,23 @@ def test_what_is_wrong_here_is_told_also_when_ec2_does_not_answer(figure1: Lab) 
     assert "the tag holds what no tag can" in done.stderr
 
 
+def test_switchback_goes_by_the_top_of_the_hierarchy(figure1: Lab) -> None:
+    """The EC2 resource of a virtual IP is not the top: create says so when the two differ."""
+    done = figure1.node1.ec2kit(*CREATE[ROUTE], "--switchback", "automatic")
+    assert done.returncode == 0
+    assert "ip-vip, which is above it, has intelligent" in done.stderr
+    ok(figure1.node1.ec2kit("delete", ROUTE))
+    ok(figure1.node1.lk("ins_setas", "-t", "ip-vip", "-s", "AUTOMATIC"))
+    done = figure1.node1.ec2kit(*CREATE[ROUTE], "--switchback", "automatic")
+    assert "which is above it" not in done.stderr
+    ok(figure1.node1.ec2kit("extend", ROUTE, "--to", "node2"))
+    ok(figure1.node1.lk("lksystem", "down", "node1"))
+    ok(figure1.node2.lk("lksystem", "failover", "node1"))
+    assert states(figure1, ROUTE)["node2"] == "ISP"
+    ok(figure1.node2.lk("lksystem", "up", "node1"))
+    assert states(figure1, ROUTE) == {"node1": "ISP", "node2": "OSU"}
+
+
 def test_create_on_another_server(figure2: Lab) -> None:
     """Named by --server, through LifeKeeper, with that server's own checks; an access key is given there itself."""
     ok(figure2.node1.ec2kit(*CREATE[EIP], "--server", "node2"))
