@@ -121,15 +121,19 @@ def priorities(
             f"the priority of {template} is {first} already, not {template_wanted}",
             "Leave out --template-priority, or change it: ec2kit properties TAG --set priority=N",
         )
-    used = {**known, template: first}
-    free = (number for number in (10, *range(1, 1000)) if number not in used.values())
-    second = target_wanted or next(free, 0)
-    if second in used.values() or not second:
-        owner = next((system for system, priority in used.items() if priority == second), "every system")
-        raise Misconfigured(
-            f"priority {second} is in use by {owner}", "Choose another number from 1 to 999 with --target-priority"
-        )
+    others = {system: priority for system, priority in known.items() if system != template}
+    _refuse_used(first, others, "--template-priority")
+    used = {**others, template: first}
+    second = target_wanted or next((each for each in (10, *range(1, 1000)) if each not in used.values()), 10)
+    _refuse_used(second, used, "--target-priority")
     return first, second
+
+
+def _refuse_used(number: int, used: Mapping[str, int], option: str) -> None:
+    if owner := next((system for system, priority in used.items() if priority == number), None):
+        raise Misconfigured(
+            f"priority {number} is in use by {owner}", f"Choose another number from 1 to 999 with {option}"
+        )
 
 
 def choose_interface(destination: str, tables: Sequence[RouteTable], ours: Mapping[str, EniId]) -> str | None:

@@ -23,7 +23,7 @@ RESOURCES = st.builds(
 ) | st.builds(AddressResource, ADDRESSES, WORDS)
 
 
-@given(st.builds(Info, RESOURCES, WORDS, WORDS, WORDS))
+@given(st.builds(Info, RESOURCES, WORDS, WORDS, WORDS, WORDS))
 def test_what_is_encoded_is_decoded_and_safe_for_the_lcd(info: Info) -> None:
     """Round trip, in LifeKeeper's safe characters only."""
     text = encode(info)

@@ -42,6 +42,32 @@ def test_an_instance_is_read_field_by_field(lkroot: Path) -> None:
     assert found is not None
     assert (found.system, found.app, found.type, found.state) == ("node1", "comm", "ec2", "ISP")
     assert found.info == "ec2kit=1 kind=route"
+    assert found.switchback == "unknown", "what stands there is no switchback type"
+    program(lkroot, "ins_list", f"printf '{ROW.replace('more', 'AUTOMATIC')}'")
+    (listed,) = lcd(lkroot).instances("comm", "ec2")
+    assert (listed.tag, listed.switchback) == ("ec2-x", "automatic")
+    program(lkroot, "ins_list", "exit 7")
+    assert lcd(lkroot).instances("comm", "ec2") == []
+    program(lkroot, "ins_list", "echo garbage")
+    with pytest.raises(Unavailable, match="form that is not known"):
+        lcd(lkroot).instances("comm", "ec2")
+
+
+def test_relations_are_read_as_far_as_they_are_known(lkroot: Path) -> None:
+    """The other system and tag are certain; priorities are unknown where they are not numbers in their place."""
+    row = "node1\\001ec2-x\\001node2\\001ec2-y\\001SHARED"
+    program(lkroot, "eqv_list", f"printf '{row}\\0013\\00120\\n{row}\\n{row}\\001x\\001y\\nnoise\\n'")
+    found = lcd(lkroot).equivalents("ec2-x", system="node1")
+    assert [(each.system, each.tag) for each in found] == [("node2", "ec2-y")] * 3
+    assert [(each.priority, each.other_priority) for each in found] == [(3, 20), (None, None), (None, None)]
+    assert lcd(lkroot).equivalents("ec2-x", system="node9") == [], "another system's row"
+    program(lkroot, "dep_list", "printf 'parent\\001ec2-x\\n'")
+    assert lcd(lkroot).parents("ec2-x", system="node1") == ["parent"]
+    assert lcd(lkroot).children("parent", system="node1") == ["ec2-x"]
+    for name in ("eqv_list", "dep_list"):
+        program(lkroot, name, "exit 7")
+    assert not lcd(lkroot).equivalents("ec2-x", system="node1")
+    assert not lcd(lkroot).parents("ec2-x", system="node1")
 
 
 def test_exit_code_7_is_no_instance(lkroot: Path) -> None:
