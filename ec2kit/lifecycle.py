@@ -6,8 +6,8 @@ release  remove, OCF stop                   empties the release
 plan     what hold would do                 shows the drift
 
 Only hold and release change anything, and they believe no reply, only the look that follows.
-What a verb saw and did is in `run.report`. It raises NotHeld, Unavailable, Misconfigured or
-DeadlineExceeded when it does not succeed.
+site: where this node is, when the caller has found that already. What a verb saw and did is in
+`run.report`. It raises NotHeld, Unavailable, Misconfigured or DeadlineExceeded when it does not succeed.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ CONFIRM_PAUSE = 1.0  # seconds before a loss is looked at a second time: one loo
 ROUND_PAUSE = 1.0  # seconds before the second round, doubled each time
 
 
-def hold(resource: Resource, run: Run) -> None:
+def hold(resource: Resource, run: Run, site: Site | None = None) -> None:
     """Make this node hold the address, and return only when a look shows that it does."""
-    _converge(resource, locate(resource.interface, run), run, drift)
+    _converge(resource, site or locate(resource.interface, run), run, drift)
 
 
-def release(resource: Resource, run: Run) -> None:
+def release(resource: Resource, run: Run, site: Site | None = None) -> None:
     """Let go of the address if it is ours, and return only when a look shows that it is not.
 
     A route is left as it is and nothing is asked: the node that takes over moves it.
@@ -44,12 +44,12 @@ def release(resource: Resource, run: Run) -> None:
     if isinstance(resource, RouteResource):
         run.log.say(messages.ROUTE_STAYS, destination=resource.destination)
     else:
-        _converge(resource, locate(resource.interface, run), run, _release)
+        _converge(resource, site or locate(resource.interface, run), run, _release)
 
 
-def check(resource: Resource, run: Run) -> None:
+def check(resource: Resource, run: Run, site: Site | None = None) -> None:
     """Return when this node holds the address; raise NotHeld only when two looks, apart in time, show the loss."""
-    site = locate(resource.interface, run)
+    site = site or locate(resource.interface, run)
     try:
         _check_once(resource, site, run)
     except NotHeld as suspicion:

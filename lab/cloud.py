@@ -1,0 +1,220 @@
+"""A small EC2 in this process, for tests that need thousands of runs: the acting verbs' operations, as XML.
+
+Its whole state is one value, every change makes a new one, and all former ones are kept: what a stale read shows is
+one of those. botocore's own hook `before-send` hands the requests over, so the kit, boto3's serializer, signer and
+parser are the real ones; only the wire is missing. The lab's moto (lab.ec2) is the fuller EC2; a test holds the two
+to the same answers.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from urllib.parse import parse_qsl
+
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.compat import HTTPHeaders
+
+from ec2kit.model import EniId
+
+_XMLNS = "http://ec2.amazonaws.com/doc/2016-11-15/"
+
+
+@dataclass(frozen=True)
+class Held:
+    """One Elastic IP: its allocation, and what it is associated with (nothing: None)."""
+
+    allocation: str
+    association: str | None = None
+    eni: str | None = None
+
+
+@dataclass(frozen=True)
+class State:
+    """One VPC. routes: (table, destination) -> ENI; checks: ENI -> source/dest check; private: ENI -> address."""
+
+    tables: tuple[str, ...]
+    routes: Mapping[tuple[str, str], str]
+    checks: Mapping[str, bool]
+    private: Mapping[str, str]
+    held: Mapping[str, Held]
+    serial: int = 0  # of association ids: one is never used twice
+
+
+class RefusedError(Exception):
+    """EC2 refuses the call with an error code."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request of the kit: the operation and its flat parameters."""
+
+    action: str
+    params: Mapping[str, str]
+
+    @property
+    def changing(self) -> bool:
+        """Whether it would change something."""
+        return not self.action.startswith("Describe")
+
+    def filter(self, name: str) -> str | None:
+        """The value of one of a Describe call's filters."""
+        for number in range(1, 9):
+            if self.params.get(f"Filter.{number}.Name") == name:
+                return self.params.get(f"Filter.{number}.Value.1")
+        return None
+
+
+def call_of(request: AWSPreparedRequest) -> Call:
+    """Read a prepared request of botocore's."""
+    body = request.body
+    fields = dict(parse_qsl(body.decode() if isinstance(body, bytes) else str(body), keep_blank_values=True))
+    return Call(fields.pop("Action"), fields)
+
+
+def answer(state: State, call: Call) -> str:
+    """The answer of a Describe call on a state, as XML."""
+    return _reply(call.action, _READ[call.action](state, call))
+
+
+def changed(state: State, call: Call) -> State:
+    """The state after a changing call. Raises RefusedError with EC2's error code."""
+    return _CHANGE[call.action](state, call)
+
+
+def done(call: Call) -> str:
+    """The reply to a changing call that succeeded, as XML."""
+    return _reply(call.action, "<return>true</return>")
+
+
+def response(status: int, text: str) -> AWSResponse:
+    """What botocore's hook takes for the answer of the wire."""
+    return AWSResponse("https://ec2.invalid/", status, HTTPHeaders(), _Raw(text.encode()))
+
+
+def error(status: int, code: str) -> AWSResponse:
+    """An error of EC2's."""
+    return response(
+        status,
+        f"<Response><Errors><Error><Code>{code}</Code><Message>no</Message></Error></Errors>"
+        "<RequestID>1</RequestID></Response>",
+    )
+
+
+class _Raw(io.BytesIO):
+    """urllib3's raw response, as far as botocore reads it."""
+
+    def stream(self, **_: object) -> Iterator[bytes]:
+        """All of it at once."""
+        yield self.read()
+
+
+def _reply(action: str, inner: str) -> str:
+    return f'<{action}Response xmlns="{_XMLNS}"><requestId>1</requestId>{inner}</{action}Response>'
+
+
+def _route_tables(state: State, _call: Call) -> str:
+    items = ""
+    for table in state.tables:
+        routes = "".join(
+            f"<item><destinationCidrBlock>{destination}</destinationCidrBlock>"
+            f"<networkInterfaceId>{eni}</networkInterfaceId><state>active</state><origin>CreateRoute</origin></item>"
+            for (name, destination), eni in state.routes.items()
+            if name == table
+        )
+        local = (
+            "<item><destinationCidrBlock>10.0.0.0/16</destinationCidrBlock><gatewayId>local</gatewayId>"
+            "<state>active</state><origin>CreateRouteTable</origin></item>"
+        )
+        items += f"<item><routeTableId>{table}</routeTableId><routeSet>{local}{routes}</routeSet></item>"
+    return f"<routeTableSet>{items}</routeTableSet>"
+
+
+def _interfaces(state: State, call: Call) -> str:
+    eni = call.filter("network-interface-id") or ""
+    item = (
+        f"<item><networkInterfaceId>{eni}</networkInterfaceId><privateIpAddress>{state.private[eni]}</privateIpAddress>"
+        f"<sourceDestCheck>{str(state.checks[eni]).lower()}</sourceDestCheck></item>"
+        if eni in state.checks
+        else ""
+    )
+    return f"<networkInterfaceSet>{item}</networkInterfaceSet>"
+
+
+def _addresses(state: State, call: Call) -> str:
+    named, eni = call.filter("public-ip"), call.filter("network-interface-id")
+    items = ""
+    for public_ip, held in state.held.items():
+        if (named and public_ip != named) or (eni and held.eni != eni):
+            continue
+        where = (
+            f"<associationId>{held.association}</associationId><networkInterfaceId>{held.eni}</networkInterfaceId>"
+            f"<privateIpAddress>{state.private[held.eni]}</privateIpAddress>"
+            if held.eni
+            else ""
+        )
+        items += (
+            f"<item><publicIp>{public_ip}</publicIp><allocationId>{held.allocation}</allocationId>"
+            f"<domain>vpc</domain>{where}</item>"
+        )
+    return f"<addressesSet>{items}</addressesSet>"
+
+
+def _replace_route(state: State, call: Call) -> State:
+    key = (call.params["RouteTableId"], call.params["DestinationCidrBlock"])
+    if key not in state.routes:
+        raise RefusedError("InvalidParameterValue")
+    return replace(state, routes={**state.routes, key: call.params["NetworkInterfaceId"]})
+
+
+def _create_route(state: State, call: Call) -> State:
+    key = (call.params["RouteTableId"], call.params["DestinationCidrBlock"])
+    if key in state.routes:
+        raise RefusedError("RouteAlreadyExists")
+    return replace(state, routes={**state.routes, key: call.params["NetworkInterfaceId"]})
+
+
+def _modify_interface(state: State, call: Call) -> State:
+    value = call.params["SourceDestCheck.Value"] == "true"
+    return replace(state, checks={**state.checks, call.params["NetworkInterfaceId"]: value})
+
+
+def _associate(state: State, call: Call) -> State:
+    eni = call.params["NetworkInterfaceId"]
+    held = {
+        public_ip: replace(each, association=None, eni=None) if each.eni == eni else each
+        for public_ip, each in state.held.items()
+    }
+    ours = next(public_ip for public_ip, each in held.items() if each.allocation == call.params["AllocationId"])
+    if held[ours].eni and call.params.get("AllowReassociation") != "true":
+        raise RefusedError("Resource.AlreadyAssociated")
+    serial = state.serial + 1
+    held[ours] = replace(held[ours], association=f"eipassoc-{serial}", eni=eni)
+    return replace(state, held=held, serial=serial)
+
+
+def _disassociate(state: State, call: Call) -> State:
+    for public_ip, each in state.held.items():
+        if each.association == call.params["AssociationId"]:
+            return replace(state, held={**state.held, public_ip: replace(each, association=None, eni=None)})
+    raise RefusedError("InvalidAssociationID.NotFound")
+
+
+_READ: dict[str, Callable[[State, Call], str]] = {
+    "DescribeRouteTables": _route_tables,
+    "DescribeNetworkInterfaces": _interfaces,
+    "DescribeAddresses": _addresses,
+}
+_CHANGE: dict[str, Callable[[State, Call], State]] = {
+    "ReplaceRoute": _replace_route,
+    "CreateRoute": _create_route,
+    "ModifyNetworkInterfaceAttribute": _modify_interface,
+    "AssociateAddress": _associate,
+    "DisassociateAddress": _disassociate,
+}
+
+
+def eni(number: int) -> EniId:
+    """The ENI of node 1, 2, ..."""
+    return EniId(f"eni-{number}")
