@@ -3,13 +3,26 @@
 # make test   sets itself up, then runs the tests
 # make check  format, lint, purity of the core, types
 # make docs   writes docs/messages.md from the message catalogue
-# No root is needed for any of them, and no AWS.
+# No root is needed for any of these, and no AWS.
+#
+# make install    the kit onto this machine, and into LifeKeeper where there is one; again is harmless
+# make uninstall  all of that off again
+# make bundle     dist/ec2kit-<version>-bundle.tar.gz, to install from on a machine without network
+# These call ./install, which does without make. For folders of your own, or to stage files for a package:
+# make install PREFIX=/opt/ec2kit LKROOT=/opt/LifeKeeper DESTDIR=/tmp/stage
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
+CODE = ec2kit actions installer install lab tests
 
-.PHONY: demo lab test check format docs clean
+PREFIX ?= /opt/ec2kit
+LKROOT ?= /opt/LifeKeeper
+SBIN ?= /usr/local/sbin
+DEFAULTS ?= /etc/default/LifeKeeper
+FOLDERS = --prefix '$(PREFIX)' --lkroot '$(LKROOT)' --sbin '$(SBIN)' --defaults '$(DEFAULTS)' --destdir '$(DESTDIR)'
+
+.PHONY: demo lab test check format docs install uninstall bundle clean
 
 demo: $(VENV)/demo.done
 	$(BIN)/python -m lab.demo
@@ -21,14 +34,23 @@ test: $(VENV)/test.done
 	$(BIN)/python -X dev -m pytest -n 2 --dist worksteal $(TESTS)
 
 check: $(VENV)/check.done
-	$(BIN)/ruff format --check ec2kit actions lab tests
-	$(BIN)/ruff check ec2kit actions lab tests
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/ruff check $(CODE)
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/mypy
 
 format: $(VENV)/check.done
-	$(BIN)/ruff format ec2kit actions lab tests
-	$(BIN)/ruff check --fix ec2kit actions lab tests
+	$(BIN)/ruff format $(CODE)
+	$(BIN)/ruff check --fix $(CODE)
+
+install:
+	@$(PYTHON) ./install $(FOLDERS)
+
+uninstall:
+	@$(PYTHON) ./install --uninstall $(FOLDERS)
+
+bundle:
+	@$(PYTHON) ./install --bundle dist
 
 docs: $(VENV)/demo.done
 	$(BIN)/ec2kit explain --output markdown > docs/messages.md.new

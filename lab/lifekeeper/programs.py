@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from lab.lifekeeper import actions, core, instances, relations, remote, store
+from lab.lifekeeper import actions, core, instances, registry, relations, remote, store
 from lab.lifekeeper.store import Call, LcdError
 
 if TYPE_CHECKING:
@@ -91,8 +91,10 @@ PROGRAMS = {
     "eqv_create": Program(relations.eqv_create, "d:t:p:S:r:o:e:", "tSoe"),
     "eqv_remove": Program(relations.eqv_remove, "d:t:S:o:e:", "tSoe"),
     "eqv_list": Program(relations.eqv_list, "d:t:f:"),
-    "app_create": Program(relations.app_create, "d:a:", "a"),
-    "typ_create": Program(relations.typ_create, "d:a:r:", "ar"),
+    "app_create": Program(registry.app_create, "d:a:", "a"),
+    "typ_create": Program(registry.typ_create, "d:a:r:", "ar"),
+    "typ_remove": Program(registry.typ_remove, "d:a:r:", "ar"),
+    "app_remove": Program(registry.app_remove, "d:a:", "a"),
     "sys_list": Program(relations.sys_list, "d:"),
     "flg_create": Program(relations.flg_create, "d:f:", "f"),
     "flg_remove": Program(relations.flg_remove, "d:f:", "f"),

@@ -1,4 +1,4 @@
-"""Programs for dependencies, equivalencies, flags, applications, types and systems."""
+"""Programs for dependencies, equivalencies, flags and systems."""
 
 from __future__ import annotations
 
@@ -117,25 +117,6 @@ def eqv_list(call: Call) -> int:
         for row in store.equivalents(call.db, call.target, tag):
             print(call.options.get("f", "\x01").join(str(field) for field in row))
     return store.OK
-
-
-def app_create(call: Call) -> int:
-    """Register an application; 4 when it is."""
-    return _register(call, call.options["a"], "")
-
-
-def typ_create(call: Call) -> int:
-    """Register a resource type; 4 when it is, 7 when its application is not."""
-    key = (call.target, call.options["a"])
-    if not call.db.execute("SELECT 1 FROM types WHERE system = ? AND app = ?", key).fetchone():
-        raise LcdError(store.ABSENT, f"no application {call.options['a']} on {call.target}")
-    return _register(call, call.options["a"], call.options["r"])
-
-
-def _register(call: Call, app: str, kind: str) -> int:
-    """Add an application (type "") or a type; 4 when it is there."""
-    cursor = call.db.execute("INSERT OR IGNORE INTO types VALUES (?, ?, ?)", (call.target, app, kind))
-    return store.OK if cursor.rowcount else store.EXISTS
 
 
 def sys_list(call: Call) -> int:

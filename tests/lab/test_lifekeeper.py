@@ -57,6 +57,10 @@ REFUSALS = [
     ("eqv_remove -t top -S b -o low -e SHARED", 7),
     ("app_create -a app", 4),
     ("typ_create -a none -r toy", 7),
+    ("typ_remove -a app -r none", 7),
+    ("typ_remove -a app -r toy", 8),
+    ("app_remove -a none", 7),
+    ("app_remove -a app", 8),
     ("flg_test -f none", 7),
     ("flg_remove -f none", 7),
     ("lcdsync", 0),
@@ -219,6 +223,14 @@ def test_exit_codes(cluster: Cluster) -> None:
     before = cluster.run("b:lksystem status").stdout
     assert [(line, cluster.status(f"a:{line}")) for line, _ in REFUSALS] == REFUSALS
     assert cluster.run("b:lksystem status").stdout == before
+
+
+def test_what_is_removed_can_be_registered_again(cluster: Cluster) -> None:
+    """A type goes before its application, and then neither is known."""
+    cluster.ok("a:app_create -a other", "a:typ_create -a other -r toy", "a:typ_remove -a other -r toy")
+    cluster.ok("a:app_remove -a other")
+    assert cluster.status("a:typ_create -a other -r toy") == 7
+    cluster.ok("a:app_create -a other", "a:typ_create -a other -r toy")
 
 
 @pytest.mark.parametrize(("info", "status"), [("eni-1/10.0.0.1_A.b=c", 0), ("a:b", 5), ("ü", 5), ("a\x01b", 5)])

@@ -1,0 +1,71 @@
+"""The grammar of ./install, and its exit codes: those of ec2kit.errors.ExitCode."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import NoReturn
+
+from ec2kit import __version__
+from ec2kit.deadline import INTERRUPTED
+from ec2kit.errors import ExitCode, KitError
+from installer import bundle
+from installer.install import install
+from installer.target import Target, alone, checked
+from installer.uninstall import uninstall
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+def main() -> NoReturn:
+    """Do what the command line says, and leave with its exit code."""
+    options = _parser().parse_args()
+    os.umask(0o022)
+    try:
+        _run(options)
+    except KitError as error:
+        _leave(error.code, f"ERROR: {error.why}")
+    except BrokenPipeError:
+        _leave(ExitCode.UNAVAILABLE, "ERROR: what read this program's output has ended. Run it again to complete it.")
+    except OSError as error:
+        cure = "Run it as root, or name folders that you can write (see ./install --help)"
+        told = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        _leave(ExitCode.MISCONFIGURED, f"ERROR: {told}. {cure}.")
+    except KeyboardInterrupt:
+        _leave(INTERRUPTED, "interrupted; run it again to complete it")
+    except Exception:  # noqa: BLE001  the boundary: a bug must end with its own exit code
+        _leave(ExitCode.INTERNAL, traceback.format_exc())
+    sys.exit(ExitCode.OK)
+
+
+def _leave(code: int, text: str) -> NoReturn:
+    print(text, file=sys.stderr)
+    sys.exit(code)
+
+
+def _run(options: argparse.Namespace) -> None:
+    if options.bundle:
+        bundle.make(PROJECT, options.bundle)
+        return
+    target = checked(Target(options.prefix, options.lkroot, options.destdir, options.sbin, options.defaults))
+    with alone(target):
+        (uninstall if options.uninstall else install)(target, PROJECT)
+
+
+def _parser() -> argparse.ArgumentParser:
+    usual = Target()
+    parser = argparse.ArgumentParser("install", description=f"Install ec2kit {__version__} on this machine.")
+    parser.add_argument("--prefix", default=usual.prefix, help="the kit's own folder (default: %(default)s)")
+    parser.add_argument("--lkroot", default=usual.lkroot, help="LifeKeeper's folder (default: %(default)s)")
+    parser.add_argument("--sbin", default=usual.sbin, help="where people find the command (default: %(default)s)")
+    parser.add_argument("--defaults", default=usual.defaults, help="LifeKeeper's settings (default: %(default)s)")
+    parser.add_argument("--destdir", default="", help="stage all files below this folder, for a package")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--uninstall", action="store_true", help="take out what install made; name the same folders")
+    what.add_argument(
+        "--bundle", type=Path, metavar="FOLDER", help="make an archive there, to install from without network"
+    )
+    return parser

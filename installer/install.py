@@ -1,0 +1,145 @@
+"""Install: first look and refuse, then make what is missing, then write down what was made."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from ec2kit import __version__
+from ec2kit.errors import Misconfigured
+from ec2kit.settings import settings
+from installer import bundle, environment, links, record, registration, tunables, wheels
+from installer.record import Record
+from installer.target import Target, write
+
+
+def install(target: Target, project: Path) -> None:
+    """Make the kit stand; again is harmless. Misconfigured, Unavailable or OSError say what is in the way."""
+    environment.recover(target)
+    before = record.read(target)
+    lifekeeper = registration.is_there(target)
+    plan = _plan(target, project, before or Record(), with_lifekeeper=lifekeeper or bool(target.destdir))
+    if before:
+        _refuse_move(target, before)
+    links.refuse_foreign(target, plan.links, before.links if before else {})
+    environment.refuse_foreign(target, before)
+    did = _environment(target, project, before, plan)
+    if before and (gone := {place: to for place, to in before.links.items() if place not in plan.links}):
+        did |= links.take(target, gone)
+    did |= links.put(target, plan.links)
+    if lifekeeper or target.destdir:
+        did |= _tunables(target, _shipped(project))
+    if lifekeeper and (new := registration.register(target)):
+        now = record.read(target) or plan
+        record.save(target, replace(now, registered=sorted({*now.registered, *new})))
+        did = True
+    _last_words(target, did=did, lifekeeper=lifekeeper)
+
+
+def _refuse_move(target: Target, before: Record) -> None:
+    """Raise Misconfigured when LifeKeeper would lose its links because this run names another folder for it."""
+    was, now = (before.lkroot, before.defaults), (target.lkroot, target.defaults)
+    if was != now and any(place.startswith(f"{before.lkroot}/") for place in before.links):
+        raise Misconfigured(
+            f"ec2kit stands in {target.prefix} for the LifeKeeper in {was[0]}, with {was[1]}",
+            f"Say LKROOT={was[0]} DEFAULTS={was[1]} again, or uninstall it first",
+        )
+
+
+def _plan(target: Target, project: Path, before: Record, *, with_lifekeeper: bool) -> Record:
+    """What is to stand afterwards; the folders and lines that an earlier install made stay on record."""
+    places = links.wanted(target, lifekeeper=with_lifekeeper)
+    paths = [f"{target.prefix}/bin", *places]
+    by_hand = [target.prefix] if environment.by_hand(target) and not before.version else []
+    added: list[str] = []
+    created = before.created
+    if with_lifekeeper:
+        paths.append(target.defaults)
+        added = tunables.lines(tunables.missing(_text(target)), _shipped(project))
+        created = created or not target.real(target.defaults).exists()
+    return replace(
+        before,
+        version=__version__,
+        source=environment.source(project),
+        python=environment.python(),
+        lkroot=target.lkroot,
+        defaults=target.defaults,
+        staged=bool(target.destdir),
+        links=places,
+        folders=sorted({*before.made_folders(target), *target.missing_parents(paths), *by_hand}),
+        tunables=sorted({*before.tunables, *added}),
+        created=created,
+    )
+
+
+def _environment(target: Target, project: Path, before: Record | None, plan: Record) -> bool:
+    """Make the environment unless it stands, and put the plan on record in it; whether it was made."""
+    if before and environment.stands(target, before, plan):
+        record.save(target, plan)
+        return False
+    target.make_parent(target.prefix)
+    try:
+        with _wheels(project) as folder:
+            wheels.verify(folder)
+            new = environment.build(target, project, folder)
+        plan = replace(plan, tree=environment.tree(new))
+        (new / record.NAME).write_bytes(record.as_bytes(plan))
+        environment.put(target, new)
+    except BaseException:
+        environment.recover(target)
+        target.remove_empty(plan.folders)
+        raise
+    was = f", in place of {before.version}" if before and before.version != plan.version else ""
+    print(f"made the environment {target.prefix}: ec2kit {plan.version}{was}, Python {plan.python}")
+    return True
+
+
+@contextmanager
+def _wheels(project: Path) -> Iterator[Path]:
+    """The bundle's wheels; those of a checkout are fetched first, into a folder that is gone afterwards."""
+    if (project / bundle.WHEELS).is_dir():
+        yield project / bundle.WHEELS
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        print("fetching the dependencies from pip's index ...", flush=True)
+        bundle.collect(project, Path(folder))
+        yield Path(folder)
+
+
+def _tunables(target: Target, shipped: str) -> bool:
+    text = _text(target)
+    names = tunables.missing(text)
+    if names:
+        target.make_parent(target.defaults)
+        file = target.real(target.defaults)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write(file, tunables.merge(text, shipped).encode("utf-8", "surrogateescape"))
+        print(f"added {len(names)} tunables to {target.defaults}, commented out: {' '.join(names)}")
+    return bool(names)
+
+
+def _text(target: Target) -> str:
+    """The settings file as it is, byte for byte; empty when there is none."""
+    file = target.real(target.defaults)
+    return file.read_bytes().decode("utf-8", "surrogateescape") if file.exists() else ""
+
+
+def _shipped(project: Path) -> str:
+    return (project / "etc/default/LifeKeeper").read_text()
+
+
+def _last_words(target: Target, *, did: bool, lifekeeper: bool) -> None:
+    if not did:
+        print(f"nothing to do: ec2kit {__version__} stands at {target.prefix}")
+    if target.destdir and did:
+        print("register the kit on the machine itself, unless LifeKeeper knows it:")
+        for program, *arguments in registration.COMMANDS.values():
+            print(f"  {target.lkroot}/bin/{program} {' '.join(arguments)}")
+    elif not lifekeeper and not target.destdir:
+        print(f"LifeKeeper is not at {target.lkroot}: only the command was installed, for other engines and people")
+        print("once LifeKeeper is there, install again; another folder is named by LKROOT")
+    elif lifekeeper and settings(_text(target), {})[0].lkroot != target.lkroot:
+        print(f"write LKROOT={target.lkroot} into {target.defaults}: the kit looks for LifeKeeper where that says")

@@ -1,0 +1,60 @@
+"""The kit's app and type in LifeKeeper's configuration database."""
+
+from __future__ import annotations
+
+import os
+
+from ec2kit.contract import APP, SEPARATOR, TYPE
+from ec2kit.deadline import Deadline
+from ec2kit.errors import Misconfigured
+from ec2kit.lcd import ALREADY_EXISTS, NOT_THERE, Lcd
+from installer.target import Target
+
+COMMANDS = {"app": ("app_create", "-a", APP), "type": ("typ_create", "-a", APP, "-r", TYPE)}
+_UNDO = {"type": ("typ_remove", "-a", APP, "-r", TYPE), "app": ("app_remove", "-a", APP)}
+_IN_USE = 8
+_SECONDS = 120.0
+_NAMES = {"app": f"app {APP}", "type": f"type {TYPE}"}
+
+
+def is_there(target: Target) -> bool:
+    """Whether this machine has LifeKeeper; never when files are only staged in DESTDIR."""
+    return not target.destdir and os.access(f"{target.lkroot}/bin/app_create", os.X_OK)
+
+
+def register(target: Target) -> list[str]:
+    """Register app and type; those that LifeKeeper did not know. Unavailable when it does not answer."""
+    new = []
+    for what, command in COMMANDS.items():
+        code, _ = _lcd(target).run(*command, accept=[ALREADY_EXISTS])
+        if code != ALREADY_EXISTS:
+            new.append(what)
+            print(f"registered {_NAMES[what]} with LifeKeeper")
+    return new
+
+
+def refuse_in_use(target: Target) -> None:
+    """Raise Misconfigured while LifeKeeper has resources of the kit's type on this system."""
+    code, output = _lcd(target).run("ins_list", "-a", APP, "-r", TYPE, accept=[NOT_THERE])
+    if code == NOT_THERE:
+        return
+    tags = [row.split(SEPARATOR)[3] for row in output.splitlines()]
+    raise Misconfigured(
+        f"LifeKeeper still has resources of the kit: {', '.join(tags)}",
+        f"Delete them first: {'; '.join(f'ec2kit delete {tag}' for tag in tags)}",
+    )
+
+
+def unregister(target: Target, registered: list[str]) -> None:
+    """Take back what install registered; an app that meanwhile has other types stays."""
+    for what, command in _UNDO.items():
+        if what in registered:
+            code, _ = _lcd(target).run(*command, accept=[NOT_THERE, _IN_USE])
+            if code == _IN_USE:
+                print(f"left {_NAMES[what]}: others use it")
+            else:
+                print(f"unregistered {_NAMES[what]}")
+
+
+def _lcd(target: Target) -> Lcd:
+    return Lcd(target.lkroot, Deadline(_SECONDS))

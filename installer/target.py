@@ -1,0 +1,116 @@
+"""Where the kit is to stand, and how files are made there: whole, or not at all."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from ec2kit.errors import Misconfigured, Unavailable
+from ec2kit.settings import DEFAULTS_FILE, Settings
+
+_LONGEST = 100  # of PREFIX: older kernels cut a script's first line at 127
+
+
+@dataclass(frozen=True)
+class Target:
+    """The folders, as the installed kit sees them; `destdir` stands in front of them while installing."""
+
+    prefix: str = "/opt/ec2kit"
+    lkroot: str = Settings.lkroot
+    destdir: str = ""
+    sbin: str = "/usr/local/sbin"
+    defaults: str = DEFAULTS_FILE
+
+    def at(self, path: str) -> Path:
+        """Where a path of the installed kit is now."""
+        return Path(self.destdir + path)
+
+    def missing_parents(self, paths: Iterable[str]) -> list[str]:
+        """The folders above the paths that are not there yet, outermost first."""
+        folders = {str(folder) for path in paths for folder in PurePosixPath(path).parents}
+        return sorted(folder for folder in folders if not self.at(folder).exists())
+
+    def make_parent(self, path: str) -> Path:
+        """Where the path is now, its folder made."""
+        place = self.at(path)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        return place
+
+    def remove_empty(self, folders: Iterable[str]) -> None:
+        """Remove those of the folders that are empty, innermost first."""
+        for folder in sorted(folders, reverse=True):
+            path = self.at(folder)
+            if path.is_dir() and not path.is_symlink() and not any(path.iterdir()):
+                path.rmdir()
+
+    def real(self, path: str) -> Path:
+        """The file behind a path that may be a link. Misconfigured when the link leads out of DESTDIR."""
+        place = self.at(path).resolve()
+        if self.destdir and not place.is_relative_to(Path(self.destdir).resolve()):
+            raise Misconfigured(
+                f"{self.at(path)} leads out of {self.destdir}, to {place}", "Put a file there instead"
+            )
+        return place
+
+
+def checked(target: Target) -> Target:
+    """The same with tidy paths. Misconfigured for one that is relative, or that no script's first line can hold."""
+    tidy = {}
+    for name in ("prefix", "lkroot", "sbin", "defaults"):
+        path = getattr(target, name)
+        if not path.startswith("/") or any(letter.isspace() for letter in path):
+            raise Misconfigured(f"{name.upper()}={path} is no absolute path without blanks", "Name another folder")
+        tidy[name] = os.path.normpath("/" + path.lstrip("/"))
+    if len(target.prefix) > _LONGEST:
+        raise Misconfigured(f"PREFIX is longer than {_LONGEST} letters", "Name a shorter one")
+    destdir = str(Path(target.destdir).absolute()).rstrip("/") if target.destdir else ""
+    return Target(destdir=destdir, **tidy)
+
+
+@contextmanager
+def alone(target: Target) -> Iterator[None]:
+    """No other run of the installer for this PREFIX inside. Unavailable when there is one."""
+    folder = target.at(target.prefix).parent
+    while not folder.is_dir():
+        folder = folder.parent
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise Unavailable(f"another run of install is at work in {folder}", "Wait for its end") from None
+    finally:
+        os.close(descriptor)
+
+
+def write(path: Path, content: bytes) -> None:
+    """Put the file there at once, whole; mode, owner and labels of the one that was there stay, else 0644."""
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    new = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if path.exists():
+            like(path, new)
+            os.utime(new)
+        else:
+            new.chmod(0o644)
+        new.replace(path)
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise
+
+
+def like(model: Path, new: Path) -> None:
+    """Give a file or folder the owner, mode and labels of another."""
+    facts = model.stat()
+    os.chown(new, facts.st_uid, facts.st_gid)
+    shutil.copystat(model, new)
