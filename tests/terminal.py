@@ -10,7 +10,7 @@ import pyte
 from lab.nodes import Node
 
 LINES, COLUMNS, PATIENCE = 40, 140, 30
-ENTER, DOWN, CTRL_C, CTRL_U = "\r", "\x1b[B", "\x03", "\x15"
+ENTER, DOWN, CTRL_C, CTRL_D, CTRL_U = "\r", "\x1b[B", "\x03", "\x04", "\x15"
 _BEGINS = "\x1b[?2004h"  # what prompt_toolkit sends once for every question
 
 
@@ -50,10 +50,10 @@ class Terminal:
             self._until(lambda seen=before: self._pointed() in entries - {seen}, "another entry")  # type: ignore[misc]
         self._press(ENTER)
 
-    def interrupt(self, question: str) -> None:
+    def interrupt(self, question: str, keys: str = CTRL_C) -> None:
         """Ctrl-C at a question."""
         self.asked(question)
-        self._press(CTRL_C)
+        self._press(keys)
 
     def asked(self, question: str) -> None:
         """Wait until that question is asked, for the first time since the last answer."""

@@ -14,10 +14,11 @@ from typing import Any, Self
 import pytest
 
 from ec2kit import info, questions
+from ec2kit.lcd import Instance
 from ec2kit.model import AccessKey, AddressResource, RouteResource
 from lab.nodes import Lab, Node, address_lab, route_lab
 from lab.vpc import AddressLab, snapshot
-from tests.terminal import CTRL_C, Terminal
+from tests.terminal import CTRL_C, CTRL_D, CTRL_U, Terminal
 
 KEY, WRONG = "AKIAIOSFODNN7EXAMPLE", "AKIAI44QH8DHBEXAMPLE"
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
@@ -132,7 +133,7 @@ def test_an_elastic_ip_with_going_back(figure2: Lab) -> None:
 
 
 def test_cancelling_leaves_nothing_behind(figure1: Lab) -> None:
-    """By the list's entry or by Ctrl-C, at a list, at a text, at a secret, while EC2 is asked, or at the end."""
+    """By Cancel or by Ctrl-C: at a list, a text or a secret, while EC2 is asked, at the end, in create itself."""
     before = footprint(figure1)
 
     def cancelled(seen: Terminal) -> None:
@@ -167,6 +168,15 @@ def test_cancelling_leaves_nothing_behind(figure1: Lab) -> None:
     to_the_end(seen)
     seen.choose("Create", "Cancel")
     cancelled(seen)
+
+    seen = wizard(figure1.node1)
+    to_the_end(seen)
+    figure1.ec2.delay_ms = 20_000
+    seen.choose("Create", "Create")
+    seen.sees("BEGIN create")
+    seen.child.send(CTRL_C)
+    assert seen.ends() == 130
+    assert f"Interrupted while it was being created. Whether it was: ec2kit status {TAG}" in seen.shown
     assert footprint(figure1) == before
     assert {call.action[:8] for call in figure1.ec2.calls} == {"Describe"}
 
@@ -280,7 +290,7 @@ def test_what_create_refuses_can_be_cancelled_or_mended(figure1: Lab) -> None:
     seen.answer("Target priority", "20", anew=True)
     seen.sees("canextend on node2 failed with exit code 5")
     seen.choose("It was not extended to node2", "Back")
-    seen.interrupt("Target priority")
+    seen.interrupt("Target priority", CTRL_U + CTRL_D)
     assert seen.ends() == 130
     assert f"Cancelled; {TAG} exists on node1." in seen.shown
     assert made(node, TAG)[6] == "ISP"
@@ -341,6 +351,13 @@ def test_create_by_options_imports_no_questions(figure1: Lab) -> None:
 
 
 FIRST = questions.Answers("node1", ("node1", "node2"), server="node1", ip_resource="ip-vip")
+
+
+def test_ip_resources_that_route_tables_can_move() -> None:
+    """In service and IPv4, each with its address; the others are not offered."""
+    rows = (("a", "10.1.0.10", "ISP"), ("b", "10.1.0.11", "OSU"), ("c", "fd00::1", "ISP"))
+    found = [Instance("node1", "comm", "ip", tag, f"IP-{ip}", "", state, "") for tag, ip, state in rows]
+    assert [(each.title, each.value) for each in questions.ip_resources(found)] == [("a  10.1.0.10", "a")]
 
 
 def test_the_options_and_the_summary_of_the_answers() -> None:
