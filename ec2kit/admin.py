@@ -14,21 +14,18 @@ from ec2kit.errors import ExitCode, KitError, Misconfigured, NotHeld
 from ec2kit.lcd import Lcd
 from ec2kit.log import Journal
 from ec2kit.look import Run
-from ec2kit.manager import Cluster, Extension
+from ec2kit.manager import PATIENCE, Cluster, Extension
 from ec2kit.messages import Level
-
-# An action's own budget, twice (remove on one system, restore on the other), and LifeKeeper's own work.
-_PATIENCE = 900
 
 
 def run(options: argparse.Namespace) -> int:
     """Carry out one command of the hierarchy; the exit code."""
     settings, notes = read_settings()
-    quiet = options.verb == "status"
+    quiet = options.verb in {"status", "choices"}  # what they find is all that they tell
     log = Journal(options.verb, getattr(options, "tag", None) or "", least=Level.ERROR if quiet else Level.INFO)
     for message, facts in notes if options.verb != "create" else ():  # create tells them itself
         log.say(message, **facts)
-    deadline = Deadline(settings.ec2_quickcheck_timeout if quiet else _PATIENCE)
+    deadline = Deadline(settings.ec2_quickcheck_timeout if quiet else PATIENCE)
     cluster = Cluster(Lcd(settings.lkroot, deadline), system_name(settings), settings.lkroot)
     outcome = attempt(lambda: _COMMANDS[options.verb](options, cluster, Run(settings, deadline, log)), log)
     if isinstance(outcome, KitError):

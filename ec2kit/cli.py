@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NoReturn
 
-from ec2kit import __version__, contract, lifecycle, render
+from ec2kit import __version__, contract, lifecycle, lifekeeper, render
 from ec2kit.deadline import INTERRUPTED, Deadline, guard, leave
 from ec2kit.entry import attempt, read_settings, timed_out
 from ec2kit.errors import ExitCode, KitError
@@ -32,6 +32,8 @@ _VERBS: dict[str, tuple[Verb, str, str]] = {
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and leave with the exit code of ec2kit.errors.ExitCode."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    if given == ["create"]:
+        create([])
     options = parser().parse_args(given)
     options.given = given[1:]
     if options.verb in _VERBS:
@@ -46,6 +48,16 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         leave(admin.run(options))
     except KeyboardInterrupt:
         leave(INTERRUPTED)
+
+
+def create(arguments: Sequence[str] | None = None) -> NoReturn:
+    """LifeKeeper's script create, and `ec2kit create`: without any option, on a terminal, it asks."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if not given and all(stream and stream.isatty() for stream in (sys.stdin, sys.stdout)):
+        from ec2kit import wizard
+
+        wizard.main()
+    lifekeeper.main("create", given)
 
 
 def _run_verb(options: argparse.Namespace) -> NoReturn:

@@ -106,23 +106,27 @@ class Deadline:
         return outcomes
 
 
-def guard(deadline: Deadline, work: Callable[[], int], expired: Callable[[], int], *, otherwise: int) -> NoReturn:
-    """Run `work` and leave the process with the exit code that it returns, on time whatever hangs.
+def within(deadline: Deadline, work: Callable[[], int], expired: Callable[[], int], *, otherwise: int) -> int:
+    """Run `work`; the exit code that it returns, on time whatever hangs. Raises KeyboardInterrupt.
 
     When it has not returned GRACE seconds after the deadline, `expired` says the last line and
     gives the exit code instead. otherwise: the exit code when neither comes to its end.
     """
     codes: list[int] = []
     worker = threading.Thread(target=lambda: codes.append(work()), daemon=True)
+    worker.start()
+    worker.join(max(0.0, deadline.seconds - deadline.spent) + GRACE)
+    if worker.is_alive():
+        aside(lambda: codes.append(expired()))
+    return codes[0] if codes else otherwise
+
+
+def guard(deadline: Deadline, work: Callable[[], int], expired: Callable[[], int], *, otherwise: int) -> NoReturn:
+    """Run `work` within the deadline and leave the process with its exit code; 130 after a person's Ctrl-C."""
     try:
-        worker.start()
-        worker.join(max(0.0, deadline.seconds - deadline.spent) + GRACE)
-    except KeyboardInterrupt:  # a person's Ctrl-C
+        leave(within(deadline, work, expired, otherwise=otherwise))
+    except KeyboardInterrupt:
         leave(INTERRUPTED)
-    if not worker.is_alive():
-        leave(codes[0] if codes else otherwise)
-    aside(lambda: codes.append(expired()))
-    leave(codes[0] if codes else otherwise)
 
 
 def aside(work: Callable[[], None], *, seconds: float = LAST_WORDS) -> None:

@@ -17,7 +17,7 @@ from ipaddress import IPv4Address
 from typing import NoReturn
 
 from ec2kit import contract, files, history, info, lifecycle, messages, profiles
-from ec2kit.deadline import INTERRUPTED, Deadline, aside, guard, leave
+from ec2kit.deadline import INTERRUPTED, Deadline, aside, leave, within
 from ec2kit.entry import attempt, past_of, read_settings, system_name, timed_out
 from ec2kit.errors import ExitCode, KitError, Misconfigured, NotHeld
 from ec2kit.lcd import Instance, Lcd
@@ -59,28 +59,53 @@ def main(action: str, arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _main(action: str, given: tuple[str, ...]) -> NoReturn:
-    settings, notes = read_settings()
-    wanted = create_options(given) if action == "create" else None
-    call = Call(action, wanted.tag if wanted else tag_of(action, given), given)
-    log = Journal(action, call.tag, least=Level.NOTIFY if action == "quickCheck" else Level.INFO)
-    for message, facts in notes:
-        log.say(message, **facts)
-    key = attempt(lambda: ask_key(wanted.access_key_id if wanted else None), log)
+    if action == "create":
+        _create_asking_secret(given)
+    call = Call(action, tag_of(action, given), given)
+    run = _begin(call)
+    if not call.tag:
+        run.log.say(messages.USAGE, why=f"usage: {action} {_USAGE.get(action, '-t <tag> -i <id>')}")
+        leave(ExitCode.USAGE)
+    leave(_carry_out(call, run, partial(_ACTIONS[action], call, run)))
+
+
+def _create_asking_secret(given: tuple[str, ...]) -> NoReturn:
+    options = create_options(given)
+    log = Journal("create", options.tag)
+    key = attempt(lambda: ask_key(options.access_key_id), log)
     if isinstance(key, KitError):
         log.say(messages.FAILED, why=key.why)
         leave(key.code)
-    deadline = Deadline(getattr(settings, _BUDGET[action]))  # a person's typing is not of it
-    run = Run(settings, deadline, log, key=key)
-    if not call.tag:
-        log.say(messages.USAGE, why=f"usage: {action} {_USAGE.get(action, '-t <tag> -i <id>')}")
-        leave(ExitCode.USAGE)
-    work: Callable[[], str] = partial(_create, wanted, run) if wanted else partial(_ACTIONS[action], call, run)
-    log.say(messages.BEGIN)
-    guard(
-        deadline,
-        lambda: finish(call, run, attempt(work, log)),
-        lambda: finish(call, run, timed_out(deadline)),
-        otherwise=ExitCode.OK if action == "quickCheck" else ExitCode.UNAVAILABLE,
+    leave(create(given, key))
+
+
+def create(arguments: Sequence[str], key: AccessKey | None) -> int:
+    """Run the action create by its options, with the secret known already, on time; the exit code.
+
+    Raises KeyboardInterrupt, and SystemExit for options that do not fit together.
+    """
+    options = create_options(arguments)
+    call = Call("create", options.tag, tuple(arguments))
+    run = replace(_begin(call), key=key)  # a person's typing of the secret is not of its time
+    return _carry_out(call, run, partial(_create, options, run))
+
+
+def _begin(call: Call) -> Run:
+    """The settings as they are now, the log, and from now on the action's time."""
+    settings, notes = read_settings()
+    log = Journal(call.action, call.tag, least=Level.NOTIFY if call.action == "quickCheck" else Level.INFO)
+    for message, facts in notes:
+        log.say(message, **facts)
+    return Run(settings, Deadline(getattr(settings, _BUDGET[call.action])), log)
+
+
+def _carry_out(call: Call, run: Run, work: Callable[[], str]) -> int:
+    run.log.say(messages.BEGIN)
+    return within(
+        run.deadline,
+        lambda: finish(call, run, attempt(work, run.log)),
+        lambda: finish(call, run, timed_out(run.deadline)),
+        otherwise=ExitCode.OK if call.action == "quickCheck" else ExitCode.UNAVAILABLE,
     )
 
 
@@ -306,6 +331,8 @@ def ask_key(identifier: str | None) -> AccessKey | None:
 def create_options(arguments: Sequence[str]) -> argparse.Namespace:
     """Read create's options, the default tag filled in; leaves with exit code 2 when they do not fit together."""
     parser = create_parser()
+    if not arguments:
+        parser.error("without any option it asks, but only on a terminal; else give --type and what it needs")
     options = parser.parse_args(arguments)
     if options.type == "route-table" and (not options.ip_resource or options.elastic_ip):
         parser.error("--type route-table needs --ip-resource TAG, and no --elastic-ip")

@@ -12,11 +12,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ec2kit import contract, preflight
+from ec2kit.deadline import Deadline
+from ec2kit.entry import read_settings, system_name
 from ec2kit.errors import ExitCode, KitError, Misconfigured, Unavailable
 from ec2kit.lcd import ALREADY_EXISTS, NOT_THERE, Instance, Lcd
 from ec2kit.places import SCRIPTS
 
 IN_SERVICE = ("ISP", "ISU")
+
+# Seconds: an action's own budget, twice (remove on one system, restore on the other), and LifeKeeper's own work.
+PATIENCE = 900
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,12 @@ class Cluster:
                 f"another administration is under way on {system} ({others[0]})",
                 f"Wait for its end; if it has died: flg_remove -d {system} -f '{others[0]}'",
             )
+
+
+def cluster_now() -> Cluster:
+    """LifeKeeper as this system sees it, with the settings as they are now and all the time that a command has."""
+    settings, _ = read_settings()
+    return Cluster(Lcd(settings.lkroot, Deadline(PATIENCE)), system_name(settings), settings.lkroot)
 
 
 @dataclass(frozen=True)

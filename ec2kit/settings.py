@@ -119,16 +119,19 @@ def refuse_plain_http(url: str) -> None:
 
     Only https, or http to a loopback address, is taken.
     """
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    if parts.scheme == "https" and host:
+    try:
+        parts = urlsplit(url)
+        scheme, host = parts.scheme, parts.hostname or ""
+    except ValueError:  # a bracket that is not closed
+        scheme = host = ""
+    if scheme == "https" and host:
         return
     try:
         loopback = host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         loopback = False
-    if parts.scheme != "http" or not loopback:
-        shown = f"{parts.scheme}://{host}" if host else "the one given"
+    if scheme != "http" or not loopback:
+        shown = f"{scheme}://{host}" if host else "the one given"
         raise Misconfigured(
             f"the EC2 URL {shown} is not https",
             "Give an https:// URL; http:// is taken for a loopback address only",
