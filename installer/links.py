@@ -11,7 +11,7 @@ from ec2kit.errors import Misconfigured
 from ec2kit.places import COMMAND, PLACES
 from installer.target import Target
 
-_OUR_TEXTS = (b"from ec2kit.lifekeeper import main", b"from ec2kit.cli import main")
+_OUR_TEXTS = (b"from ec2kit.lifekeeper import ", b"from ec2kit.cli import ")
 _CURE = (
     f"Is another recovery kit of app {APP} and type {TYPE} installed? Take it out, or move the file away, "
     "then install again"

@@ -62,6 +62,13 @@ BEGINNING = State(
 ANSWERS = ("ok", "ok", "ok", "stale", "throttled", "denied", "timeout", "late", "error after")
 
 
+def to_the_machine(wanted: Call | float) -> Any:
+    """Stop here until the machine lets this node go on; what it is told then."""
+    machine = getcurrent().parent
+    assert machine is not None
+    return machine.switch(wanted)
+
+
 class Clock:
     """The machine's time, in place of the module `time` in ec2kit.deadline."""
 
@@ -73,7 +80,7 @@ class Clock:
 
     def sleep(self, seconds: float) -> None:
         """Let the others go on meanwhile."""
-        getcurrent().parent.switch(self.now + seconds)
+        to_the_machine(self.now + seconds)
 
 
 class Turns(Deadline):
@@ -122,7 +129,7 @@ def runner(name: str) -> Runner:
     ec2 = Ec2({}, region="us-east-1", signer=signer, action="test", retries=0, deadline=Turns(1e9))
 
     def send(request: AWSPreparedRequest, **_: object) -> AWSResponse:
-        answered: AWSResponse = getcurrent().parent.switch(cloud.call_of(request))
+        answered: AWSResponse = to_the_machine(cloud.call_of(request))
         return answered
 
     hook: Any = send  # the stubs do not know that this hook may answer
