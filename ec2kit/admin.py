@@ -16,6 +16,7 @@ from ec2kit.log import Journal
 from ec2kit.look import Run
 from ec2kit.manager import PATIENCE, Cluster, Extension
 from ec2kit.messages import Level
+from ec2kit.options import ask_key
 
 
 def run(options: argparse.Namespace) -> int:
@@ -55,7 +56,7 @@ def _choices(options: argparse.Namespace, _cluster: Cluster, run: Run) -> int:
 
 def _key(options: argparse.Namespace, cluster: Cluster, run: Run) -> int:
     """Give this system another access key for a resource, or the first one, before it is extended to it."""
-    key = lifekeeper.ask_key(options.access_key_id)
+    key = ask_key(options.access_key_id)
     there = cluster.lcd.instance(options.tag)
     known = info.decode(cluster.ours(options.tag).info) if there else None
     url, region = (known.url, known.region) if known else (None, None)

@@ -13,11 +13,11 @@ from ec2kit import __version__, contract, lifecycle, lifekeeper, render
 from ec2kit.deadline import INTERRUPTED, Deadline, guard, leave
 from ec2kit.entry import attempt, read_settings, timed_out
 from ec2kit.errors import ExitCode, KitError
-from ec2kit.lifekeeper import create_parser, ipv4
 from ec2kit.log import Journal
 from ec2kit.look import Run
 from ec2kit.messages import Level
 from ec2kit.model import AddressResource, Resource, RouteResource, TableId
+from ec2kit.options import create_parser, ipv4
 
 Verb = Callable[[Resource, Run], None]
 

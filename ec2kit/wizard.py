@@ -123,11 +123,19 @@ def _confirm(answers: Answers, back: bool) -> Answers:
     for name, value in questions.summary(answers):
         print(f"  {name + ':':19}{value}")
     print(f"\nThe same without questions:\n  {questions.command(['create', *questions.arguments(answers)])}\n")
-    question, option = "Create it", Option("Create", "create")
+    question, option, unsure = "Create it", Option("Create", "create"), False
     while True:
-        choose(question, [option], back=back)
-        if _created(answers) == ExitCode.OK:
+        try:
+            choose(question, [option], back=back)
+        except Cancelled:
+            if not unsure:
+                raise
+            print(f"Cancelled. Whether it was created all the same: ec2kit status {answers.name}")
+            leave(INTERRUPTED)
+        code = _created(answers)
+        if code == ExitCode.OK:
             return answers
+        unsure = code not in {ExitCode.MISCONFIGURED, ExitCode.USAGE}
         question, option = "It was not created, as told above", Option("Try again", "create")
 
 
