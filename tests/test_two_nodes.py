@@ -59,7 +59,7 @@ BEGINNING = State(
     private={"eni-1": "10.0.1.11", "eni-2": "10.0.3.11", "eni-9": "10.0.1.99"},
     held={PUBLIC_IP: Held("eipalloc-1", "eipassoc-0", "eni-1"), OTHER_IP: Held("eipalloc-2")},
 )
-ANSWERS = ("ok", "ok", "ok", "stale", "throttled", "denied", "timeout", "late", "error after")
+ANSWERS = (*["ok"] * 12, *["stale"] * 4, "throttled", "denied", "timeout", "late", "error after")
 
 
 def to_the_machine(wanted: Call | float) -> Any:
@@ -143,7 +143,7 @@ class World:
 
     clock: Clock
     states: list[tuple[float, State]]
-    late: list[tuple[Runner, Call]] = field(default_factory=list)
+    late: list[tuple[Runner, str, Call]] = field(default_factory=list)
 
     @property
     def now(self) -> State:
@@ -153,7 +153,7 @@ class World:
     def between(self, began: float, ended: float) -> list[State]:
         """All that was so at some moment of that time."""
         ends = [*(at for at, _ in self.states[1:]), float("inf")]
-        return [state for (at, state), end in zip(self.states, ends, strict=True) if at <= ended and end >= began]
+        return [state for (at, state), end in zip(self.states, ends, strict=True) if at <= ended and end > began]
 
     def put(self, state: State) -> None:
         """From now on it is so."""
@@ -184,6 +184,13 @@ def only_ours(before: State, after: State, eni: str) -> bool:
     return all(key[1] == VIP and after.routes[key] == eni for key in routes) and checks <= {eni} and displaced
 
 
+TURN = rule(
+    name=st.sampled_from(sorted(ENIS)),
+    verb=st.sampled_from(sorted(VERBS)),
+    hows=st.lists(st.sampled_from(ANSWERS), min_size=1, max_size=4),
+)
+
+
 class TwoNodes(RuleBasedStateMachine):
     """Hypothesis drives it; scenario: routes or address."""
 
@@ -202,18 +209,20 @@ class TwoNodes(RuleBasedStateMachine):
                 self.runners[name] = runner(name)
             self.runners[name].running = None
 
-    @rule(name=st.sampled_from(sorted(ENIS)), verb=st.sampled_from(sorted(VERBS)))
-    def start(self, name: str, verb: str) -> None:
-        """LifeKeeper, or a person, starts an action on a node that runs none."""
-        if self.runners[name].running is None:
-            self._start(self.runners[name], verb)
+    def turn(self, name: str, verb: str, hows: list[str]) -> None:
+        """LifeKeeper, or a person, starts an action on a node that runs none; then it goes on by some calls.
 
-    @rule(name=st.sampled_from(sorted(ENIS)), how=st.sampled_from(ANSWERS))
-    def go_on(self, name: str, how: str) -> None:
-        """One node goes on by one call, which EC2 answers in one way or another."""
+        hows: what becomes of each call.
+        """
         node = self.runners[name]
-        if node.running is not None:
-            self._go_on(node, how)
+        if node.running is None:
+            self._start(node, verb)
+        for how in hows:
+            if node.running is not None:
+                self._go_on(node, how)
+
+    # Hypothesis takes each rule as often as any other; this one matters most.
+    turn_1, turn_2, turn_3, turn_4 = TURN(turn), TURN(turn), TURN(turn), TURN(turn)
 
     @rule(name=st.sampled_from(sorted(ENIS)), reached=st.booleans())
     def crash(self, name: str, reached: bool) -> None:
@@ -221,7 +230,7 @@ class TwoNodes(RuleBasedStateMachine):
         node = self.runners[name]
         if node.running is not None:
             if reached and isinstance(node.waits, Call) and node.waits.changing:
-                self._change(node, node.waits)
+                self._change(node, node.waits, node.verb)
             node.running.throw(GreenletExit)
             node.running = None
 
@@ -250,12 +259,23 @@ class TwoNodes(RuleBasedStateMachine):
                 held[PUBLIC_IP] = Held("eipalloc-1", f"eipassoc-{now.serial + 1}", eni)
             self.world.put(replace(now, held=held, serial=now.serial + 1))
 
+    @rule(name=st.sampled_from(sorted(ENIS)))
+    def put_right_by_hand(self, name: str) -> None:
+        """A person gives a node the whole address, as an administrator does who trusts no program."""
+        now, eni = self.world.now, ENIS[name]
+        if self.scenario == "routes":
+            tables = {table for table, destination in now.routes if destination == VIP} | {"rtb-1", "rtb-2"}
+            routes = {**now.routes, **{(table, VIP): eni for table in tables}}
+            self.world.put(replace(now, routes=routes, checks={**now.checks, eni: False}))
+        else:
+            self.by_hand(table="", eni=eni, check="")
+
     @precondition(lambda self: self.world.late)
     @rule()
     def arrive(self) -> None:
         """A call that its sender has given up arrives after all."""
-        node, call = self.world.late.pop(0)
-        self._change(node, call)
+        node, verb, call = self.world.late.pop(0)
+        self._change(node, call, verb)
 
     @rule(seconds=st.sampled_from([0.1, 1.0, 120.0]))
     def wait(self, seconds: float) -> None:
@@ -321,10 +341,10 @@ class TwoNodes(RuleBasedStateMachine):
                 cloud.error(500, "InternalError") if how == "error after" else self._read(node, call, how)
             )
         if how == "late":
-            self.world.late.append((node, call))
+            self.world.late.append((node, node.verb, call))
             code = ""
         else:
-            code = self._change(node, call)
+            code = self._change(node, call, node.verb)
         if how == "error after":
             return cloud.error(500, "InternalError")
         return lost or (cloud.error(400, code) if code else cloud.response(200, cloud.done(call)))
@@ -336,14 +356,14 @@ class TwoNodes(RuleBasedStateMachine):
         state = self.world.between(now - STALE, now)[0] if how == "stale" else self.world.now
         return cloud.response(200, cloud.answer(state, call))
 
-    def _change(self, node: Runner, call: Call) -> str:
+    def _change(self, node: Runner, call: Call, verb: str) -> str:
         """Make the change that a node has sent, if EC2 takes it; EC2's error code, else empty."""
         before = self.world.now
         try:
             after = cloud.changed(before, call)
         except cloud.RefusedError as error:
             return str(error)
-        assert node.verb != "quickCheck", "quickCheck changes nothing"
+        assert verb != "quickCheck", "quickCheck changes nothing"
         assert only_ours(before, after, node.eni), (before, after)
         if call.action == "DisassociateAddress":
             assert before.held[PUBLIC_IP].eni == node.eni, "the peer's association is never removed"
