@@ -1,8 +1,9 @@
 # make demo   sets itself up, then plays the main job on the embedded lab
 # make lab    sets itself up, then runs a lab to try the kit in by hand, until Ctrl-C
 # make test   sets itself up, then runs the tests
+# make test-faults  the whole fault matrix: each action times each outside call times each fault, about 8 minutes
 # make check  format, lint, purity of the core, types
-# make docs   writes docs/messages.md from the message catalogue
+# make docs   writes docs/messages.md from the message catalogue; make docs-faults docs/faults.md from the matrix
 # No root is needed for any of these, and no AWS.
 #
 # make install    the kit onto this machine, and into LifeKeeper where there is one; again is harmless
@@ -22,7 +23,7 @@ SBIN ?= /usr/local/sbin
 DEFAULTS ?= /etc/default/LifeKeeper
 FOLDERS = --prefix '$(PREFIX)' --lkroot '$(LKROOT)' --sbin '$(SBIN)' --defaults '$(DEFAULTS)' --destdir '$(DESTDIR)'
 
-.PHONY: demo lab test check format docs install uninstall bundle clean
+.PHONY: demo lab test test-faults docs-faults check format docs install uninstall bundle clean
 
 demo: $(VENV)/demo.done
 	$(BIN)/python -m lab.demo
@@ -32,6 +33,12 @@ lab: $(VENV)/demo.done
 
 test: $(VENV)/test.done
 	$(BIN)/python -X dev -m pytest -n 2 --dist worksteal $(TESTS)
+
+test-faults: $(VENV)/test.done
+	$(BIN)/python -m pytest -q tests/faults/whole.py
+
+docs-faults: $(VENV)/test.done
+	EC2KIT_FAULTS_PAGE=docs/faults.md $(BIN)/python -m pytest -q tests/faults/whole.py
 
 check: $(VENV)/check.done
 	$(BIN)/ruff format --check $(CODE)

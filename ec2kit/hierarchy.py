@@ -13,12 +13,14 @@ from ec2kit.addresses import AddressView
 from ec2kit.entry import past_of
 from ec2kit.errors import KitError, Misconfigured, NotHeld, Unavailable
 from ec2kit.info import Info
-from ec2kit.lcd import ALREADY_EXISTS, Lcd
+from ec2kit.lcd import ALREADY_EXISTS, Instance, Lcd
 from ec2kit.lifecycle import drift
 from ec2kit.look import Run, Site, View, locate, look, own_interfaces
 from ec2kit.model import AddressResource, Resource, RouteResource, RouteTable, TableId, VpcId
 from ec2kit.preflight import Problem
 from ec2kit.routes import RouteView
+
+_SHARE = 0.5  # of the time that is left, for a step that is taken back in the rest when it hangs
 
 
 @dataclass(frozen=True)
@@ -42,9 +44,8 @@ def create(wanted: Wanted, run: Run, lcd: Lcd) -> None:
     """
     tag = wanted.tag
     problems = preflight.host(run.settings, route=wanted.ip_resource is not None)
-    problems += _tag_problems(wanted, lcd)
     resource, more = _named(wanted, lcd)
-    problems += more
+    problems += _tag_problems(wanted, resource, lcd) + more
     seen = _Seen()
     try:
         seen = _proven(resource, wanted.interface, run)
@@ -62,7 +63,8 @@ def create(wanted: Wanted, run: Run, lcd: Lcd) -> None:
         _make(tag, known, state, wanted.switchback, lcd)
         try:
             if wanted.ip_resource:
-                lcd.run("dep_create", "-p", wanted.ip_resource, "-c", tag, accept=[ALREADY_EXISTS])
+                pair = ("-p", wanted.ip_resource, "-c", tag)
+                lcd.run("dep_create", *pair, accept=[ALREADY_EXISTS], share=_SHARE)
         except KitError:
             lcd.run("ins_remove", "-t", tag)  # all or nothing
             raise
@@ -189,14 +191,24 @@ class _Seen:
     problems: list[Problem] = field(default_factory=list)
 
 
-def _tag_problems(wanted: Wanted, lcd: Lcd) -> list[Problem]:
+def _tag_problems(wanted: Wanted, resource: Resource | None, lcd: Lcd) -> list[Problem]:
     if not profiles.good_tag(wanted.tag):
         return [
             Problem("the tag holds what no tag can", "Letters, digits and - _ . / = it may have; no dash in front")
         ]
-    if lcd.instance(wanted.tag) is not None:
-        return [Problem(f"the tag {wanted.tag} is taken on {wanted.system}", "Choose another with --tag")]
-    return []
+    there = lcd.instance(wanted.tag)
+    if there is None or (isinstance(resource, RouteResource) and _half_made(there, resource, lcd)):
+        return []
+    return [Problem(f"the tag {wanted.tag} is taken on {wanted.system}", "Choose another with --tag")]
+
+
+def _half_made(there: Instance, resource: Resource, lcd: Lcd) -> bool:
+    """Whether an instance is what a create or an extend that was killed has left: ours, and not in any hierarchy."""
+    return (
+        (there.app, there.type, there.id) == (contract.APP, contract.TYPE, _id(resource))
+        and not lcd.parents(there.tag, system=there.system)
+        and not lcd.equivalents(there.tag, system=there.system)
+    )
 
 
 def _proven(resource: Resource | None, interface: str | None, run: Run) -> _Seen:
@@ -269,11 +281,27 @@ def _with_traffic(resource: RouteResource, site: Site, tables: list[RouteTable],
 
 
 def _make(tag: str, known: Info, state: str, switchback: str, lcd: Lcd) -> None:
-    resource = known.resource
-    address = resource.vip if isinstance(resource, RouteResource) else resource.public_ip
-    lcd.run(
+    """Make the instance; one that is half made already is made to be as this one would."""
+    information = info.encode(known)
+    code, _ = lcd.run(
         "ins_create",
-        *("-a", contract.APP, "-r", contract.TYPE, "-t", tag, "-i", f"{contract.ID_PREFIX}{address}"),
+        *("-a", contract.APP, "-r", contract.TYPE, "-t", tag, "-i", _id(known.resource)),
         *("-I", "INIT_ISP" if state == contract.IN_SERVICE else "INIT_OSU"),
-        *("-s", contract.SWITCHBACK[switchback], "-v", info.encode(known)),
+        *("-s", contract.SWITCHBACK[switchback], "-v", information),
+        accept=[ALREADY_EXISTS],
     )
+    if code != ALREADY_EXISTS:
+        return
+    there = lcd.instance(tag)
+    if there is None or not _half_made(there, known.resource, lcd):
+        raise Misconfigured(
+            f"this system has another resource of the tag {tag} or the id {_id(known.resource)}",
+            "See both with ins_list; the one that is there is left as it is",
+        )
+    lcd.run("ins_setinfo", "-t", tag, "-v", information)
+    lcd.run("ins_setas", "-t", tag, "-s", contract.SWITCHBACK[switchback])
+    lcd.run("ins_setstate", "-t", tag, "-S", state)
+
+
+def _id(resource: Resource) -> str:
+    return f"{contract.ID_PREFIX}{resource.vip if isinstance(resource, RouteResource) else resource.public_ip}"

@@ -70,9 +70,10 @@ class Lcd:
         self._bin = Path(lkroot, "bin")
         self._deadline = deadline
 
-    def run(self, program: str, *arguments: str, accept: Sequence[int] = ()) -> tuple[int, str]:
+    def run(self, program: str, *arguments: str, accept: Sequence[int] = (), share: float = 1.0) -> tuple[int, str]:
         """Run one LCD program; its exit code and standard output. What it says on standard error is shown.
 
+        share: of the time that is left, how much it may take before it counts as hanging.
         Raises Misconfigured when the program is missing, Unavailable when it hangs or exits with a
         code other than 0 and those to accept.
         """
@@ -94,7 +95,7 @@ class Lcd:
         with child:
             try:
                 with self._deadline.waiting(f"LifeKeeper's {program}"):
-                    output, _ = child.communicate(timeout=self._deadline.left)
+                    output, _ = child.communicate(timeout=share * self._deadline.left)
             except BaseException as error:  # a time-out, the deadline or Ctrl-C: it must not live on
                 with suppress(ProcessLookupError):  # it has just ended; who holds its output is not of its group
                     os.killpg(child.pid, signal.SIGKILL)

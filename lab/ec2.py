@@ -16,7 +16,7 @@ from lab.front import Exchange, Reply, Web
 from lab.strict import Moto, Request
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from mypy_boto3_ec2 import EC2Client
 
@@ -30,7 +30,7 @@ class Call:
     """One call that reached the front; `number` counts from 1 and is never used twice.
 
     `params` are the flat query parameters without Action, Version and signature, `key` the access key id,
-    `agent` the User-Agent header.
+    `signature` the request's signature, which belongs nowhere else, `agent` the User-Agent header.
     `began` and `ended` are time.monotonic() seconds, `ended` is inf while the call is under way. `status` is
     the HTTP status sent, None if there was none; `fault` is the kind of the fault that hit it, or None.
     """
@@ -39,6 +39,7 @@ class Call:
     action: str
     params: dict[str, str]
     key: str
+    signature: str
     agent: str
     began: float
     ended: float = math.inf
@@ -51,7 +52,8 @@ class Ec2:
 
     There is one at a time: moto's state is one per process. `delay_ms` is slept in each call, beside those
     of other calls. `credentials` maps access key ids to their expiry (time.time() seconds); with
-    `only_registered`, other keys get AuthFailure.
+    `only_registered`, other keys get AuthFailure. `old` is the saved state that calls hit by the fault "stale"
+    are answered from.
     """
 
     started: ClassVar[list[Ec2]] = []  # every one of this process, for whoever wants to see all calls
@@ -60,8 +62,9 @@ class Ec2:
         self.delay_ms: float = 0
         self.credentials: dict[str, float] = {}
         self.only_registered = False
+        self.old: object = None
         self._moto = Moto()
-        self._faults = Faults()
+        self._faults: Faults[Kind] = Faults()
         self._calls: dict[int, Call] = {}
         self._numbers = itertools.count(1)
         self._forgotten = 0
@@ -133,14 +136,31 @@ class Ec2:
         action: str | None = None,
         key: str | None = None,
         times: int | None = None,
+        *,
+        skip: int = 0,
+        then: Callable[[], None] = lambda: None,
         **params: str,
-    ) -> Fault:
+    ) -> Fault[Kind]:
         """Break the next `times` calls (None: all) of `action` (None: any) by access key `key` (None: any).
 
-        Only calls with exactly these `params` are hit, e.g. RouteTableId="rtb-1". Of several faults that
-        match a call, the one set first hits it. `faults.Kind` lists what each `kind` does.
+        Only calls with exactly these `params` are hit, e.g. RouteTableId="rtb-1", after the first `skip` of
+        them; `then` is called at each hit. Of several faults that match a call, the one set first hits it.
+        `faults.Kind` lists what each `kind` does.
         """
-        return self._faults.add(Fault(kind, action, key, times, params))
+        return self._faults.add(Fault(kind, action, key, times, params, skip, then))
+
+    def save(self) -> object:
+        """The whole state of this EC2, for `restore`."""
+        return self._moto.save()
+
+    def restore(self, saved: object) -> None:
+        """Put a saved state back; calls and faults stay as they are."""
+        self._moto.restore(saved)
+
+    @property
+    def changes(self) -> int:
+        """How many changing calls have reached moto's state, `truth`'s included: the same number, the same state."""
+        return self._moto.changes
 
     def stale(self, reads: int) -> None:
         """Hide the next successful change from the `reads` Describe calls after it.
@@ -157,6 +177,7 @@ class Ec2:
         self._moto.blackholes = set()
         self._moto.stale(0)
         self._web.release()
+        self._web.listen()
 
     def truth(self) -> EC2Client:
         """A boto3 client straight to moto: not counted, delayed, broken or tightened; `close` closes it."""
@@ -177,28 +198,40 @@ class Ec2:
         if path.startswith(_TRUTH):
             exchange.send(self._moto.truth(request))
             return
-        kind = self._faults.hit(request.action, request.key, request.params)
-        agent = exchange.headers.get("User-Agent", "")
-        began = time.monotonic()
-        call = Call(next(self._numbers), request.action, request.params, request.key, agent, began, fault=kind)
+        fault = self._faults.hit(request.action, request.key, request.params)
+        call = Call(
+            next(self._numbers),
+            request.action,
+            request.params,
+            request.key,
+            request.signature,
+            exchange.headers.get("User-Agent", ""),
+            time.monotonic(),
+            fault=fault.kind if fault else None,
+        )
         with self._lock:
             self._calls[call.number] = call
         time.sleep(self.delay_ms / 1000)
-        reply = faulty(kind, lambda: self._checked(request)) if kind else self._checked(request)
+        old = self.old if fault and fault.kind == "stale" else None
+        reply = faulty(fault.kind, lambda: self._checked(request, old)) if fault else self._checked(request)
+        if fault:
+            fault.then()
+            if fault.kind == "refused":
+                self._web.refuse()
         if reply.manner in ("hang", "slow"):
             exchange.send(reply)
         self._end(call, reply.status or None)
         if reply.manner not in ("hang", "slow"):
             exchange.send(reply)
 
-    def _checked(self, request: Request) -> Reply:
+    def _checked(self, request: Request, old: object = None) -> Reply:
         expiry = self.credentials.get(request.key)
         if expiry is None and self.only_registered:
             message = "AWS was not able to validate the provided access credentials"
             return error(401, "AuthFailure", message)
         if expiry is not None and time.time() >= expiry:
             return error(400, "RequestExpired", "Request has expired.")
-        return self._moto.answer(request)
+        return self._moto.answer(request, old)
 
     def _end(self, call: Call, status: int | None) -> None:
         with self._lock:

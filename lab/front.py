@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-Manner = Literal["whole", "truncated", "reset", "hang", "slow"]
+Manner = Literal["whole", "truncated", "cut", "reset", "hang", "slow"]
 SLOW_LENGTH = 1_000_000  # bytes promised by a slow reply
 SLOW_PAUSE = 1.0  # seconds between two of its bytes
 PEER_CHECK = 0.02  # seconds between two looks whether a hanging call's client has gone
@@ -24,9 +24,9 @@ PEER_CHECK = 0.02  # seconds between two looks whether a hanging call's client h
 class Reply:
     """One answer, and the manner in which it is sent.
 
-    `whole` is a proper reply; `truncated` promises all of `body` and closes after half of it; `reset` sends
-    nothing and resets the TCP connection; `hang` sends nothing until the server is released; `slow` sends
-    the status line and then one byte a second.
+    `whole` is a proper reply; `truncated` promises all of `body` and closes after half of it, `cut` resets the
+    TCP connection there; `reset` sends nothing and resets the TCP connection; `hang` sends nothing until the
+    server is released; `slow` sends the status line and then one byte a second.
     """
 
     status: int
@@ -45,8 +45,10 @@ class Exchange(BaseHTTPRequestHandler):
     body: bytes = b""
 
     def _handle(self) -> None:
-        self.body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        self.server.answer(self)
+        length = int(self.headers.get("Content-Length") or 0)
+        self.body = self.rfile.read(length)
+        if len(self.body) == length:  # else the client has gone in the middle of it
+            self.server.answer(self)
 
     do_GET = do_POST = do_PUT = do_DELETE = _handle  # noqa: N815 - http.server names them
 
@@ -54,9 +56,11 @@ class Exchange(BaseHTTPRequestHandler):
         """Send `reply` in its manner; return when nothing more of it will be sent."""
         if reply.manner != "whole":
             self.close_connection = True
-        if reply.manner == "reset":
+        if reply.manner in ("reset", "cut"):
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        elif reply.manner == "hang":
+        if reply.manner == "reset":
+            return
+        if reply.manner == "hang":
             self._hang()
         elif reply.manner == "slow":
             self._drip(reply)
@@ -117,6 +121,7 @@ class Web(ThreadingHTTPServer):
         self.released = threading.Event()
         self._connections: set[socket.socket] = set()
         self._lock = threading.Lock()
+        self._switch = threading.Lock()
         self._loop: threading.Thread | None = None
         self.server_bind()
         self.port: int = self.socket.getsockname()[1]
@@ -128,19 +133,21 @@ class Web(ThreadingHTTPServer):
 
     def listen(self) -> None:
         """Start to accept connections; nothing happens when it does already."""
-        if self._loop is None:
-            self.server_activate()
-            self._loop = threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True)
-            self._loop.start()
+        with self._switch:
+            if self._loop is None:
+                self.server_activate()
+                self._loop = threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True)
+                self._loop.start()
 
     def refuse(self) -> None:
         """Stop listening and cut every connection, but keep the port; `listen` undoes it."""
-        if self._loop is None:
-            return
-        self._end_loop()
-        self.socket = socket.socket(self.address_family, self.socket_type)
-        self.server_address = ("127.0.0.1", self.port)
-        self.server_bind()
+        with self._switch:
+            if self._loop is None:
+                return
+            self._end_loop()
+            self.socket = socket.socket(self.address_family, self.socket_type)
+            self.server_address = ("127.0.0.1", self.port)
+            self.server_bind()
 
     def release(self) -> None:
         """Let every hanging and every slow call go: their connections close without a (complete) reply."""

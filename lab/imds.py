@@ -11,12 +11,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal, Self
 
+from lab.faults import Fault as Rule
+from lab.faults import Faults
 from lab.front import Exchange, Reply, Web
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from lab.ec2 import Ec2
 
-Fault = Literal["off", "hang", "error500", "refused", "token401", "garbage"]
+Fault = Literal["off", "hang", "error500", "refused", "token401", "garbage", "unauthorized", "missing", "reset"]
 
 
 def _text(status: int, text: str) -> Reply:
@@ -28,6 +32,9 @@ _FAULTY: dict[Fault | None, Reply] = {
     "error500": _text(500, "Internal Server Error"),
     "garbage": Reply(200, b"\x00\xff<html>\xfe{not metadata", "text/html"),
     "hang": Reply(0, manner="hang"),
+    "unauthorized": _text(401, "Unauthorized"),
+    "missing": _text(404, "Not Found"),
+    "reset": Reply(0, manner="reset"),
 }
 _TOKEN_TTL = "X-aws-ec2-metadata-token-ttl-seconds"
 _TOKEN = "X-aws-ec2-metadata-token"
@@ -100,7 +107,9 @@ class Imds:
         self._label = re.sub(r"[^A-Z0-9]", "", name.upper())
         self._tokens: dict[str, float] = {}
         self._credential: Credential | None = None
+        self._told: set[str] = set()
         self._fault: Fault | None = None
+        self._faults: Faults[Fault] = Faults()
         self._lock = threading.Lock()
         self._web = Web(self._answer)
         self._web.listen()
@@ -121,8 +130,9 @@ class Imds:
         """What goes wrong, None = nothing.
 
         "off": 403 to everything; "hang": no answer until the fault changes; "error500": 500 to everything;
-        "refused": nothing listens; "garbage": 200 with bytes of no meaning; "token401": the next GET with a
-        valid token gets 401, all tokens so far are void, and the fault is over.
+        "refused": nothing listens; "garbage": 200 with bytes of no meaning; "unauthorized": 401 to everything;
+        "missing": 404 to everything; "reset": TCP reset; "token401": the next GET with a valid token gets 401,
+        all tokens so far are void, and the fault is over.
         """
         return self._fault
 
@@ -135,6 +145,33 @@ class Imds:
             self._web.release()
             self._web.listen()
 
+    def refuse(
+        self,
+        kind: Fault,
+        request: str,
+        times: int | None = None,
+        *,
+        skip: int = 0,
+        then: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Break the next `times` requests (None: all) such as "GET /latest/meta-data/mac", after the first `skip`.
+
+        `kind` is one that makes a reply ("refused" and "token401" do not); `then` is called at each hit. It ends
+        with `mend`.
+        """
+        self._faults.add(Rule(kind, request, None, times, {}, skip, then))
+
+    def mend(self) -> None:
+        """End all faults."""
+        self._faults.clear()
+        self.fault = None
+
+    @property
+    def secrets(self) -> set[str]:
+        """What this service has handed out and nobody may tell: session tokens, secret keys and their tokens."""
+        with self._lock:
+            return {*self._tokens, *self._told}
+
     def rotate(self) -> None:
         """Issue new credentials at the next request for them; the old ones last until their expiry."""
         with self._lock:
@@ -144,7 +181,10 @@ class Imds:
         with self._lock:
             position = len(self.calls)
             self.calls.append((exchange.command, exchange.path, None))
-        reply = self._reply(exchange)
+        rule = self._faults.hit(f"{exchange.command} {exchange.path}", "", {})
+        reply = _FAULTY[rule.kind] if rule else self._reply(exchange)
+        if rule:
+            rule.then()
         if reply.status:
             self.calls[position] = (exchange.command, exchange.path, reply.status)
         exchange.send(reply)
@@ -245,6 +285,7 @@ class Imds:
                 expires = now + self.credential_seconds
                 secret, token = secrets.token_urlsafe(30), secrets.token_urlsafe(96)
                 self._credential = Credential(key, now, expires, secret, token)
+                self._told |= {secret, token}
                 if self._ec2 is not None:
                     self._ec2.credentials[key] = expires
             return self._credential

@@ -97,8 +97,11 @@ class Node:
 
     def action(self, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run one of the kit's actions on this node, as LifeKeeper does."""
-        folder = self.lkroot / (SCRIPTS if name in ADMIN else f"{RESOURCES}/actions")
-        return self.run(str(folder / name), *arguments)
+        return self.run(str(self.script(name)), *arguments)
+
+    def script(self, action: str) -> Path:
+        """Where LifeKeeper finds an action of the kit."""
+        return self.lkroot / (SCRIPTS if action in ADMIN else f"{RESOURCES}/actions") / action
 
     def ec2kit(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the admin's command line on this node."""

@@ -19,6 +19,7 @@ from lab.faults import error
 from lab.front import Reply
 
 ACCOUNT = "123456789012"  # moto's default
+REGION = "us-east-1"  # the lab's
 NAMESPACE = "http://ec2.amazonaws.com/doc/2016-11-15"
 READING = ("Describe", "Get", "List", "Search")  # how the names of actions that change nothing begin
 _TOKEN = "page-"
@@ -57,6 +58,11 @@ class Request:
         """Region the call was signed for, us-east-1 for an unsigned one."""
         return self._scope(2, "us-east-1")
 
+    @property
+    def signature(self) -> str:
+        """The signature, empty for an unsigned call."""
+        return self.authorization.partition("Signature=")[2]
+
     def _scope(self, part: int, default: str) -> str:
         scope = self.authorization.partition("Credential=")[2].partition(",")[0].split("/")
         return scope[part] if len(scope) == 5 else default
@@ -77,6 +83,7 @@ class Moto:
         self._lock = threading.RLock()
         self._armed = self._left = 0
         self._before: Any = None
+        self.changes = 0
         moto_api_backend.reset()
         self._app = create_backend_app("ec2")
 
@@ -91,8 +98,19 @@ class Moto:
             if not reads:
                 self._left, self._before = 0, None
 
+    def save(self) -> Any:
+        """A copy of the whole state, for `restore`."""
+        with self._lock:
+            return copy.deepcopy(get_backend("ec2")[ACCOUNT][REGION])
+
+    def restore(self, saved: Any) -> None:
+        """Put a saved state back."""
+        with self._lock:
+            get_backend("ec2")[ACCOUNT][REGION] = copy.deepcopy(saved)
+
     def truth(self, request: Request) -> Reply:
         """What moto answers, with nothing added."""
+        self.changes += not request.action.startswith(READING)
         form = {"Action": request.action, "Version": "2016-11-15", **request.params}
         environ = EnvironBuilder(
             method="POST",
@@ -105,26 +123,32 @@ class Moto:
             parts, status, _headers = run_wsgi_app(self._app, environ, buffered=True)
         return Reply(int(status.split()[0]), b"".join(parts))
 
-    def answer(self, request: Request) -> Reply:
-        """What EC2 would answer: moto's reply after this module's checks and repairs."""
+    def answer(self, request: Request, old: Any = None) -> Reply:
+        """What EC2 would answer: moto's reply after this module's checks and repairs.
+
+        old: the saved state from which a Describe call is answered instead.
+        """
         if request.params.get("DryRun", "").lower() == "true":
             return error(412, "DryRunOperation", "Request would have succeeded, but DryRun flag is set.")
         with self._lock:
             if request.action.startswith(READING):
-                return self._read(request)
+                return self._read_from(old, request) if old else self._read(request)
             return self._change(request)
 
     def _read(self, request: Request) -> Reply:
         if self._left == 0 or not request.action.startswith("Describe"):
             return self._shown(request)
+        self._left -= 1
+        return self._read_from(self._before, request)
+
+    def _read_from(self, state: Any, request: Request) -> Reply:
         regions = get_backend("ec2")[ACCOUNT]
         real = regions[request.region]
-        regions[request.region] = self._before
+        regions[request.region] = state
         try:
             return self._shown(request)
         finally:
             regions[request.region] = real
-            self._left -= 1
 
     def _shown(self, request: Request) -> Reply:
         reply = self.truth(request)

@@ -61,8 +61,13 @@ class Protected:
 
     def run(self, action: str, node: Node) -> CompletedProcess[str]:
         """Run one action as LifeKeeper's core does."""
-        options = ("-C", "ec2", "-E", "ec2fail", "-m", "lkcheck", "-n", self.tag, "-i", "1", "-t", "261123120000")
-        return node.action(action, *(options if action == "recover" else ("-t", self.tag, "-i", self.id)))
+        return node.action(action, *self.options(action))
+
+    def options(self, action: str) -> tuple[str, ...]:
+        """What LifeKeeper's core gives an action."""
+        if action == "recover":
+            return ("-C", "ec2", "-E", "ec2fail", "-m", "lkcheck", "-n", self.tag, "-i", "1", "-t", "261123120000")
+        return ("-t", self.tag, "-i", self.id)
 
     def verb(self, verb: str, node: Node, *more: str) -> CompletedProcess[str]:
         """Run one verb of the command line."""

@@ -404,7 +404,7 @@ def test_keep_alive_answers_do_not_stall(ec2: Ec2) -> None:
 def test_peak_and_serial_of_made_up_calls() -> None:
     """Peak counts overlaps, serial the longest chain; calls under way are in flight and end no chain."""
     times = [(0.0, 1.0), (0.5, 3.0), (1.0, 2.0), (2.5, float("inf"))]
-    calls = [Call(n, "X", {}, "K", "agent", began, ended) for n, (began, ended) in enumerate(times, 1)]
+    calls = [Call(n, "X", {}, "K", "signature", "agent", began, ended) for n, (began, ended) in enumerate(times, 1)]
     assert (peak(calls), serial(calls)) == (2, 3)
     assert (peak([]), serial([])) == (0, 0)
 

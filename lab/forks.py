@@ -1,0 +1,204 @@
+"""A fork server: Python programs run as real processes, without the half second that starting Python and boto3 costs.
+
+The server, `python -m lab.forks SOCKET`, has imported boto3 and the kit. For each connection it forks; the child
+runs the program's own text with the given arguments, environment, folder and standard streams, and is killed or
+exits like any other process. What it saves: starting Python, importing, and reading botocore's data files. What it
+cannot show: a broken import or installation. Shell scripts are executed.
+"""
+
+from __future__ import annotations
+
+import functools
+import gc
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+import traceback
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_MOST = 262_144  # bytes of a request
+_START = 60.0  # seconds that the server may take to import everything
+
+
+@dataclass(frozen=True)
+class Program:
+    """What is to run: the file with its text, its arguments (argv[0] included), environment and working folder."""
+
+    text: str
+    argv: Sequence[str]
+    environment: Mapping[str, str]
+    folder: str
+
+
+class Process:
+    """One program that was started. `pid` is its process id."""
+
+    def __init__(self, line: socket.socket) -> None:
+        self._line = line
+        self.pid = int(self._receive())
+
+    def wait(self, timeout: float | None = None) -> int:
+        """The exit code, negative for a signal. TimeoutError when it has not ended after `timeout` seconds."""
+        self._line.settimeout(timeout)
+        with self._line:
+            return int(self._receive())
+
+    def _receive(self) -> bytes:
+        said = self._line.recv(64)
+        if not said:
+            raise ConnectionError("the fork server has gone")
+        return said
+
+
+class Forks:
+    """The fork server, from creation to `close`; its socket is `path`. Other processes may use it by that path."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._server = subprocess.Popen([sys.executable, "-m", "lab.forks", str(path)], stdin=subprocess.PIPE)
+        end = time.monotonic() + _START
+        while not path.exists():
+            if time.monotonic() > end or self._server.poll() is not None:
+                raise RuntimeError("the fork server did not start")
+            time.sleep(0.02)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the server; programs that run are not touched."""
+        self._server.terminate()
+        self._server.communicate()
+
+
+def start(server: Path, program: Program, streams: Sequence[int]) -> Process:
+    """Start a program with these three file descriptors as its standard streams."""
+    line = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    line.connect(str(server))
+    request = {
+        "text": program.text,
+        "argv": [*program.argv],
+        "environment": dict(program.environment),
+        "folder": program.folder,
+    }
+    socket.send_fds(line, [json.dumps(request).encode()], list(streams))
+    return Process(line)
+
+
+def _warm() -> None:
+    """Import all that a program of the kit or of the stand-in imports, and read botocore's data files once."""
+    import boto3
+    import botocore.loaders
+    import requests  # noqa: F401  imported for the programs
+
+    import ec2kit.admin
+    import ec2kit.aws
+    import ec2kit.cli
+    import ec2kit.imds
+    import ec2kit.lifekeeper  # noqa: F401
+    import lab.lifekeeper.programs  # noqa: F401
+
+    loader: Any = botocore.loaders.JSONFileLoader
+    read: Any = functools.cache(loader().load_file)
+    loader.load_file = lambda _self, path: read(path)
+    keys: Any = {"aws_access_key_id": "warm", "aws_secret_access_key": "warm"}
+    boto3.client("ec2", region_name="us-east-1", endpoint_url="http://127.0.0.1:1", **keys).close()
+    gc.collect()
+    gc.freeze()
+
+
+def _serve(path: str) -> dict[str, Any]:
+    """Wait for requests until standard input ends. Returns in the forked child, with its request."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    listener.bind(path + ".new")
+    listener.listen(128)
+    Path(path + ".new").rename(path)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # what watches a program ends unseen
+    while True:
+        ready, _, _ = select.select([listener, sys.stdin], [], [])
+        if listener not in ready:
+            sys.exit()
+        line, _ = listener.accept()
+        if os.fork() == 0:
+            listener.close()
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            return _request(line)
+        line.close()
+
+
+def _request(line: socket.socket) -> dict[str, Any]:
+    """Read one request and start its process; returns in that process, the other tells of its end and leaves."""
+    said, streams, _, _ = socket.recv_fds(line, _MOST, 3)
+    request: dict[str, Any] = json.loads(said)
+    request["streams"] = streams
+    child = os.fork()
+    if child == 0:
+        line.close()
+        return request
+    for stream in streams:
+        os.close(stream)
+    with suppress(OSError):  # who asked may have gone
+        line.send(str(child).encode())
+    _, status = os.waitpid(child, 0)
+    with suppress(OSError):
+        line.send(str(os.waitstatus_to_exitcode(status)).encode())
+    os._exit(0)
+
+
+def _become(request: dict[str, Any]) -> None:
+    """Take on the standard streams, folder, environment and arguments that the program is to have."""
+    for number, stream in enumerate(request["streams"]):
+        os.dup2(stream, number)
+        os.close(stream)
+    os.chdir(request["folder"])
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    sys.argv = list(request["argv"])
+    if start_up := os.environ.get("PYTHONPATH"):  # as Python does when it starts
+        _run(Path(start_up, "sitecustomize.py"), "sitecustomize")
+
+
+def _run(text: Path, name: str) -> None:
+    code = compile(text.read_bytes(), str(text), "exec")
+    exec(code, {"__name__": name, "__file__": str(text)})  # noqa: S102  the program's own text
+
+
+def _main() -> NoReturn:
+    _warm()
+    request = _serve(sys.argv[1])
+    _become(request)
+    text = Path(request["text"])
+    if b"python" not in text.read_bytes().partition(b"\n")[0]:
+        os.execve(text, request["argv"], request["environment"])  # noqa: S606
+    code: object = 0
+    try:
+        _run(text, "__main__")
+    except SystemExit as end:
+        code = end.code
+    except BaseException:  # noqa: BLE001  Python's own end of a program
+        traceback.print_exc()
+        code = 1
+    if isinstance(code, str):
+        print(code, file=sys.stderr)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code if isinstance(code, int) else 0 if code is None else 1)
+
+
+if __name__ == "__main__":
+    _main()

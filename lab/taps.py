@@ -1,0 +1,158 @@
+"""Programs of a node with a tap in front: each call is written down, and can be made to go wrong.
+
+In place of the program stands a shell script that asks the tap what to do, and does as it is told: print this,
+exit so. The program itself runs in the fork server, with the folder and the environment of its caller.
+"""
+
+from __future__ import annotations
+
+import os
+import socketserver
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Literal, Self
+
+from lab import forks
+
+Kind = Literal["hang", "garbage", "exit7", "exit9", "killed before", "killed after"]
+_GARBAGE = b"\x00\xff{no table\x01\x01\n\x01\xfe<<<\n"
+_TAP = """#!/bin/bash
+exec 3<>/dev/tcp/127.0.0.1/{port} || exit 126
+printf '%s\\0' "$(($# + 3))" $$ "$0" "$@" >&3
+read -r -d '' -u 3 answer
+eval "$answer"
+exit 1
+"""
+
+
+@dataclass(frozen=True)
+class Called:
+    """One call of a tapped program: on which node, the program's name, its arguments."""
+
+    node: str
+    program: str
+    arguments: tuple[str, ...]
+
+
+class Taps:
+    """The taps of a lab's nodes, from creation to `close`. `calls` is what was called, in order.
+
+    `wrong` tells what goes wrong with a call, `killing` is called to kill the process that a fault means.
+    """
+
+    def __init__(self, server: Path) -> None:
+        self.calls: list[Called] = []
+        self.wrong: Callable[[Called], Kind | None] = lambda _called: None
+        self.killing: Callable[[], None] = lambda: None
+        self._forks = server
+        self._texts: dict[str, tuple[str, Path]] = {}  # by place: node, and the file that the program stands in now
+        self._ended = threading.Event()
+        self._lock = threading.Lock()
+        self._web = _Server(("127.0.0.1", 0), _Asked)
+        self._web.taps = self
+        threading.Thread(target=self._web.serve_forever, args=(0.05,), daemon=True).start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop; programs that hang are let go."""
+        self._web.shutdown()
+        self._web.server_close()
+        self.mend()
+
+    def put(self, node: str, place: Path) -> None:
+        """Put a tap in front of the program at `place`."""
+        behind = place.parent / ".behind" / place.name
+        behind.parent.mkdir(exist_ok=True)
+        place.rename(behind)
+        self._texts[str(place)] = node, behind
+        place.write_text(_TAP.format(port=self._web.server_address[1]))
+        place.chmod(0o755)
+
+    def behind(self, place: str) -> Path:
+        """The program itself of a place that may have a tap."""
+        return self._texts[place][1] if place in self._texts else Path(place)
+
+    def place(self, node: str, program: str) -> Path:
+        """Where the tap of a node's program stands."""
+        return next(Path(place) for place, (of, text) in self._texts.items() if (of, text.name) == (node, program))
+
+    def mend(self) -> None:
+        """Forget the calls, end the faults and let hanging programs go."""
+        self.wrong = lambda _called: None
+        ended, self._ended = self._ended, threading.Event()
+        ended.set()
+        with self._lock:
+            self.calls.clear()
+
+    def answer(self, pid: int, place: str, arguments: tuple[str, ...]) -> str:
+        """Do what a tapped program is called for; what its shell script is to do then."""
+        node, text = self._texts[place]
+        called = Called(node, text.name, arguments)
+        with self._lock:
+            self.calls.append(called)
+            kind, ended = self.wrong(called), self._ended
+        match kind:
+            case "hang":
+                ended.wait()
+                return "exit 1"
+            case "exit7" | "exit9":
+                return f"exit {kind[-1]}"
+            case "killed before":
+                self.killing()
+                return "exit 1"
+        answer = self._run(pid, text, (place, *arguments))
+        if kind == "killed after":
+            self.killing()
+        return _script(0, _GARBAGE, b"") if kind == "garbage" else answer
+
+    def _run(self, pid: int, text: Path, argv: tuple[str, ...]) -> str:
+        proc = Path(f"/proc/{pid}")
+        pairs = [pair.partition("=") for pair in (proc / "environ").read_text().split("\0") if pair]
+        program = forks.Program(
+            str(text), argv, {name: value for name, _, value in pairs}, str((proc / "cwd").readlink())
+        )
+        with open(os.devnull) as nothing, TemporaryFile() as out, TemporaryFile() as err:  # noqa: PTH123
+            process = forks.start(self._forks, program, [nothing.fileno(), out.fileno(), err.fileno()])
+            code = process.wait()
+            said = [(stream.seek(0), stream.read())[1] for stream in (out, err)]
+        return _script(code if code >= 0 else 128 - code, *said)
+
+
+def _script(code: int, out: bytes, err: bytes) -> str:
+    """A shell script that prints these bytes and exits so."""
+    told = ["".join(f"\\{byte:03o}" for byte in text) for text in (out, err)]
+    return f"printf '{told[0]}'; printf '{told[1]}' >&2; exit {code}"
+
+
+class _Server(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 64
+    taps: Taps
+
+
+class _Asked(socketserver.StreamRequestHandler):
+    server: _Server
+
+    def handle(self) -> None:
+        words: list[str] = []
+        left = b""
+        while not words or len(words) < int(words[0]):
+            got = self.request.recv(65_536)
+            if not got:
+                return
+            *whole, left = (left + got).split(b"\0")
+            words += [word.decode(errors="surrogateescape") for word in whole]
+        _, pid, place, *arguments = words
+        answer = self.server.taps.answer(int(pid), place, tuple(arguments))
+        with suppress(OSError):  # the caller was killed
+            self.wfile.write(f"{answer}\0".encode())

@@ -1,0 +1,174 @@
+"""One cell of the fault matrix: one row, one call, one fault. And the processes that run many of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import os
+import tempfile
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.queues import Queue
+from pathlib import Path
+from typing import Any
+
+from lab.forks import Forks
+from tests.cluster import SLACK
+from tests.cluster import judge as judge_calls
+from tests.faults.bench import BUDGET, Bench, Point, World, bench
+from tests.faults.judge import LONG, converges, judge
+from tests.faults.kinds import BY_NAME, faults_of
+from tests.faults.rows import ROWS, Row, Scenario
+
+_PATIENCE = 300  # seconds that no cell takes
+ROW_OF = {row.id: row for row in ROWS}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One row (its id), one call that it makes, one fault (its name)."""
+
+    row: str
+    point: Point
+    kind: str
+
+    @property
+    def id(self) -> str:
+        """The cell's name."""
+        return f"{self.row} | {self.point.edge} {self.point.label} | {self.kind}"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a cell came to: its exit code, its last line, and every promise that it broke."""
+
+    cell: Cell
+    code: int | None
+    last: str
+    broken: tuple[str, ...]
+    seconds: float = 0.0
+
+
+class Runner:
+    """Runs cells on one bench. A world from which the next run was tried is not tried again.
+
+    known: the folder in which all runners keep what came of it.
+    """
+
+    def __init__(self, on: Bench, known: Path) -> None:
+        self.on = on
+        self._known = known
+
+    def points(self, row: Row) -> tuple[Result, list[Cell]]:
+        """The row's healthy run, and its cells."""
+        done, _, points = self.on.record(row)
+        wanted = 1 if row.name.endswith(", lost") and row.action in {"quickCheck", "check"} else 0
+        broken = () if done.code == wanted else (f"a healthy run ends with {done.code}: {done.err[-500:]}",)
+        cells = [Cell(row.id, point, kind.name) for point in points for kind in faults_of(row, point)]
+        healthy = Cell(row.id, Point("EC2", "", "", (), -1, ""), "none")
+        return Result(healthy, done.code, done.last, broken), cells
+
+    def run(self, cell: Cell, *, executed: bool = False) -> Result:
+        """Run one cell and judge it."""
+        row, kind, on = ROW_OF[cell.row], BY_NAME[cell.kind], self.on
+        before = on.reset(row)
+        environment = kind.arm(on, row, cell.point)
+        budget = LONG if row.action.startswith("ec2kit") else BUDGET
+        done = on.run(row, budget=BUDGET, limit=budget + 2 + SLACK, executed=executed, environment=environment)
+        on.settle()
+        after = on.world()
+        broken = judge(row, kind, on, before, done, after)
+        on.mend()
+        broken += self._next_run(row, after)
+        return Result(cell, done.code, done.last, tuple(broken), done.seconds)
+
+    def _next_run(self, row: Row, world: World) -> list[str]:
+        path = self._known / hashlib.sha256(f"{row.id}{world.print}".encode()).hexdigest()
+        if not path.exists():
+            new = path.with_suffix(f".{os.getpid()}")
+            new.write_text(json.dumps(converges(row, self.on)))
+            new.rename(path)
+        found: list[str] = json.loads(path.read_text())
+        return found
+
+
+def _work(scenario: Scenario, server: Path, todo: Queue[Any], results: Queue[Any]) -> None:
+    """One process: a bench, and what comes from `todo` until None does: rows to record, and cells to run."""
+    with tempfile.TemporaryDirectory(prefix="ec2kit-faults-") as folder, bench(scenario, Path(folder), server) as on:
+        runner = Runner(on, server.parent)
+        while (task := todo.get()) is not None:
+            try:
+                results.put(runner.points(task) if isinstance(task, Row) else runner.run(task))
+            except Exception:
+                if isinstance(task, Row):
+                    raise
+                results.put(Result(task, None, "", (f"the matrix itself failed: {traceback.format_exc()}",)))
+        try:
+            judge_calls(on.lab.ec2)
+            results.put("")
+        except AssertionError as error:
+            results.put(f"{scenario}: {error}")
+
+
+@dataclass
+class Pool:
+    """Processes with a bench each; `shares` is how many there are for each scenario."""
+
+    server: Path
+    shares: dict[Scenario, int]
+
+    def __post_init__(self) -> None:
+        context = multiprocessing.get_context("fork")
+        self._results: Queue[Any] = context.Queue()
+        self._todo: dict[Scenario, Queue[Any]] = {}
+        self._processes = []
+        for scenario, share in self.shares.items():
+            self._todo[scenario] = queue = context.Queue()
+            for _ in range(share):
+                process = context.Process(
+                    target=_work, args=(scenario, self.server, queue, self._results), daemon=True
+                )
+                process.start()
+                self._processes.append(process)
+
+    def record(self, rows: Sequence[Row]) -> Iterator[tuple[Result, list[Cell]]]:
+        """Each row's healthy run, and its cells."""
+        for row in rows:
+            self._todo[row.scenario].put(row)
+        for _ in rows:
+            yield self._results.get(timeout=_PATIENCE)
+
+    def run(self, cells: Sequence[Cell]) -> Iterator[Result]:
+        """Start the cells; their results, as they come."""
+        for cell in cells:
+            self._todo[ROW_OF[cell.row].scenario].put(cell)
+        return (self._results.get(timeout=_PATIENCE) for _ in cells)
+
+    def close(self) -> list[str]:
+        """Let the processes end; what the judge of all calls has found."""
+        for scenario, share in self.shares.items():
+            for _ in range(share):
+                self._todo[scenario].put(None)
+        found = [str(self._results.get(timeout=_PATIENCE)) for _ in self._processes]
+        for process in self._processes:
+            process.join(_PATIENCE)
+        return [each for each in found if each]
+
+    def end(self) -> None:
+        """End the processes, whatever they do."""
+        for process in self._processes:
+            process.terminate()
+
+
+@contextmanager
+def pool(**shares: int) -> Iterator[Pool]:
+    """A pool with its own fork server."""
+    with tempfile.TemporaryDirectory(prefix="ec2kit-forks-") as folder, Forks(Path(folder, "forks")) as forks:
+        made = Pool(forks.path, {"route": shares["route"], "eip": shares["eip"]})
+        try:
+            yield made
+        finally:
+            made.end()

@@ -1,0 +1,89 @@
+"""A sample of the fault matrix for `make test`: every action, call and fault once. `make test-faults` has all."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from lab.forks import Forks
+from tests.cluster import PROJECT
+from tests.faults.bench import bench
+from tests.faults.cells import ROW_OF, Cell, Runner, pool
+from tests.faults.kinds import BY_NAME, KINDS
+from tests.faults.rows import ROWS, Row
+from tests.faults.table import ACTIONS
+
+_WAITING = re.compile("hang|no reply|slow|for ever|50[03]|unseen")
+
+
+def chosen_rows() -> list[Row]:
+    """One row an action, in turn of either scenario, and those that have calls of their own."""
+    first = {action: [row for row in ROWS if row.action == action] for action in ACTIONS}
+    rows = [of[-1 if number % 2 and of[-1].name == of[0].name else 0] for number, of in enumerate(first.values())]
+    more = ("restore, a check on and an entry lost", "restore, no link", "remove", "release", "quickCheck, lost")
+    return list(dict.fromkeys([*rows, *(row for row in ROWS if row.name in more)]))
+
+
+def call_of(cell: Cell) -> tuple[str, str, str]:
+    """Which call of which action a cell is about; calls that differ in what they name are one."""
+    name = cell.point.name if cell.point.edge != "metadata" else cell.point.label.rpartition(" ")[0]
+    return ROW_OF[cell.row].action, cell.point.edge, name
+
+
+def sample(cells: Sequence[Cell]) -> list[Cell]:
+    """Each call of each action once, with the fault that had the fewest turns; then the faults that had none."""
+    turns = Counter({kind.name: 3 for kind in KINDS if _WAITING.search(kind.name)})
+    had: dict[tuple[str, str, str], Cell] = {}
+    for call in dict.fromkeys(call_of(cell) for cell in cells):
+        had[call] = min((cell for cell in cells if call_of(cell) == call), key=lambda cell: turns[cell.kind])
+        turns[had[call].kind] += 1
+    kinds = {cell.kind for cell in had.values()}
+    return [*had.values(), *{cell.kind: cell for cell in reversed(cells) if cell.kind not in kinds}.values()]
+
+
+def test_a_sample_of_the_matrix() -> None:
+    """No false failure, no false success, nothing else changed, on time, mended by the next run, no secret told."""
+    with pool(route=3, eip=3) as processes:
+        recorded = [*processes.record(chosen_rows())]
+        assert [healthy for healthy, _ in recorded if healthy.broken] == []
+        cells = sample(sorted((cell for _, found in recorded for cell in found), key=lambda cell: cell.id))
+        assert {cell.kind for cell in cells} == set(BY_NAME)
+        assert {ROW_OF[cell.row].action for cell in cells} == set(ACTIONS)
+        bad = [result for result in processes.run(cells) if result.broken]
+        assert processes.close() == []
+    assert bad == []
+
+
+def test_a_forked_run_tells_what_an_executed_one_does(tmp_path: Path) -> None:
+    """The fork server changes nothing: same exit code, same lines, for healthy and for faulty runs."""
+    kinds = ("denied", "changed, reply lost", "metadata 404", "program exit 7", "DNS hangs", "killed after")
+    rows = [row for row in ROWS if row.scenario == "eip" and row.name in {"restore", "quickCheck", "check, lost"}]
+    with (
+        tempfile.TemporaryDirectory(prefix="ec2kit-forks-") as folder,
+        Forks(Path(folder, "forks")) as forks,
+        bench("eip", tmp_path, forks.path) as on,
+    ):
+        runner = Runner(on, forks.path.parent)
+        cells = [cell for row in rows for cell in runner.points(row)[1]]
+        for cell in [next(cell for cell in cells if cell.kind == kind) for kind in kinds]:
+            forked, executed = runner.run(cell), runner.run(cell, executed=True)
+            assert (executed.code, executed.broken) == (forked.code, forked.broken)
+            assert _untimed(executed.last) == _untimed(forked.last)
+
+
+def _untimed(line: str) -> str:
+    return re.sub(r"after [0-9.]+ s|eipassoc-\w+", "", line)
+
+
+def test_the_page_has_every_action_and_every_fault() -> None:
+    """docs/faults.md was written from a run of this matrix."""
+    page = (PROJECT / "docs/faults.md").read_text()
+    heading = next(line for line in page.splitlines() if line.startswith("| fault |"))
+    assert heading == f"| fault | {' | '.join(ACTIONS)} |"
+    for kind in KINDS:
+        (row,) = [line for line in page.splitlines() if re.match(rf"\| {re.escape(kind.name)} \| .*\(\d+\)", line)]
+        assert re.search(r"\d \(\d+\)|- \(\d+\)", row)
+        assert f"| {kind.name} | {kind.means} |" in page

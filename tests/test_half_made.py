@@ -1,0 +1,88 @@
+"""What a create or an extend leaves when it is killed, or a program of LifeKeeper's hangs: the next run mends it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab.nodes import Lab, Node, route_lab
+
+CREATE = ("--type", "route-table", "--ip-resource", "ip-vip", "--tag", "vip-route")
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    """Figure 1 without an EC2 resource."""
+    with route_lab(tmp_path) as found:
+        yield found
+
+
+def replaced(node: Node, program: str, text: str) -> Path:
+    """Put a shell script in the place of a program; where the program is kept meanwhile."""
+    place = node.lkroot / "bin" / program
+    kept = place.rename(place.with_suffix(".kept"))
+    place.write_text(f"#!/bin/sh\n{text}\n")
+    place.chmod(0o755)
+    return kept
+
+
+def state(node: Node) -> str:
+    """The state of the resource there; empty when it is not there."""
+    return node.lk("ins_list", "-t", "vip-route", "-f", ",").stdout.strip().rpartition(",")[0].rpartition(",")[2]
+
+
+def test_a_create_that_was_killed_is_completed_by_the_next(lab: Lab) -> None:
+    """Killed between instance and dependency: its tag is not taken, and the dependency is made."""
+    node = lab.node1
+    kept = replaced(node, "dep_create", "kill -9 $PPID")
+    assert node.action("create", *CREATE).returncode == -9
+    assert (state(node), node.lk("dep_list").stdout) == ("ISP", "")
+    kept.rename(node.lkroot / "bin/dep_create")
+    done = node.action("create", *CREATE, "--switchback", "automatic")
+    assert done.returncode == 0, done.stderr
+    assert node.lk("dep_list", "-fC").stdout == "ip-vipCvip-route\n"
+    assert node.lk("ins_list", "-t", "vip-route").stdout.strip().endswith("AUTOMATIC")
+    again = node.action("create", *CREATE)
+    assert again.returncode == 5, "what is whole is taken"
+    assert "the tag vip-route is taken on node1" in again.stderr
+
+
+def test_a_dependency_that_hangs_is_taken_back_in_time(lab: Lab) -> None:
+    """The program that hangs gets half of the time; the rest is for the instance to go again."""
+    node = lab.node1
+    node.set(EC2_RESTORE_TIMEOUT=8)
+    kept = replaced(node, "dep_create", "sleep 60")
+    done = node.action("create", *CREATE)
+    assert done.returncode == 9
+    assert "LifeKeeper's dep_create did not answer" in done.stderr.splitlines()[-1]
+    assert state(node) == ""
+    kept.rename(node.lkroot / "bin/dep_create")
+    assert node.action("create", *CREATE).returncode == 0
+
+
+def test_an_extend_that_was_killed_is_completed_by_the_next(lab: Lab) -> None:
+    """The instance that it has made already is the one that is to be made."""
+    assert lab.node1.action("create", *CREATE).returncode == 0
+    assert lab.node2.action("extend", "node1", "vip-route").returncode == 0
+    lab.node2.lk("ins_setinfo", "-t", "vip-route", "-v", "ec2kit=1").check_returncode()
+    done = lab.node2.action("extend", "node1", "vip-route")
+    assert done.returncode == 0, done.stderr
+    here, there = (node.lk("ins_list", "-t", "vip-route").stdout.split("\x01") for node in (lab.node1, lab.node2))
+    assert (there[1:6], there[6]) == (here[1:6], "OSU")
+
+
+def test_extend_leaves_what_is_not_its_own(lab: Lab) -> None:
+    """The id belongs to another resource there, or the instance is part of a hierarchy: 5, and it stays as it is."""
+    node = lab.node2
+    assert lab.node1.action("create", *CREATE).returncode == 0
+    other = ("-a", "comm", "-r", "ec2", "-t", "other", "-i", "EC2-10.1.0.10", "-I", "INIT_OSU")
+    node.lk("ins_create", *other).check_returncode()
+    done = node.action("extend", "node1", "vip-route")
+    assert done.returncode == 5
+    assert "another resource of the tag vip-route or the id EC2-10.1.0.10" in done.stderr
+    node.lk("ins_remove", "-t", "other").check_returncode()
+    assert node.action("extend", "node1", "vip-route").returncode == 0
+    node.lk("dep_create", "-p", "ip-vip", "-c", "vip-route").check_returncode()
+    assert node.action("extend", "node1", "vip-route").returncode == 5
