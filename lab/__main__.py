@@ -6,6 +6,7 @@ Each node gets a file to source in another terminal; from then on that shell is 
 from __future__ import annotations
 
 import argparse
+import shlex
 import signal
 import tempfile
 import threading
@@ -15,7 +16,7 @@ from lab.nodes import Lab, address_lab, route_lab
 from lab.vpc import RouteLab
 
 _ENTER = """# The shell that sources this is on {name} from then on.
-export EC2KIT_DEFAULTS={defaults}
+{exports}
 export PATH={bin}:{lkbin}:$PATH
 PS1='{name}$ '
 """
@@ -39,10 +40,12 @@ def main() -> int:
 
 def _greet(lab: Lab) -> None:
     for name, node in lab.nodes.items():
-        text = _ENTER.format(name=name, defaults=node.defaults, bin=node.root / "bin", lkbin=node.lkroot / "bin")
+        kit = {key: value for key, value in node.environment.items() if key.startswith("EC2KIT_")}
+        exports = "\n".join(f"export {key}={shlex.quote(value)}" for key, value in kit.items())
+        text = _ENTER.format(name=name, exports=exports, bin=node.root / "bin", lkbin=node.lkroot / "bin")
         (node.root / "enter").write_text(text)
         print(f"{name}:  . {node.root / 'enter'}")
-    print("Source one of these in another terminal, then for example:")
+    print("Source one of these in another terminal, then for example (ec2kit create, without more, asks):")
     if isinstance(lab.vpc, RouteLab):
         print(f"  ec2kit plan route {lab.vpc.vip} --interface eth1")
         print("  ec2kit create --type route-table --ip-resource ip-vip && ec2kit extend ec2-ip-vip --to node2")

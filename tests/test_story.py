@@ -74,6 +74,8 @@ def test_the_lab_by_hand(scenario: str) -> None:
         try:
             enter = {line.partition(":")[0]: line.split()[-1] for line in said[:2]}
             example = next(line for line in said if "ec2kit plan" in line).strip()
+            entered = Path(enter["node1"]).read_text()
+            assert all(f"export {name}=" in entered for name in ("EC2KIT_HISTORY", "EC2KIT_CREDENTIALS"))
             shells = [["/bin/sh", "-c", f". {enter[name]} && {example}"] for name in ("node1", "node2")]
             outputs = [subprocess.run(shell, capture_output=True, text=True, check=True) for shell in shells]
         finally:
