@@ -67,11 +67,12 @@ def _actions_table(parts: list[dict[str, Any]]) -> Any:
     done = [(entry["at"], part["system"], entry) for part in parts for entry in part["actions"]]
     if not done:
         return None
-    table = Table("Last actions", "System", "Action", "Outcome", "Seconds", "")
+    failed = any(entry["outcome"] != "OK" for _, _, entry in done)
+    table = Table("Last actions", "System", "Action", "Outcome", "Seconds", *(["Why"] if failed else []))
     for at, system, entry in sorted(done, key=lambda row: row[0]):
         why = "" if entry["outcome"] == "OK" else entry["what"]
-        row = (system, entry["action"], entry["outcome"], f"{entry['seconds']:.1f}", why)
-        table.add_row(_when(at), *row)
+        row = (system, entry["action"], entry["outcome"], f"{entry['seconds']:.1f}")
+        table.add_row(_when(at), *row, *([why] if failed else []))
     return table
 
 
