@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lab.ec2 import Ec2
-from lab.nodes import address_lab, route_lab
+from lab.nodes import Lab, address_lab, route_lab
 from tests.cluster import Protected, judge, protect
 
 
@@ -19,6 +19,20 @@ def every_call_is_judged() -> Iterator[None]:
     yield
     for ec2 in Ec2.started:
         judge(ec2)
+
+
+@pytest.fixture
+def figure1(tmp_path: Path) -> Iterator[Lab]:
+    """Figure 1: an IP resource, no EC2 resource yet."""
+    with route_lab(tmp_path) as lab:
+        yield lab
+
+
+@pytest.fixture
+def figure2(tmp_path: Path) -> Iterator[Lab]:
+    """Figure 2: Elastic IPs, no EC2 resource yet."""
+    with address_lab(tmp_path) as lab:
+        yield lab
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 
 from ec2kit import info
 from ec2kit.model import AddressResource, RouteResource
-from lab.nodes import Lab, Node, address_lab, route_lab
+from lab.nodes import Lab, Node, route_lab
 from lab.vpc import AddressLab, RouteLab, snapshot
 from tests.cluster import eni_of
 
@@ -24,13 +24,6 @@ def figure1(tmp_path: Path) -> Iterator[Lab]:
         before = snapshot(lab.ec2.truth())
         yield lab
         assert snapshot(lab.ec2.truth()) == before
-
-
-@pytest.fixture
-def figure2(tmp_path: Path) -> Iterator[Lab]:
-    """Figure 2 without an EC2 resource."""
-    with address_lab(tmp_path) as lab:
-        yield lab
 
 
 def made(node: Node, tag: str) -> list[str]:

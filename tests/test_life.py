@@ -6,7 +6,6 @@ import json
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,20 +23,6 @@ CREATE = {
     EIP: ("create", "--type", "elastic-ip", "--interface", "eth1", "--elastic-ip", "203.0.113.10"),
 }
 KEY_ID, SECRET = "AKIAIOSFODNN7EXAMPLE", "planted/Secret+7EXAMPLEKEY"
-
-
-@pytest.fixture
-def figure1(tmp_path: Path) -> Iterator[Lab]:
-    """Figure 1: an IP resource, no EC2 resource yet."""
-    with route_lab(tmp_path) as lab:
-        yield lab
-
-
-@pytest.fixture
-def figure2(tmp_path: Path) -> Iterator[Lab]:
-    """Figure 2: Elastic IPs, no EC2 resource yet."""
-    with address_lab(tmp_path) as lab:
-        yield lab
 
 
 def ok(done: subprocess.CompletedProcess[str]) -> str:

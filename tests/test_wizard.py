@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -16,27 +15,13 @@ import pytest
 from ec2kit import info, questions
 from ec2kit.lcd import Instance
 from ec2kit.model import AccessKey, AddressResource, RouteResource
-from lab.nodes import Lab, Node, address_lab, route_lab
+from lab.nodes import Lab, Node
 from lab.vpc import AddressLab, snapshot
 from tests.terminal import CTRL_C, CTRL_D, CTRL_U, Terminal
 
 KEY, WRONG = "AKIAIOSFODNN7EXAMPLE", "AKIAI44QH8DHBEXAMPLE"
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 TAG = "ec2-ip-vip"
-
-
-@pytest.fixture
-def figure1(tmp_path: Path) -> Iterator[Lab]:
-    """Figure 1 without an EC2 resource."""
-    with route_lab(tmp_path) as lab:
-        yield lab
-
-
-@pytest.fixture
-def figure2(tmp_path: Path) -> Iterator[Lab]:
-    """Figure 2 without an EC2 resource."""
-    with address_lab(tmp_path) as lab:
-        yield lab
 
 
 def wizard(node: Node) -> Terminal:
