@@ -75,7 +75,7 @@ def _run_verb(options: argparse.Namespace) -> NoReturn:
         if options.output == "json":
             print(json.dumps(render.as_json(told)), flush=True)
         else:
-            render.as_text(told)
+            render.as_text(told, brief=deadline.spent >= deadline.seconds)
         return told.code
 
     guard(

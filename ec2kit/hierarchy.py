@@ -13,7 +13,7 @@ from ec2kit.addresses import AddressView
 from ec2kit.entry import past_of
 from ec2kit.errors import KitError, Misconfigured, NotHeld, Unavailable
 from ec2kit.info import Info
-from ec2kit.lcd import ALREADY_EXISTS, Instance, Lcd
+from ec2kit.lcd import ALREADY_EXISTS, NOT_THERE, Instance, Lcd
 from ec2kit.lifecycle import drift
 from ec2kit.look import Run, Site, View, locate, look, own_interfaces
 from ec2kit.model import AddressResource, Resource, RouteResource, RouteTable, TableId, VpcId
@@ -66,10 +66,16 @@ def create(wanted: Wanted, run: Run, lcd: Lcd) -> None:
                 pair = ("-p", wanted.ip_resource, "-c", tag)
                 lcd.run("dep_create", *pair, accept=[ALREADY_EXISTS], share=_SHARE)
         except KitError:
-            lcd.run("ins_remove", "-t", tag)  # all or nothing
+            _take_back(wanted, lcd)  # all or nothing
             raise
     facts = {"system": wanted.system, "interface": seen.resource.interface, "state": state}
     run.log.say(messages.CREATED, resource=seen.resource, **facts)
+
+
+def _take_back(wanted: Wanted, lcd: Lcd) -> None:
+    if wanted.ip_resource:  # its program may have failed behind its work
+        lcd.run("dep_remove", "-p", wanted.ip_resource, "-c", wanted.tag, accept=[NOT_THERE])
+    lcd.run("ins_remove", "-t", wanted.tag)
 
 
 @contextmanager

@@ -109,11 +109,18 @@ class Lcd:
             )
         return child.returncode, output
 
+    def _ask(self, program: str, *arguments: str) -> str | None:
+        """What a program shows; None when it says that there is nothing. Raises Unavailable, as run does."""
+        code, output = self.run(program, *arguments, accept=[NOT_THERE])
+        if "\0" in output:  # no name holds it, and as an argument of the next program it would be an error of ours
+            raise _unknown_form(program)
+        return None if code == NOT_THERE else output
+
     def instance(self, tag: str, *, system: str | None = None) -> Instance | None:
         """The instance with that tag on this system, or on another; None when there is none."""
         where = ("-d", system) if system else ()
-        code, output = self.run("ins_list", *where, "-t", tag, accept=[NOT_THERE])
-        if code == NOT_THERE:
+        output = self._ask("ins_list", *where, "-t", tag)
+        if output is None:
             return None
         for line in output.splitlines():
             if line.count(contract.SEPARATOR) >= _FIELDS - 1 and (found := Instance.of(line)).tag == tag:
@@ -123,13 +130,12 @@ class Lcd:
     def instances(self, app: str, kind: str, *, system: str | None = None) -> list[Instance]:
         """All instances of one application and type, on this system or on another."""
         where = ("-d", system) if system else ()
-        code, output = self.run("ins_list", *where, "-a", app, "-r", kind, accept=[NOT_THERE])
-        return [] if code == NOT_THERE else list(map(Instance.of, output.splitlines()))
+        output = self._ask("ins_list", *where, "-a", app, "-r", kind)
+        return list(map(Instance.of, (output or "").splitlines()))
 
     def systems(self) -> list[str]:
         """The names of all systems that LifeKeeper knows."""
-        _, output = self.run("sys_list")
-        return output.split()
+        return (self._ask("sys_list") or "").split()
 
     def parents(self, tag: str, *, system: str) -> list[str]:
         """The tags that depend on a resource."""
@@ -140,13 +146,12 @@ class Lcd:
         return self._related("-p", tag, system, 1 - contract.DEPENDENCY_PARENT)
 
     def _related(self, option: str, tag: str, system: str, field: int) -> list[str]:
-        _, rows = self.run("dep_list", "-d", system, option, tag, accept=[NOT_THERE])
-        return [row.split(contract.SEPARATOR)[field] for row in rows.splitlines()]
+        rows = _rows("dep_list", self._ask("dep_list", "-d", system, option, tag), least=2)
+        return [row[field] for row in rows]
 
     def equivalents(self, tag: str, *, system: str) -> list[Equivalent]:
         """The same resource on other systems, as LifeKeeper of that system knows it."""
-        code, output = self.run("eqv_list", "-d", system, "-t", tag, accept=[NOT_THERE])
-        rows = [] if code == NOT_THERE else [line.split(contract.SEPARATOR) for line in output.splitlines()]
+        rows = _rows("eqv_list", self._ask("eqv_list", "-d", system, "-t", tag), least=_EQUIVALENCY_FIELDS)
         return [
             Equivalent(
                 row[2],
@@ -155,7 +160,7 @@ class Lcd:
                 _priority(row, contract.EQUIVALENCY_OTHER_PRIORITY),
             )
             for row in rows
-            if len(row) >= _EQUIVALENCY_FIELDS and (row[0], row[1]) == (system, tag)
+            if (row[0], row[1]) == (system, tag)
         ]
 
     def send_event(self, tag: str) -> None:
@@ -185,6 +190,18 @@ class Lcd:
             return  # the recovery is at work
         if code:
             raise Unavailable(f"LifeKeeper's sendevent failed with exit code {code}")
+
+
+def _rows(program: str, output: str | None, *, least: int) -> list[list[str]]:
+    """The fields of each line. Raises Unavailable when one has too few: nothing may be left out unseen."""
+    rows = [line.split(contract.SEPARATOR) for line in (output or "").splitlines()]
+    if any(len(row) < least for row in rows):
+        raise _unknown_form(program)
+    return rows
+
+
+def _unknown_form(program: str) -> Unavailable:
+    return Unavailable(f"LifeKeeper's {program} shows something in a form that is not known")
 
 
 def _priority(row: list[str], field: int) -> int | None:

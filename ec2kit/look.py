@@ -109,8 +109,8 @@ def _node(interface: str | None, run: Run, metadata: Metadata) -> Node:
     mac = nic.mac(settings.ec2kit_sysfs, interface) if interface else metadata.need("mac")
     interface = interface or _interface_with(mac, settings.ec2kit_sysfs)
     about = f"network/interfaces/macs/{mac}"
-    eni = metadata.get(f"{about}/interface-id")
-    if not eni:
+    eni = _eni(mac, metadata)
+    if eni is None:
         raise Misconfigured(
             f"{interface} ({mac}) is no network interface of this EC2 instance",
             "Name the interface that the ENI is behind; a bridge or a tunnel has none",
@@ -126,8 +126,16 @@ def _node(interface: str | None, run: Run, metadata: Metadata) -> Node:
         vpc=VpcId(metadata.need(f"{about}/vpc-id")),
         cidrs=networks,
         interface=interface,
-        eni=EniId(eni),
+        eni=eni,
     )
+
+
+def _eni(mac: str, metadata: Metadata) -> EniId | None:
+    """The ENI behind a hardware address; None when there is none. Raises Unavailable for what is no ENI's id."""
+    found = metadata.get(f"network/interfaces/macs/{mac}/interface-id")
+    if found and not found.startswith("eni-"):
+        raise Unavailable("the metadata service gave a network interface id that is none")
+    return EniId(found) if found else None
 
 
 def _interface_with(mac: str, sysfs: str) -> str:
@@ -198,8 +206,5 @@ def own_interfaces(run: Run) -> dict[str, EniId]:
     """This node's interfaces that have an ENI, by name."""
     metadata = _metadata(run)
     sysfs = run.settings.ec2kit_sysfs
-    found = {
-        name: metadata.get(f"network/interfaces/macs/{nic.mac(sysfs, name)}/interface-id")
-        for name in nic.names(sysfs)
-    }
-    return {name: EniId(eni) for name, eni in found.items() if eni}
+    found = {name: _eni(nic.mac(sysfs, name), metadata) for name in nic.names(sysfs)}
+    return {name: eni for name, eni in found.items() if eni}

@@ -115,7 +115,8 @@ def extend(wanted: Extension, cluster: Cluster) -> None:
     here = cluster.ours(tag)
     if to not in lcd.systems() or to == cluster.system:
         raise Misconfigured(f"{to} is no other system of this cluster", f"Name one of: {' '.join(lcd.systems())}")
-    if lcd.instance(tag, system=to) is not None:
+    there = lcd.instance(tag, system=to)
+    if there is not None and to in cluster.systems_with(tag):
         raise Misconfigured(f"{tag} is extended to {to} already", "Nothing is left to do")
     numbers = preflight.priorities(
         known_priorities(tag, cluster),
@@ -131,6 +132,9 @@ def extend(wanted: Extension, cluster: Cluster) -> None:
         cluster.script("canextend", to, cluster.system, tag, *interface)
         print("Pre Extend checks were successful")
         print(f"Extending resource instances for {tag}")
+        if there is not None:
+            print(f"{to} has {tag} from an extension that did not come to its end; it is completed")
+            _take_out(tag, to, lcd)
         try:
             cluster.script("extend", to, cluster.system, tag, *interface)
             _complete(wanted, here, numbers, cluster)
@@ -174,7 +178,10 @@ def _complete(wanted: Extension, here: Instance, numbers: tuple[int, int], clust
         lcd.run("ins_setas", "-d", where, "-t", tag, "-s", contract.SWITCHBACK[switchback])
     print("Creating equivalencies")
     others = {each.system: each.other_priority for each in lcd.equivalents(tag, system=cluster.system)}
-    for system, priority in [(cluster.system, numbers[0]), *others.items()]:
+    for system, priority in [
+        *others.items(),
+        (cluster.system, numbers[0]),
+    ]:  # this one last: it says that all is done
         given = ("-p", str(priority)) if priority else ()
         pair = ("-S", to, "-r", str(numbers[1]), "-o", tag, "-e", "SHARED")
         lcd.run("eqv_create", "-d", system, "-t", tag, *given, *pair)
@@ -182,6 +189,12 @@ def _complete(wanted: Extension, here: Instance, numbers: tuple[int, int], clust
 
 def _take_away(tag: str, system: str, lcd: Lcd) -> None:
     """Remove a resource from one system, as far as it is there: dependencies, equivalencies, instance."""
+    _take_out(tag, system, lcd)
+    lcd.run("ins_remove", "-d", system, "-t", tag, accept=[NOT_THERE])
+
+
+def _take_out(tag: str, system: str, lcd: Lcd) -> None:
+    """Take an instance out of its hierarchy on one system."""
     for parent in lcd.parents(tag, system=system):
         lcd.run("dep_remove", "-d", system, "-p", parent, "-c", tag, accept=[NOT_THERE])
     for child in lcd.children(tag, system=system):
@@ -189,7 +202,6 @@ def _take_away(tag: str, system: str, lcd: Lcd) -> None:
     for each in lcd.equivalents(tag, system=system):
         pair = ("-t", tag, "-S", each.system, "-o", each.tag, "-e", "SHARED")
         lcd.run("eqv_remove", "-d", system, *pair, accept=[NOT_THERE])
-    lcd.run("ins_remove", "-d", system, "-t", tag, accept=[NOT_THERE])
 
 
 def unextend(tag: str, system: str, cluster: Cluster) -> None:
@@ -213,11 +225,34 @@ def unextend(tag: str, system: str, cluster: Cluster) -> None:
 
 def delete(tag: str, cluster: Cluster) -> None:
     """Remove a resource from all systems. They must all be reached before the first one is touched."""
-    cluster.ours(tag)
-    systems = cluster.systems_with(tag)
-    states = {system: there.state for system in systems if (there := cluster.lcd.instance(tag, system=system))}
+    here = cluster.ours(tag)
+    equivalent = cluster.systems_with(tag)
+    systems = [*equivalent, *_cut_off(here, equivalent, cluster)]
+    found = {system: cluster.lcd.instance(tag, system=system) for system in systems}
+    in_service = [system for system, there in found.items() if there and there.state in IN_SERVICE]
     with cluster.locked(tag, systems):
-        for system in sorted(states, key=lambda each: states[each] in IN_SERVICE):  # where it is in service last
+        for system in sorted(systems, key=lambda each: (each in in_service, each == cluster.system)):
             print(f"Removing resource instances for {tag} from {system}")
             _take_away(tag, system, cluster.lcd)
+            if cluster.lcd.instance(tag, system=system) is not None:
+                raise Unavailable(
+                    f"{tag} is still on {system}", f"See /var/log/lifekeeper.log of {system}; try again"
+                )
     print("Hierarchy successfully deleted; nothing was changed in AWS")
+
+
+def _cut_off(here: Instance, known: Sequence[str], cluster: Cluster) -> list[str]:
+    """Systems that have the resource out of service and not equivalent: what a killed delete or extend leaves."""
+    found = []
+    for system in cluster.lcd.systems():
+        if system in known:
+            continue
+        try:
+            there = cluster.lcd.instance(here.tag, system=system)
+        except Unavailable as error:
+            print(f"Whether {system} has {here.tag} is not known: {error.why}")
+            continue
+        same = there and (there.app, there.type, there.id) == (here.app, here.type, here.id)
+        if same and there and there.state not in IN_SERVICE:
+            found.append(system)
+    return found

@@ -112,6 +112,7 @@ def _run(command: Sequence[str], seconds: float) -> str:
             check=True,
             capture_output=True,
             text=True,
+            errors="replace",
             timeout=min(_COMMAND_SECONDS, seconds),
             stdin=subprocess.DEVNULL,
         )

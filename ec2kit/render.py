@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -80,8 +81,19 @@ def _step_json(step: Step) -> dict[str, Any]:
     return {"step": type(step).__name__, **asdict(step)}
 
 
-def as_text(told: Told) -> None:
-    """Print it to standard output; a failure's sentence to standard error, as the last line."""
+def as_text(told: Told, *, brief: bool = False) -> None:
+    """Print it to standard output; a failure's sentence to standard error, as the last line.
+
+    brief: only that sentence, for when the time is up: loading what draws tables may take longer than is left.
+    """
+    if not brief:
+        _print_tables(told)
+    if told.error is not None:
+        sys.stdout.flush()
+        _print_failure(told, plain=brief or not sys.stderr.isatty())
+
+
+def _print_tables(told: Told) -> None:
     from rich.console import Console
     from rich.text import Text
 
@@ -95,10 +107,17 @@ def as_text(told: Told) -> None:
         out.print(Text(f"  - {line}"))
     if report.view:
         out.print(view_table(report.view))
-    if told.error is not None:
-        out.file.flush()
-        why = (f" {told.verb} {told.resource}: ", told.summary)
-        Console(stderr=True, soft_wrap=True).print(Text.assemble((told.code.name, "bold red"), *why))
+
+
+def _print_failure(told: Told, *, plain: bool) -> None:
+    why = f" {told.verb} {told.resource}: {told.summary}"
+    if plain:
+        sys.stderr.write(f"{told.code.name}{why}\n")
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    Console(stderr=True, soft_wrap=True).print(Text.assemble((told.code.name, "bold red"), why))
 
 
 def _plan_lines(todo: Plan) -> list[str]:

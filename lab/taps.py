@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import socketserver
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -39,13 +39,15 @@ class Called:
 
 
 class Taps:
-    """The taps of a lab's nodes, from creation to `close`. `calls` is what was called, in order.
+    """The taps of a lab's nodes, from creation to `close`.
 
-    `wrong` tells what goes wrong with a call, `killing` is called to kill the process that a fault means.
+    `calls` is what was called, in order, `busy` how many programs are under way. `wrong` tells what goes wrong with
+    a call, `killing` is called to kill the process that a fault means.
     """
 
     def __init__(self, server: Path) -> None:
         self.calls: list[Called] = []
+        self.busy = 0
         self.wrong: Callable[[Called], Kind | None] = lambda _called: None
         self.killing: Callable[[], None] = lambda: None
         self._forks = server
@@ -88,10 +90,25 @@ class Taps:
     def mend(self) -> None:
         """Forget the calls, end the faults and let hanging programs go."""
         self.wrong = lambda _called: None
-        ended, self._ended = self._ended, threading.Event()
-        ended.set()
+        self.release()
         with self._lock:
             self.calls.clear()
+
+    def release(self) -> None:
+        """Let hanging programs go."""
+        ended, self._ended = self._ended, threading.Event()
+        ended.set()
+
+    @contextmanager
+    def counting(self) -> Iterator[None]:
+        """Count a program that is under way in `busy`."""
+        with self._lock:
+            self.busy += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self.busy -= 1
 
     def answer(self, pid: int, place: str, arguments: tuple[str, ...]) -> str:
         """Do what a tapped program is called for; what its shell script is to do then."""
@@ -153,6 +170,8 @@ class _Asked(socketserver.StreamRequestHandler):
             *whole, left = (left + got).split(b"\0")
             words += [word.decode(errors="surrogateescape") for word in whole]
         _, pid, place, *arguments = words
-        answer = self.server.taps.answer(int(pid), place, tuple(arguments))
+        taps = self.server.taps
+        with taps.counting():
+            answer = taps.answer(int(pid), place, tuple(arguments))
         with suppress(OSError):  # the caller was killed
             self.wfile.write(f"{answer}\0".encode())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -86,3 +87,58 @@ def test_extend_leaves_what_is_not_its_own(lab: Lab) -> None:
     assert node.action("extend", "node1", "vip-route").returncode == 0
     node.lk("dep_create", "-p", "ip-vip", "-c", "vip-route").check_returncode()
     assert node.action("extend", "node1", "vip-route").returncode == 5
+
+
+def test_an_extension_that_was_killed_is_completed_by_the_next(lab: Lab) -> None:
+    """Killed before the equivalency: the lock is cleared away as the message says, and the extension is completed."""
+    assert lab.node1.action("create", *CREATE).returncode == 0
+    kept = replaced(lab.node1, "eqv_create", "kill -9 $PPID")
+    assert lab.node1.ec2kit("extend", "vip-route", "--to", "node2").returncode == -9
+    kept.rename(lab.node1.lkroot / "bin/eqv_create")
+    for system in ("node1", "node2"):
+        refused = lab.node1.ec2kit("extend", "vip-route", "--to", "node2")
+        assert refused.returncode == 5
+        command = re.search(rf"if it has died: flg_remove -d {system} -f '(.*)'", refused.stderr)
+        assert command, refused.stderr
+        lab.node1.lk("flg_remove", "-d", system, "-f", command[1]).check_returncode()
+    done = lab.node1.ec2kit("extend", "vip-route", "--to", "node2")
+    assert done.returncode == 0, done.stderr
+    assert lab.node2.lk("dep_list", "-fC").stdout == "ip-vipCvip-route\n"
+    assert "node2Cvip-route" in lab.node1.lk("eqv_list", "-fC", "-t", "vip-route").stdout
+    assert lab.node1.ec2kit("extend", "vip-route", "--to", "node2").returncode == 5, "and now it is extended"
+
+
+def test_a_delete_that_was_killed_is_completed_by_the_next(lab: Lab) -> None:
+    """node2 is not equivalent any more, but has the instance still: it goes too."""
+    assert lab.node1.action("create", *CREATE).returncode == 0
+    assert lab.node1.ec2kit("extend", "vip-route", "--to", "node2").returncode == 0
+    pair = ("-t", "vip-route", "-S", "node2", "-o", "vip-route", "-e", "SHARED")
+    lab.node1.lk("eqv_remove", *pair).check_returncode()
+    done = lab.node1.ec2kit("delete", "vip-route", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert [state(node) for node in lab.nodes.values()] == ["", ""]
+
+
+@pytest.mark.parametrize("program", ["eqv_list", "dep_list", "sys_list"])
+def test_a_delete_that_cannot_read_lifekeepers_lists_does_not_say_deleted(lab: Lab, program: str) -> None:
+    """What is in no known form is no answer: 9 or 5, and the peer's instance is not forgotten."""
+    assert lab.node1.action("create", *CREATE).returncode == 0
+    assert lab.node1.ec2kit("extend", "vip-route", "--to", "node2").returncode == 0
+    kept = replaced(lab.node1, program, r"printf '\000\377no table\001\n'")
+    done = lab.node1.ec2kit("delete", "vip-route", "--yes")
+    assert done.returncode == 9
+    assert f"{program} shows something in a form that is not known" in done.stderr
+    kept.rename(lab.node1.lkroot / "bin" / program)
+    assert lab.node1.ec2kit("delete", "vip-route", "--yes").returncode == 0
+    assert [state(node) for node in lab.nodes.values()] == ["", ""]
+
+
+def test_a_delete_whose_instance_stays_does_not_say_deleted(lab: Lab) -> None:
+    """ins_remove says that there is nothing to remove, and a look says otherwise."""
+    assert lab.node1.action("create", *CREATE).returncode == 0
+    kept = replaced(lab.node1, "ins_remove", "exit 7")
+    done = lab.node1.ec2kit("delete", "vip-route", "--yes")
+    assert done.returncode == 9
+    assert "vip-route is still on node1" in done.stderr
+    kept.rename(lab.node1.lkroot / "bin/ins_remove")
+    assert lab.node1.ec2kit("delete", "vip-route", "--yes").returncode == 0

@@ -56,7 +56,7 @@ def test_an_instance_is_read_field_by_field(lkroot: Path) -> None:
 def test_relations_are_read_as_far_as_they_are_known(lkroot: Path) -> None:
     """The other system and tag are certain; priorities are unknown where they are not numbers in their place."""
     row = "node1\\001ec2-x\\001node2\\001ec2-y\\001SHARED"
-    program(lkroot, "eqv_list", f"printf '{row}\\0013\\00120\\n{row}\\n{row}\\001x\\001y\\nnoise\\n'")
+    program(lkroot, "eqv_list", f"printf '{row}\\0013\\00120\\n{row}\\n{row}\\001x\\001y\\n'")
     found = lcd(lkroot).equivalents("ec2-x", system="node1")
     assert [(each.system, each.tag) for each in found] == [("node2", "ec2-y")] * 3
     assert [(each.priority, each.other_priority) for each in found] == [(3, 20), (None, None), (None, None)]
@@ -64,7 +64,10 @@ def test_relations_are_read_as_far_as_they_are_known(lkroot: Path) -> None:
     program(lkroot, "dep_list", "printf 'parent\\001ec2-x\\n'")
     assert lcd(lkroot).parents("ec2-x", system="node1") == ["parent"]
     assert lcd(lkroot).children("parent", system="node1") == ["ec2-x"]
-    for name in ("eqv_list", "dep_list"):
+    for name, read in (("eqv_list", "equivalents"), ("dep_list", "parents")):
+        program(lkroot, name, "echo noise")
+        with pytest.raises(Unavailable, match=f"{name} shows something in a form that is not known"):
+            getattr(lcd(lkroot), read)("ec2-x", system="node1")
         program(lkroot, name, "exit 7")
     assert not lcd(lkroot).equivalents("ec2-x", system="node1")
     assert not lcd(lkroot).parents("ec2-x", system="node1")

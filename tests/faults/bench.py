@@ -26,7 +26,7 @@ from lab.vpc import AddressLab, RouteLab, snapshot
 from tests.cluster import SLACK, Protected, eni_of, protect
 from tests.faults.rows import Edge, Row, Scenario, command, moved
 
-BUDGET, PATIENCE = 3, 60  # seconds: every EC2_*_TIMEOUT of a run with a fault, and of one without
+PATIENCE = 60  # seconds: every EC2_*_TIMEOUT of a run without a fault; with one it is the row's budget
 _TAPPED = re.compile("ins_|dep_|eqv_|flg_|sys_list|lcdremexec|sendevent")
 _STATIC = ("bin", "opt/LifeKeeper/bin", "opt/LifeKeeper/subsys", "opt/LifeKeeper/lkadm", "etc/default")
 _BUDGETS = ("RESTORE", "REMOVE", "RECOVER", "QUICKCHECK")
@@ -154,11 +154,19 @@ class Bench:
             node.imds.mend()
             node.imds.calls.clear()
 
+    def raise_flags(self, flags: list[tuple[Any, ...]]) -> None:
+        """Put these rows among LifeKeeper's flags."""
+        with closing(sqlite3.connect(self._store)) as db, db:
+            db.executemany("INSERT INTO flags VALUES (?, ?, ?)", flags)
+
     def settle(self) -> None:
-        """Let EC2 answer again, and wait for the calls that a killed run has left under way."""
+        """Let EC2 and programs answer again, and wait for the calls that a killed run has left under way."""
         self.lab.ec2.mend()
-        end = time.monotonic() + 2
-        while any(call.ended == math.inf for call in self.lab.ec2.calls) and time.monotonic() < end:
+        self.taps.release()
+        end = time.monotonic() + 20
+        while self.taps.busy or any(call.ended == math.inf for call in self.lab.ec2.calls):
+            if time.monotonic() > end:
+                raise TimeoutError("a killed run has left something that does not end")
             time.sleep(0.005)
 
     def hide(self, node: str, program: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from lab.vpc import AddressLab
 from tests.cluster import SLACK, eni_of
-from tests.faults.bench import BUDGET, PATIENCE, Bench, Done, World
+from tests.faults.bench import PATIENCE, Bench, Done, World
 from tests.faults.kinds import Kind
 from tests.faults.rows import KEY_SECRET, Row
 
@@ -28,7 +28,7 @@ def judge(row: Row, kind: Kind, bench: Bench, before: World, done: Done, after: 
         *_only_yours(row, bench, before, after),
         *_on_time(row, kind, done),
         *_no_secret(bench, done, after),
-        *_all_or_nothing(row, bench, before, done, after),
+        *_all_or_nothing(row, kind, bench, before, done, after),
     ]
 
 
@@ -90,7 +90,7 @@ def _changes(old: Any, new: Any) -> list[tuple[Any, ...]]:
 def _on_time(row: Row, kind: Kind, done: Done) -> list[str]:
     """Invariant 4: on time, with a last line that names the cause, and without a traceback."""
     broken = []
-    limit = (LONG if row.action.startswith("ec2kit") else BUDGET) + 1 + SLACK
+    limit = (LONG if row.action.startswith("ec2kit") else row.budget) + 1 + SLACK
     if done.code is None or done.seconds > limit:
         broken.append(f"not over after {limit:g} s")
     if "Traceback" in done.err or ":960006:" in done.err:
@@ -102,7 +102,9 @@ def _on_time(row: Row, kind: Kind, done: Done) -> list[str]:
         return broken
     if not (_LOGGED.match(done.last) or _TOLD.match(done.last)):
         broken.append(f"the last line is none: {done.last!r}")
-    elif (row.action not in ASKING or done.code != 1) and not re.search(kind.words, _log_of(row, done)):
+    elif (row.action not in ASKING or done.code != 1) and not re.search(
+        f"{kind.words}|timed out", _log_of(row, done)
+    ):
         broken.append(f"the last line does not name the cause ({kind.words}): {done.last}")
     return broken
 
@@ -127,12 +129,17 @@ def _no_secret(bench: Bench, done: Done, after: World) -> list[str]:
     return [f"a secret in {place}" for place, text in places.items() if any(secret in text for secret in secrets)]
 
 
-def _all_or_nothing(row: Row, bench: Bench, before: World, done: Done, after: World) -> list[str]:
+def lied_to(row: Row, kind: Kind) -> bool:
+    """Whether LifeKeeper says that something is not there which is: its word is the truth of its own hierarchy."""
+    return row.action == "ec2kit extend" and kind.name == "program exit 7"
+
+
+def _all_or_nothing(row: Row, kind: Kind, bench: Bench, before: World, done: Done, after: World) -> list[str]:
     """create, extend and delete say 0 when all is made or gone; what fails leaves LifeKeeper as it was."""
     broken = []
     if row.action not in {"create", "extend", "ec2kit extend", "ec2kit delete"} and after.lcd != before.lcd:
         broken.append("LifeKeeper's tables have changed")
-    if done.code == 0:
+    if done.code == 0 and not lied_to(row, kind):
         broken += _made(row, bench, after)
     elif done.code in {5, 9} and row.action in {"create", "extend"} and after.lcd != before.lcd:
         broken.append("failed, and LifeKeeper's tables have changed")
@@ -174,8 +181,8 @@ def _made(row: Row, bench: Bench, after: World) -> list[str]:
     return [f"it is to have {what}, and has not" for what, so in promised.get(row.action, []) if not so]
 
 
-def converges(row: Row, bench: Bench) -> list[str]:
-    """Invariant 5: with the fault gone, the next run comes to what the action promises."""
+def _next(row: Row, bench: Bench) -> Done:
+    """Run it again, in no hurry, and clear away the locks of dead processes as the messages say."""
     limit = (120 if row.action.startswith("ec2kit") else PATIENCE) + 1 + SLACK
     for _ in range(4):
         done = bench.run(row, budget=PATIENCE, limit=limit)
@@ -183,7 +190,22 @@ def converges(row: Row, bench: Bench) -> list[str]:
         if done.code == 0 or not cleared:
             break
         program, *arguments = shlex.split(cleared[1])
-        bench.lab.nodes[row.node].lk(program, *arguments).check_returncode()  # as the message says
+        bench.lab.nodes[row.node].lk(program, *arguments).check_returncode()
+    return done
+
+
+def _locks_can_go(row: Row, bench: Bench, locks: list[tuple[Any, ...]]) -> list[str]:
+    """A lock of a dead process that nobody met yet: whoever meets it is told how to remove it, and that helps."""
+    bench.reset(row)
+    bench.raise_flags(locks)
+    done = _next(row, bench)
+    left = [flag for flag in bench.world().lcd["flags"] if flag[1].startswith("!action!")]
+    return [f"locks stay: {left}, exit code {done.code}: {done.err[-500:]}"] if left or done.code else []
+
+
+def converges(row: Row, bench: Bench) -> list[str]:
+    """Invariant 5: with the fault gone, the next run comes to what the action promises."""
+    done = _next(row, bench)
     after = bench.world()
     held = bench.holds(row.node, after)
     there = re.search(r"is extended to node2 already|is taken on node1|there is no resource", done.err)
@@ -196,6 +218,6 @@ def converges(row: Row, bench: Bench) -> list[str]:
     if row.action in RELEASING and row.scenario == "eip" and bench.has(row.node, after):
         broken.append("it is not let go")
     broken += _made(row, bench, after)
-    if locks := [flag for _, flag, *_ in after.lcd["flags"] if flag.startswith("!action!")]:
-        broken.append(f"a lock stays: {locks}")
+    if locks := [flag for flag in after.lcd["flags"] if flag[1].startswith("!action!")]:
+        broken += _locks_can_go(row, bench, locks)
     return [f"the next run: {each}" for each in broken]

@@ -15,7 +15,7 @@ _HEAD = """# What goes wrong, and what the kit does then
 Written by `make docs-faults` from a run of the fault matrix: each action and verb, in both scenarios, times every
 outside call that it makes, times every fault. The calls are found by recording a healthy run, so a new one joins by
 itself.
-In each of the {cells} cells a real process ran with budgets of {budget} s and EC2_MAX_RETRY=1, and these held:
+In each of the {cells} cells a real process ran with budgets of 3 to 8 s and EC2_MAX_RETRY=1, and these held:
 
 1. quickCheck and check say 1 only when the address is lost in truth.
 2. restore, recover and hold say 0 only when it is held; remove and release only when it is not ours any more.
@@ -61,7 +61,7 @@ def as_text(results: Iterable[Result]) -> str:
     return "\n".join(lines)
 
 
-def as_markdown(results: Iterable[Result], budget: int) -> str:
+def as_markdown(results: Iterable[Result]) -> str:
     """The page docs/faults.md."""
     codes: dict[tuple[str, str], dict[str, int]] = defaultdict(lambda: defaultdict(int))
     cells = 0
@@ -78,4 +78,4 @@ def as_markdown(results: Iterable[Result], budget: int) -> str:
     meaning = ["", "## What the exit codes tell", "", "| action | exit codes |", "|---|---|", *what]
     faults = ["", "## The faults", "", "| fault | what is done |", "|---|---|"]
     faults += [f"| {kind.name} | {kind.means} |" for kind in KINDS]
-    return _HEAD.format(cells=cells, budget=budget) + "\n".join([*lines, *meaning, *faults]) + "\n"
+    return _HEAD.format(cells=cells) + "\n".join([*lines, *meaning, *faults]) + "\n"

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lab.forks import Forks
-from tests.cluster import PROJECT
 from tests.faults.bench import bench
 from tests.faults.cells import ROW_OF, Cell, Runner, pool
 from tests.faults.kinds import BY_NAME, KINDS
@@ -76,14 +75,3 @@ def test_a_forked_run_tells_what_an_executed_one_does(tmp_path: Path) -> None:
 
 def _untimed(line: str) -> str:
     return re.sub(r"after [0-9.]+ s|eipassoc-\w+", "", line)
-
-
-def test_the_page_has_every_action_and_every_fault() -> None:
-    """docs/faults.md was written from a run of this matrix."""
-    page = (PROJECT / "docs/faults.md").read_text()
-    heading = next(line for line in page.splitlines() if line.startswith("| fault |"))
-    assert heading == f"| fault | {' | '.join(ACTIONS)} |"
-    for kind in KINDS:
-        (row,) = [line for line in page.splitlines() if re.match(rf"\| {re.escape(kind.name)} \| .*\(\d+\)", line)]
-        assert re.search(r"\d \(\d+\)|- \(\d+\)", row)
-        assert f"| {kind.name} | {kind.means} |" in page

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.bench import BUDGET
 from tests.faults.cells import Cell, Result, pool
 from tests.faults.rows import ROWS
 from tests.faults.table import as_markdown
@@ -79,4 +78,4 @@ def test_no_call_is_outside_the_policy(request: pytest.FixtureRequest) -> None:
     matrix = _matrix(request)
     assert matrix.close() == []
     if page := os.environ.get("EC2KIT_FAULTS_PAGE"):
-        Path(page).write_text(as_markdown(matrix.results.values(), BUDGET))
+        Path(page).write_text(as_markdown(matrix.results.values()))
