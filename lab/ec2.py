@@ -6,7 +6,7 @@ import itertools
 import math
 import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar, Self
 
 import boto3
@@ -39,7 +39,7 @@ class Call:
     action: str
     params: dict[str, str]
     key: str
-    signature: str
+    signature: str = field(repr=False)
     agent: str
     began: float
     ended: float = math.inf

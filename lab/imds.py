@@ -107,7 +107,7 @@ class Imds:
         self._label = re.sub(r"[^A-Z0-9]", "", name.upper())
         self._tokens: dict[str, float] = {}
         self._credential: Credential | None = None
-        self._told: set[str] = set()
+        self._issued: list[Credential] = []
         self._fault: Fault | None = None
         self._faults: Faults[Fault] = Faults()
         self._lock = threading.Lock()
@@ -170,7 +170,7 @@ class Imds:
     def secrets(self) -> set[str]:
         """What this service has handed out and nobody may tell: session tokens, secret keys and their tokens."""
         with self._lock:
-            return {*self._tokens, *self._told}
+            return {*self._tokens, *(half for each in self._issued for half in (each.secret, each.token))}
 
     def rotate(self) -> None:
         """Issue new credentials at the next request for them; the old ones last until their expiry."""
@@ -285,7 +285,7 @@ class Imds:
                 expires = now + self.credential_seconds
                 secret, token = secrets.token_urlsafe(30), secrets.token_urlsafe(96)
                 self._credential = Credential(key, now, expires, secret, token)
-                self._told |= {secret, token}
+                self._issued.append(self._credential)
                 if self._ec2 is not None:
                     self._ec2.credentials[key] = expires
             return self._credential
