@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 import boto3
 
+from lab.buckets import Buckets
 from lab.faults import Fault, Faults, Kind, error, faulty
 from lab.front import Exchange, Reply, Web
 from lab.strict import Moto, Request
@@ -53,7 +54,7 @@ class Ec2:
     There is one at a time: moto's state is one per process. `delay_ms` is slept in each call, beside those
     of other calls. `credentials` maps access key ids to their expiry (time.time() seconds); with
     `only_registered`, other keys get AuthFailure. `old` is the saved state that calls hit by the fault "stale"
-    are answered from.
+    are answered from. `buckets` throttles as EC2 does, once it is given.
     """
 
     started: ClassVar[list[Ec2]] = []  # every one of this process, for whoever wants to see all calls
@@ -63,6 +64,7 @@ class Ec2:
         self.credentials: dict[str, float] = {}
         self.only_registered = False
         self.old: object = None
+        self.buckets: Buckets | None = None
         self._moto = Moto()
         self._faults: Faults[Kind] = Faults()
         self._calls: dict[int, Call] = {}
@@ -171,9 +173,10 @@ class Ec2:
         self._moto.stale(reads)
 
     def mend(self) -> None:
-        """End all faults, delay, blackholes and staleness, and let hanging calls go without an answer."""
+        """End all faults, delay, throttling, blackholes and staleness; let hanging calls go without an answer."""
         self._faults.clear()
         self.delay_ms = 0
+        self.buckets = None
         self._moto.blackholes = set()
         self._moto.stale(0)
         self._web.release()
@@ -231,6 +234,8 @@ class Ec2:
             return error(401, "AuthFailure", message)
         if expiry is not None and time.time() >= expiry:
             return error(400, "RequestExpired", "Request has expired.")
+        if self.buckets and not self.buckets.take(request.action, request.params, request.region):
+            return error(503, "RequestLimitExceeded", "Request limit exceeded.")
         return self._moto.answer(request, old)
 
     def _end(self, call: Call, status: int | None) -> None:
