@@ -15,6 +15,7 @@ from lab.buckets import Buckets
 from lab.faults import Fault, Faults, Kind, error, faulty
 from lab.front import Exchange, Reply, Web
 from lab.strict import Moto, Request
+from lab.tls import Authority
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -55,11 +56,16 @@ class Ec2:
     of other calls. `credentials` maps access key ids to their expiry (time.time() seconds); with
     `only_registered`, other keys get AuthFailure. `old` is the saved state that calls hit by the fault "stale"
     are answered from. `buckets` throttles as EC2 does, once it is given.
+
+    tls: the authority that vouches for it; None is plain HTTP. host: the address it listens on; port: 0 is a free
+    one. name: under which its clients know it, when that is not the address.
     """
 
     started: ClassVar[list[Ec2]] = []  # every one of this process, for whoever wants to see all calls
 
-    def __init__(self) -> None:
+    def __init__(
+        self, *, tls: Authority | None = None, host: str = "127.0.0.1", port: int = 0, name: str | None = None
+    ) -> None:
         self.delay_ms: float = 0
         self.credentials: dict[str, float] = {}
         self.only_registered = False
@@ -73,9 +79,11 @@ class Ec2:
         self._lock = threading.Lock()
         self._truth: EC2Client | None = None
         self._truth_lock = threading.Lock()
-        self._web = Web(self._answer)
+        self.ca_bundle = str(tls.bundle) if tls else None
+        context = tls.server(*dict.fromkeys((name or host, host))) if tls else None
+        self._web = Web(self._answer, host=host, port=port, tls=context)
         self._web.listen()
-        self.url = self._web.url
+        self.url = self._web.url.replace(f"//{host}", f"//{name or host}")
         self.started.append(self)
 
     def __enter__(self) -> Self:
@@ -126,6 +134,11 @@ class Ec2:
         """Every call since the start, the forgotten ones included."""
         with self._lock:
             return list(self._calls.values())
+
+    @property
+    def connections(self) -> int:
+        """How many TCP connections were made to it since the start, `truth`'s one included."""
+        return self._web.opened
 
     def forget(self) -> None:
         """Empty `calls`."""
@@ -189,7 +202,8 @@ class Ec2:
                 self._truth = boto3.client(
                     "ec2",
                     region_name=REGION,
-                    endpoint_url=self.url + _TRUTH,
+                    endpoint_url=self._web.url + _TRUTH,
+                    verify=self.ca_bundle,
                     aws_access_key_id="truth",
                     aws_secret_access_key="truth",
                 )

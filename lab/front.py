@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import struct
 import sys
 import threading
@@ -93,31 +94,43 @@ class Exchange(BaseHTTPRequestHandler):
             return  # the client has had enough
 
     def _peer_gone(self) -> bool:
+        peek = socket.MSG_PEEK | socket.MSG_DONTWAIT
         try:
-            return not self.connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+            waiting = socket.socket.recv(self.connection, 1, peek)  # below TLS, which has no flags
         except BlockingIOError:
             return False
         except OSError:
             return True
+        return not waiting or isinstance(self.connection, ssl.SSLSocket)  # under TLS a closing alert comes first
 
     def log_message(self, *_args: object) -> None:
         """Keep the access log off stderr."""
 
 
 class Web(ThreadingHTTPServer):
-    """A server on a free port of 127.0.0.1 that hands every `Exchange` to `answer`, in daemon threads.
+    """A server that hands every `Exchange` to `answer`, in daemon threads.
 
-    It holds its port from creation to `stop`, listening between `listen` and `refuse`. `port` is the number,
-    `url` the address without a closing slash.
+    host: the address it binds to; port: 0 is a free one. It holds its port from creation to `stop`, listening
+    between `listen` and `refuse`. tls: what it shows to its clients; None is plain HTTP. `url` is the address
+    without a closing slash. `opened` counts the connections that were made to it.
     """
 
     daemon_threads = True
     block_on_close = False
     request_queue_size = 128
 
-    def __init__(self, answer: Callable[[Exchange], None]) -> None:
-        super().__init__(("127.0.0.1", 0), Exchange, bind_and_activate=False)
+    def __init__(
+        self,
+        answer: Callable[[Exchange], None],
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        super().__init__((host, port), Exchange, bind_and_activate=False)
         self.answer = answer
+        self.opened = 0
+        self._tls = tls
         self.released = threading.Event()
         self._connections: set[socket.socket] = set()
         self._lock = threading.Lock()
@@ -125,7 +138,7 @@ class Web(ThreadingHTTPServer):
         self._loop: threading.Thread | None = None
         self.server_bind()
         self.port: int = self.socket.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"{'https' if tls else 'http'}://{host}:{self.port}"
 
     def server_bind(self) -> None:
         """Bind without http.server's reverse look-up of the host name."""
@@ -146,7 +159,7 @@ class Web(ThreadingHTTPServer):
                 return
             self._end_loop()
             self.socket = socket.socket(self.address_family, self.socket_type)
-            self.server_address = ("127.0.0.1", self.port)
+            self.server_address = (self.server_address[0], self.port)
             self.server_bind()
 
     def release(self) -> None:
@@ -169,6 +182,14 @@ class Web(ThreadingHTTPServer):
             for connection in self._connections:
                 _cut(connection)
 
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """Accept a connection; its TLS handshake is left to its own thread, so that a slow one holds up nobody."""
+        connection, peer = super().get_request()
+        self.opened += 1
+        if self._tls is None:
+            return connection, peer
+        return self._tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False), peer
+
     def process_request(self, request: Any, client_address: Any) -> None:
         """Remember the connection, then serve it in a thread of its own."""
         with self._lock:
@@ -189,6 +210,6 @@ class Web(ThreadingHTTPServer):
 
 def _cut(connection: socket.socket) -> None:
     try:
-        connection.shutdown(socket.SHUT_RDWR)
+        socket.socket.shutdown(connection, socket.SHUT_RDWR)  # below TLS, whose own is not for other threads
     except OSError:
         return  # closed by its peer already

@@ -126,6 +126,11 @@ class Imds:
         self._web.stop()
 
     @property
+    def connections(self) -> int:
+        """How many TCP connections were made to it since the start."""
+        return self._web.opened
+
+    @property
     def fault(self) -> Fault | None:
         """What goes wrong, None = nothing.
 

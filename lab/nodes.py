@@ -19,6 +19,7 @@ from lab.ec2 import Ec2
 from lab.imds import Imds, NodeIdentity
 from lab.lifekeeper import install
 from lab.lifekeeper.ipkit import install_ip_kit
+from lab.tls import Authority
 from lab.vpc import AddressLab, RouteLab, figure1, figure2
 
 PROJECT = Path(__file__).parent.parent
@@ -137,10 +138,13 @@ class Lab:
 
 
 @contextmanager
-def route_lab(folder: Path, *, tables: int = 2) -> Iterator[Lab]:
-    """Figure 1 of the guide, running: the virtual IP 10.1.0.10 is protected by the IP kit and is on node1."""
+def route_lab(folder: Path, *, tables: int = 2, tls: bool = False) -> Iterator[Lab]:
+    """Figure 1 of the guide, running: the virtual IP 10.1.0.10 is protected by the IP kit and is on node1.
+
+    tls: whether EC2 is reached by https, with a certificate authority that the nodes are told of.
+    """
     with ExitStack() as stack:
-        ec2 = stack.enter_context(Ec2())
+        ec2 = stack.enter_context(_ec2(folder, tls=tls))
         lab = _lab(stack, folder, ec2, figure1(ec2.truth(), tables=tables))
         for name, state in (("node1", "INIT_ISP"), ("node2", "INIT_OSU")):
             node = lab.nodes[name]
@@ -155,18 +159,23 @@ def route_lab(folder: Path, *, tables: int = 2) -> Iterator[Lab]:
 
 
 @contextmanager
-def address_lab(folder: Path) -> Iterator[Lab]:
-    """Figure 2 of the guide, running: one Elastic IP on node1's eth1, one free."""
+def address_lab(folder: Path, *, tls: bool = False) -> Iterator[Lab]:
+    """Figure 2 of the guide, running: one Elastic IP on node1's eth1, one free. tls: as route_lab."""
     with ExitStack() as stack:
-        ec2 = stack.enter_context(Ec2())
+        ec2 = stack.enter_context(_ec2(folder, tls=tls))
         yield _lab(stack, folder, ec2, figure2(ec2.truth()))
+
+
+def _ec2(folder: Path, *, tls: bool) -> Ec2:
+    folder.mkdir(parents=True, exist_ok=True)
+    return Ec2(tls=Authority(folder / "ca.pem") if tls else None)
 
 
 def _lab(stack: ExitStack, folder: Path, ec2: Ec2, vpc: RouteLab | AddressLab) -> Lab:
     nodes = {}
     for name, identity in vpc.nodes.items():
         imds = stack.enter_context(Imds(identity, ec2, name=name))
-        nodes[name] = _node(folder / name, name, identity, imds, ec2.url)
+        nodes[name] = _node(folder / name, name, identity, imds, ec2)
         install(
             nodes[name].lkroot,
             system=name,
@@ -180,7 +189,7 @@ def _lab(stack: ExitStack, folder: Path, ec2: Ec2, vpc: RouteLab | AddressLab) -
     return Lab(ec2, vpc, nodes)
 
 
-def _node(root: Path, name: str, identity: NodeIdentity, imds: Imds, ec2_url: str) -> Node:
+def _node(root: Path, name: str, identity: NodeIdentity, imds: Imds, ec2: Ec2) -> Node:
     node = Node(name, root, identity, imds)
     for interface in identity.interfaces:
         nic = node.sysfs / "class/net" / interface.name
@@ -197,10 +206,11 @@ def _node(root: Path, name: str, identity: NodeIdentity, imds: Imds, ec2_url: st
         EC2KIT_SYSTEM=name,
         EC2KIT_SYSFS=node.sysfs,
         EC2KIT_PROCFS=root / "proc",
-        AWS_ENDPOINT_URL_EC2=ec2_url,
+        AWS_ENDPOINT_URL_EC2=ec2.url,
         AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url,
         NOBCASTPING=1,
         RESRVRECTIMEOUT=300,
+        **({"AWS_CA_BUNDLE": ec2.ca_bundle} if ec2.ca_bundle else {}),
     )
     for program, text in {"ip": _IP.format(root=root, sysfs=node.sysfs), "nmcli": _NMCLI, "ec2kit": _EC2KIT}.items():
         _executable(root / "bin" / program, text)

@@ -148,7 +148,7 @@ def test_active_active(figure2: Lab) -> None:
 def third_system(lab: Lab, folder: Path) -> Node:
     """A third system of the cluster, on node2's instance."""
     like = lab.node2
-    node = _node(folder / "node3", "node3", like.identity, like.imds, lab.ec2.url)
+    node = _node(folder / "node3", "node3", like.identity, like.imds, lab.ec2)
     install(node.lkroot, system="node3", store=folder / "lifekeeper.db", environment=node.environment)
     install_ip_kit(node.lkroot)
     _install_kit(node)
