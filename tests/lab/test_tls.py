@@ -40,13 +40,13 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
 
 
 def client(ec2: Ec2, url: str | None = None) -> EC2Client:
-    """Make a boto3 client that tries once and waits half a second."""
+    """Make a boto3 client that tries once."""
     return boto3.client(
         "ec2",
         region_name="us-east-1",
         endpoint_url=url or ec2.url,
         verify=ec2.ca_bundle,
-        config=Config(retries={"total_max_attempts": 1}, connect_timeout=2, read_timeout=0.5),
+        config=Config(retries={"total_max_attempts": 1}, connect_timeout=2, read_timeout=20),
         aws_access_key_id="x",
         aws_secret_access_key="x",
     )
