@@ -15,7 +15,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
-CODE = ec2kit actions installer install lab tests
+CODE = ec2kit actions ocf installer install lab tests
 
 PREFIX ?= /opt/ec2kit
 LKROOT ?= /opt/LifeKeeper

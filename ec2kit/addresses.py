@@ -2,7 +2,8 @@
 
 Invariants: the drift of a view is empty exactly when the Elastic IP is associated with our ENI and
 the interface has link (or its check is switched off). The release is non-empty exactly when the
-Elastic IP is associated with our ENI, and it names only the association that was just read.
+Elastic IP is associated with our ENI, and it names only the association that was just read. An
+Elastic IP whose allocation id is not the one that the resource names as well is never ours.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ class AddressView:
     """One complete look. allocation is None when the account in use does not own the Elastic IP.
 
     others: further Elastic IPs on the private address that ours would take. link: None when the
-    link check is switched off.
+    link check is switched off. expected: the allocation id that the resource names, if it does.
     """
 
     public_ip: str
@@ -32,11 +33,17 @@ class AddressView:
     private_ip: str
     others: tuple[str, ...] = ()
     link: bool | None = None
+    expected: AllocationId | None = None
 
     @property
     def associated_here(self) -> bool:
         """Whether the Elastic IP is associated with our ENI."""
         return self.association is not None and self.association.eni == self.eni
+
+    @property
+    def contradicted(self) -> bool:
+        """Whether the Elastic IP has another allocation id than the resource names."""
+        return self.allocation is not None and self.expected not in {None, self.allocation}
 
 
 def view(
@@ -72,6 +79,7 @@ def view(
         private_ip=ours.private_ip,
         others=tuple(others),
         link=link,
+        expected=resource.allocation,
     )
 
 
@@ -79,12 +87,19 @@ def drift(seen_view: AddressView) -> Plan:
     """The steps that are missing until this node holds the address; empty when it does.
 
     The link comes first, so that no traffic is attracted to an interface that cannot take it.
-    Raises Misconfigured when the account does not own the Elastic IP: no step can help.
+    Raises Misconfigured when the account does not own the Elastic IP, or owns it by another
+    allocation id than the resource names: no step can help.
     """
     if seen_view.allocation is None:
         raise Misconfigured(
             f"{seen_view.public_ip} is no Elastic IP of the account and Region in use",
             "Name one that 'aws ec2 describe-addresses' lists with these credentials",
+        )
+    if seen_view.contradicted:
+        raise Misconfigured(
+            f"{seen_view.public_ip} has the allocation id {seen_view.allocation}, not {seen_view.expected}",
+            "Name the Elastic IP and the allocation id that belong together",
+            everywhere=True,
         )
     link: tuple[Step, ...] = (BringLinkUp(seen_view.interface),) if seen_view.link is False else ()
     if seen_view.associated_here:
@@ -102,6 +117,6 @@ def drift(seen_view: AddressView) -> Plan:
 
 def release(seen_view: AddressView) -> Plan:
     """The step that lets go of what this look shows to be ours; empty when it is not ours."""
-    if seen_view.association is None or not seen_view.associated_here:
+    if seen_view.association is None or not seen_view.associated_here or seen_view.contradicted:
         return ()
     return ((DisassociateAddress(seen_view.public_ip, seen_view.association.id, seen_view.eni),),)

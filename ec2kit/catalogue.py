@@ -25,7 +25,7 @@ class Entry:
 _EXIT_CODES = (
     "The exit code tells the kind. 1: a look at EC2 shows that it is not so. 3: a bug of the kit's. 5: a person must "
     "change a setting, the info field or the set-up. 9: the kit could not look or act (throttled, denied, timed out, "
-    "unreachable), and the state is unknown."
+    "unreachable), and the state is unknown. An OCF agent's exit codes are OCF's: see docs/pacemaker.md."
 )
 _LOOK = (
     "`ec2kit check route 10.1.0.10 --interface eth1` or `ec2kit check eip 203.0.113.10 --interface eth1` on the node "
@@ -53,26 +53,28 @@ CATALOGUE = (
         messages.END_FAILED,
         cause="The action did not succeed; the line itself says what happened, then what to do about it. "
         f"{_EXIT_CODES} Of quickCheck it means that two looks have proved the loss, and recover is next. A recover "
-        "that fails starts a failover, and a remove that fails in a failover halts the node.",
+        "that fails starts a failover, and a remove that fails in a failover halts the node. Pacemaker recovers "
+        "after a monitor, tries another node after a start, and fences the node, if it can, after a stop.",
         action=f"Do what the end of the line says. {_PLAN}; `ec2kit in-service ip-vip`, with the tag on top of the "
-        "hierarchy, tries it again through LifeKeeper. The lines before it, of the same action and tag, "
-        "tell each step that was refused (960022).",
+        "hierarchy, tries it again through LifeKeeper, `crm resource cleanup vip` through Pacemaker. The lines "
+        "before it, of the same action and tag, tell each step that was refused (960022).",
     ),
     Entry(
         messages.END_UNKNOWN,
-        cause="quickCheck got no answer that proves anything: EC2 or the metadata service throttled, denied, hung or "
-        "was not reached, or the time (EC2_QUICKCHECK_TIMEOUT) was up. An unknown state is no failure, so it ended "
-        "with 0 and the resource stays in service, unwatched for this once.",
+        cause="quickCheck, or Pacemaker's monitor, got no answer that proves anything: EC2 or the metadata service "
+        "throttled, denied, hung or was not reached, or the time (EC2_QUICKCHECK_TIMEOUT, or Pacemaker's own) was "
+        "up. An unknown state is no failure, so the resource stays as it is, unwatched for this once. Of an "
+        "agent's stop: the Elastic IP was not here at the last look, and this node has not taken it since.",
         action="None when it comes once and goes. When it comes again and again the address is not watched: do what "
         f"the end of the line says. {_LOOK}, and ends with 9 as long as nothing can be seen.",
     ),
     Entry(
         messages.END_MISCONFIGURED,
-        cause="quickCheck cannot check this resource until a person changes something: the info field, a setting, "
-        "the credentials, the Region or the interface's name does not fit. It is no proof of a loss, so it ended "
-        "with 0 and the resource stays in service, but nobody watches it.",
-        action="Do what the end of the line says, soon: until then restore and recover would fail as well (exit code "
-        f"5). {_LOOK} and needs no LifeKeeper.",
+        cause="quickCheck, or Pacemaker's monitor, cannot check this resource until a person changes something: the "
+        "info field, a setting, the credentials, the Region or the interface's name does not fit. It is no proof of "
+        "a loss, so the resource stays as it is, but nobody watches it.",
+        action="Do what the end of the line says, soon: until then restore, recover and start would fail as well "
+        f"(exit code 5, of start 1). {_LOOK} and needs no LifeKeeper.",
     ),
     Entry(
         messages.INTERNAL,
@@ -109,6 +111,13 @@ CATALOGUE = (
         "setting has its default for this run, and AWS is reached by the environment alone.",
         action="Make the file readable for the user that runs the action: `ls -l /etc/default/LifeKeeper`. A file "
         "that is not there at all is no problem and is not told.",
+    ),
+    Entry(
+        messages.PARAMETER_MOOT,
+        cause="The Pacemaker resource has a parameter that ClusterLabs' agents aws-vpc-move-ip or awseip have. It "
+        "was passed by: docs/pacemaker.md tells what the kit does instead.",
+        action="Take it out of the resource: `crm resource param vip delete monapi`, or `pcs resource update vip "
+        "monapi=`. It does no harm.",
     ),
     Entry(
         messages.LOCATED,
@@ -205,6 +214,14 @@ CATALOGUE = (
         cause="The action delete was called for a tag that LifeKeeper does not have on this system, or has no "
         "longer. delete undoes nothing in AWS anyway, so it succeeds.",
         action="None. If the tag was a typing error, `ins_list` (in the folder bin of LKROOT) shows the right ones.",
+    ),
+    Entry(
+        messages.NOT_REMEMBERED,
+        cause="An OCF agent could not write down, in the folder ec2kit of HA_RSCTMP (/run/resource-agents), whether "
+        "the address is on this node; the line says why. The action itself is not touched by that. But a probe that "
+        "gets no answer from EC2 then takes the resource for not running here, and a route that was stopped here "
+        "still looks running.",
+        action="Let root, and nobody else, write there: `ls -ld /run/resource-agents/ec2kit`.",
     ),
     Entry(
         messages.PROBLEM,

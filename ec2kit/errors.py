@@ -44,9 +44,16 @@ class NotHeld(KitError):  # noqa: N818  a state of the world; "Error" would say 
 
 
 class Misconfigured(KitError):  # noqa: N818  as above
-    """Nothing sensible can be done until a person changes a setting, the info field or the set-up."""
+    """Nothing sensible can be done until a person changes a setting, the info field or the set-up.
+
+    `everywhere`: it is so on every node, because the resource contradicts itself.
+    """
 
     code = ExitCode.MISCONFIGURED
+
+    def __init__(self, what: str, cure: str = "", *, everywhere: bool = False) -> None:
+        super().__init__(what, cure)
+        self.everywhere = everywhere
 
 
 class Unavailable(KitError):  # noqa: N818  as above

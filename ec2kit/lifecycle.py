@@ -117,6 +117,7 @@ def _unfinished(resource: Resource, todo: Plan, refused: dict[Step, KitError]) -
 
 def _act(todo: Plan, view: View, ec2: Ec2, run: Run) -> dict[Step, KitError]:
     """Apply the batches in their order, up to the first in which a step is refused; the refused steps."""
+    run.report.acted = True
     for batch in todo:
         for step in batch:
             _warn_displaced(step, view, run)

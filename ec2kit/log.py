@@ -2,7 +2,8 @@
 
     LEVEL:ec2:action:tag:NNNNNN:text
 
-Syslog: tag LifeKeeper, facility local6, as LifeKeeper's own programs (LKSYSLOGTAG, LKSYSLOGSELECTOR).
+Syslog: tag LifeKeeper, facility local6, as LifeKeeper's own programs (LKSYSLOGTAG, LKSYSLOGSELECTOR), or
+the tag and facility of the engine that calls.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import logging
 import logging.handlers
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,6 @@ from ec2kit.messages import Level, Message
 
 SYSLOG_SOCKET = "/dev/log"
 _SYSLOG_SECONDS = 0.2  # a syslog daemon that hangs must not hang a failover
-_FACILITY = logging.handlers.SysLogHandler.LOG_LOCAL6
 _SEVERITY = {  # syslog's own numbers; the base class knows no NOTIFY and would call it a warning
     Level.INFO: logging.handlers.SysLogHandler.LOG_INFO,
     Level.NOTIFY: logging.handlers.SysLogHandler.LOG_NOTICE,
@@ -27,17 +28,33 @@ _SEVERITY = {  # syslog's own numbers; the base class knows no NOTIFY and would 
 }
 
 
+@dataclass(frozen=True)
+class Sender:
+    """As whom syslog knows the writer."""
+
+    tag: str
+    facility: int
+
+
+LIFEKEEPER = Sender("LifeKeeper", logging.handlers.SysLogHandler.LOG_LOCAL6)
+
+
+def daemon(tag: str) -> Sender:
+    """A daemon of that name."""
+    return Sender(_one_line(tag), logging.handlers.SysLogHandler.LOG_DAEMON)
+
+
 class Journal:
     """Writes catalogue messages for one action on one resource. least: the lowest level that is shown."""
 
-    def __init__(self, action: str, tag: str, *, least: Level = Level.INFO) -> None:
+    def __init__(self, action: str, tag: str, *, least: Level = Level.INFO, sender: Sender = LIFEKEEPER) -> None:
         self.action = action
-        self.tag = "".join(char if char.isprintable() else "?" for char in tag)  # one line stays one line
+        self.tag = _one_line(tag)
         self._logger = logging.Logger("ec2kit", level=least)  # noqa: LOG001  one per run, inherits nothing
         show = logging.StreamHandler(sys.stderr)
         show.setFormatter(logging.Formatter("%(message)s"))
         self._logger.addHandler(show)
-        if syslog := _syslog():
+        if syslog := _syslog(sender):
             self._logger.addHandler(syslog)
 
     def say(self, message: Message, **facts: object) -> None:
@@ -45,6 +62,10 @@ class Journal:
         for line in message.text.format(action=self.action, tag=self.tag, **facts).splitlines():
             prefix = f"{message.level.name}:ec2:{self.action}:{self.tag}:{message.number:06d}"
             self._logger.log(message.level, "%s:%s", prefix, line)
+
+
+def _one_line(text: str) -> str:
+    return "".join(char if char.isprintable() else "?" for char in text)
 
 
 class _Syslog(logging.handlers.SysLogHandler):
@@ -65,13 +86,14 @@ class _Syslog(logging.handlers.SysLogHandler):
             self.broken = True
 
 
-def _syslog() -> _Syslog | None:
+def _syslog(sender: Sender) -> _Syslog | None:
     try:
         if not Path(SYSLOG_SOCKET).is_socket():
             return None
-        handler = _Syslog(SYSLOG_SOCKET, facility=_FACILITY)
+        handler = _Syslog(SYSLOG_SOCKET, facility=sender.facility)
     except OSError:  # no syslog daemon: standard error has it all
         return None
     handler.socket.settimeout(_SYSLOG_SECONDS)
-    handler.setFormatter(logging.Formatter(f"LifeKeeper[{os.getpid()}]: %(message)s"))
+    tag = sender.tag.replace("%", "%%")
+    handler.setFormatter(logging.Formatter(f"{tag}[{os.getpid()}]: %(message)s"))
     return handler

@@ -50,11 +50,13 @@ class Site:
 class Report:
     """What a run has seen and done so far, also when it fails in the end.
 
-    view: the last complete look. done: the steps that were accepted, in their order. todo: what plan would do.
+    view: the last complete look. acted: whether a change was sent at all, whatever came of it. done: the steps
+    that were accepted, in their order. todo: what plan would do.
     """
 
     site: Site | None = None
     view: View | None = None
+    acted: bool = False
     done: list[Step] = field(default_factory=list)
     todo: Plan = ()
 

@@ -47,6 +47,7 @@ FAILED = Message(960008, Level.ERROR, "{why}")
 
 SETTING_IGNORED = Message(960010, Level.WARN, "{file}: {warning}")
 DEFAULTS_UNREADABLE = Message(960011, Level.WARN, "{file} cannot be read ({why}); every setting has its default")
+PARAMETER_MOOT = Message(960012, Level.WARN, "the parameter {name} of another agent makes no difference here")
 
 LOCATED = Message(960020, Level.INFO, "this node is {node} in {vpc}, {region}")
 STEP = Message(960021, Level.NOTIFY, "{step}")
@@ -69,6 +70,7 @@ ROUTE_STAYS = Message(
 EVENT_SENT = Message(960032, Level.WARN, 'recovery event {event_class}/{event} sent for "{tag}"')
 EVENT_FAILED = Message(960033, Level.ERROR, 'could not send the recovery event for "{tag}": {why}')
 ALREADY_DELETED = Message(960034, Level.INFO, '"{tag}" is not on this system: nothing to undo')
+NOT_REMEMBERED = Message(960035, Level.WARN, "what this node has last seen is not remembered: {why}")
 
 PROBLEM = Message(960040, Level.ERROR, "{problem}")
 CAUTION = Message(960041, Level.WARN, "{problem}")

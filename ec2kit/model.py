@@ -38,11 +38,15 @@ class RouteResource:
 
 @dataclass(frozen=True)
 class AddressResource:
-    """An Elastic IP that is associated with the ENI behind one interface of the active node."""
+    """An Elastic IP that is associated with the ENI behind one interface of the active node.
+
+    allocation: its allocation id, where that is named as well; both must be of the same Elastic IP.
+    """
 
     kind: ClassVar = "eip"
     public_ip: IPv4Address
     interface: str | None = None
+    allocation: AllocationId | None = None
 
     def __str__(self) -> str:
         return f"Elastic IP {self.public_ip}"

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from ec2kit import contract
-from ec2kit.places import ADMIN, COMMAND, PLACES, RESOURCES, SCRIPTS
+from ec2kit.places import ADMIN, COMMAND, OCF_AGENTS, OCF_KINDS, PLACES, RESOURCES, SCRIPTS
 from lab.ec2 import Ec2
 from lab.imds import Imds, NodeIdentity
 from lab.lifekeeper import install
@@ -57,6 +57,11 @@ class Node:
         return self.root / "opt/LifeKeeper"
 
     @property
+    def ocf_root(self) -> Path:
+        """Where Pacemaker finds agents on this node."""
+        return self.root / "usr/lib/ocf"
+
+    @property
     def sysfs(self) -> Path:
         """What the node has in place of /sys."""
         return self.root / "sys"
@@ -78,16 +83,20 @@ class Node:
             "EC2KIT_DEFAULTS": str(self.defaults),
             "EC2KIT_CREDENTIALS": str(self.credentials),  # here, so that no settings file can miss them:
             "EC2KIT_HISTORY": str(self.root / "var/lib/ec2kit"),  # nothing of this machine's own is written
+            "OCF_ROOT": str(self.ocf_root),
+            "HA_RSCTMP": str(self.root / "run/resource-agents"),
             "PATH": f"{self.root}/bin:/usr/bin:/bin",
             "HOME": str(self.root),
             "LANG": "C.UTF-8",
         }
 
-    def run(self, *command: str, timeout: float = 120.0) -> subprocess.CompletedProcess[str]:
-        """Run a program on this node and wait for it."""
+    def run(
+        self, *command: str, timeout: float = 120.0, environment: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a program on this node and wait for it; environment: what is to be added to the node's."""
         return subprocess.run(
             command,
-            env=self.environment,
+            env={**self.environment, **(environment or {})},
             cwd=self.root,
             capture_output=True,
             text=True,
@@ -103,6 +112,10 @@ class Node:
     def script(self, action: str) -> Path:
         """Where LifeKeeper finds an action of the kit."""
         return self.lkroot / (SCRIPTS if action in ADMIN else f"{RESOURCES}/actions") / action
+
+    def ocf(self, kind: str, action: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run an OCF agent of the kit on this node; environment: OCF_RESKEY_ip=..., on top of Pacemaker's own."""
+        return self.run(str(self.ocf_root / OCF_AGENTS / kind), action, environment=environment)
 
     def ec2kit(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the admin's command line on this node."""
@@ -220,14 +233,16 @@ def _node(root: Path, name: str, identity: NodeIdentity, imds: Imds, ec2: Ec2) -
 def _install_kit(node: Node) -> None:
     """Put the kit where LifeKeeper looks for it, each script with this lab's Python in its first line."""
     for place, action in PLACES:
-        _executable(node.lkroot / place, _script(action))
+        _executable(node.lkroot / place, _script("actions", action))
+    for kind in OCF_KINDS:
+        _executable(node.ocf_root / OCF_AGENTS / kind, _script("ocf", kind))
     _executable(node.lkroot / COMMAND, _EC2KIT)
     for command in (("app_create", "-a", contract.APP), ("typ_create", "-a", contract.APP, "-r", contract.TYPE)):
         node.lk(*command)  # the app may be there already
 
 
-def _script(action: str) -> str:
-    _, _, rest = (PROJECT / "actions" / action).read_text().partition("\n")
+def _script(folder: str, name: str) -> str:
+    _, _, rest = (PROJECT / folder / name).read_text().partition("\n")
     return _PYTHON + rest
 
 

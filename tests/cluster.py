@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 PROJECT = Path(__file__).parent.parent
 SLACK = 3.0  # seconds that a busy machine may add to a budget and its one second; what hangs, hangs far longer
-CHANGING_VERBS = {"restore", "remove", "recover", "hold", "release"}
+CHANGING_VERBS = {"restore", "remove", "recover", "hold", "release", "start", "stop"}
 READING = re.compile("Describe|Get|List")
 
 

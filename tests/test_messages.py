@@ -106,7 +106,7 @@ def test_each_command_that_an_entry_names_exists(entry: Entry) -> None:
         elif program == "aws":
             aws_takes(*words)
         else:
-            assert program in {*PROGRAMS, "ip", "ls", "journalctl"} or program.startswith("--"), command
+            assert program in {*PROGRAMS, "ip", "ls", "journalctl", "crm", "pcs"} or program.startswith("--"), command
 
 
 def cli_takes(words: list[str]) -> None:
