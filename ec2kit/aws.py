@@ -7,10 +7,11 @@ it, the next look tells.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+import random
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import boto3
@@ -19,9 +20,9 @@ import botocore.session
 from botocore.config import Config
 from botocore.parsers import ResponseParserError
 
-from ec2kit import __version__, imds
+from ec2kit import __version__, backoff, imds
 from ec2kit.deadline import SIDE_BY_SIDE, Deadline
-from ec2kit.errors import Misconfigured, Unavailable, ec2_error
+from ec2kit.errors import Misconfigured, Unavailable, ec2_error, throttled
 from ec2kit.model import (
     AccessKey,
     Address,
@@ -80,14 +81,19 @@ class Ec2:
         action: str,
         retries: int,
         deadline: Deadline,
+        patience: Callable[[str], None] | None = None,
     ) -> None:
         """settings: the AWS names of ec2kit.settings.AWS_NAMES; they become this process's environment.
 
-        action: who calls; CloudTrail shows it in the user agent of each event.
+        action: who calls; CloudTrail shows it in the user agent of each event. retries: how often botocore sends
+        a call again that failed, unless by throttling. patience: None, and a throttled call fails at once; else it
+        is sent again while there is time, unless retries is 0, and patience hears of it once, with its name.
         """
         _adopt(settings)
         signer = signer or Signer()
         self._deadline = deadline
+        self._patience = patience if retries else None
+        self._waited = False
         self.attempts = 0  # HTTP requests sent, botocore's own retries included
         share = deadline.seconds / (1 + retries)
         config = Config(
@@ -116,6 +122,8 @@ class Ec2:
             ) from error
         refuse_plain_http(self.url)
         self._client.meta.events.register("before-send.ec2", self._count)
+        decide: Any = self._wait_out  # the stubs do not know that this hook answers
+        self._client.meta.events.register_first("needs-retry.ec2", decide)
 
     @property
     def url(self) -> str:
@@ -124,6 +132,26 @@ class Ec2:
 
     def _count(self, **_: object) -> None:
         self.attempts += 1
+
+    def _wait_out(self, *, response: Any, operation: Any, attempts: int, **_: object) -> int | None:
+        """Answer botocore's question whether a call is sent again: of a throttled one our own time decides.
+
+        botocore would send it again after pauses of its own, by the number of tries, and spend the account's calls
+        on questions whose answer can wait. None: botocore decides. Raises ClientError to give up.
+        """
+        parsed: Any = response[1] if response else {}
+        if not throttled(parsed.get("Error", {}).get("Code", "")):
+            return None
+        pause = None
+        if self._patience:
+            pause = backoff.throttled_call(attempts, self._deadline.left, random.random())  # noqa: S311  no secret
+        if pause is None or self._patience is None:
+            raise botocore.exceptions.ClientError(parsed, operation.name)
+        if not self._waited:
+            self._waited = True
+            self._patience(operation.name)
+        self._deadline.sleep(pause)
+        return 0  # seconds that botocore waits
 
     def route_tables(self, vpc: VpcId) -> list[RouteTable]:
         """All route tables of the VPC, all pages."""

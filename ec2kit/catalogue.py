@@ -144,10 +144,10 @@ CATALOGUE = (
     Entry(
         messages.LOOK_AGAIN,
         cause="A round of looking, acting and looking again did not end with what is wanted, for the reason that the "
-        "line gives. The next round begins after a pause of 1, 2, 4, ... seconds; EC2_MAX_RETRY says how many "
+        "line gives. The next round begins after a pause of about 1, 2, 4, ... seconds; EC2_MAX_RETRY says how many "
         "follow the first.",
         action="None; the line that ends the action tells how it went. When rounds are often needed, look at the "
-        "reason: throttled calls mean that the account's other programs ask EC2 too much.",
+        "reason.",
     ),
     Entry(
         messages.DISPLACED,
@@ -222,6 +222,14 @@ CATALOGUE = (
         "gets no answer from EC2 then takes the resource for not running here, and a route that was stopped here "
         "still looks running.",
         action="Let root, and nobody else, write there: `ls -ld /run/resource-agents/ec2kit`.",
+    ),
+    Entry(
+        messages.THROTTLED,
+        cause="EC2 limits how often an account may call each API operation in a Region, and that is used up: by many "
+        "nodes that act at once, or by the account's other programs. The action that must act sends the call again, "
+        "after random pauses of up to 4 seconds, as long as its budget lasts; the line comes once a run.",
+        action="None; throttling passes by itself. When it comes often, find who calls in CloudTrail, raise "
+        "LKCHECKINTERVAL where thousands of nodes share the account, or ask AWS for higher EC2 API limits.",
     ),
     Entry(
         messages.PROBLEM,

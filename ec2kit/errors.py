@@ -78,7 +78,19 @@ class DeadlineExceeded(BaseException):
 
 
 # Error codes: docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
-_THROTTLED = frozenset({"RequestLimitExceeded", "Throttling", "ThrottlingException", "EC2ThrottledException"})
+_THROTTLED = frozenset(
+    {
+        "RequestLimitExceeded",
+        "Throttling",
+        "ThrottlingException",
+        "ThrottledException",
+        "EC2ThrottledException",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "TooManyRequestsException",
+        "SlowDown",
+    }
+)
 _DENIED = frozenset({"UnauthorizedOperation", "AccessDenied", "AccessDeniedException"})
 _CLOCK = frozenset({"RequestExpired", "SignatureDoesNotMatch", "RequestTimeTooSkewed", "InvalidSignatureException"})
 _CREDENTIALS = frozenset(
@@ -96,6 +108,11 @@ _CREDENTIALS = frozenset(
 )
 
 
+def throttled(code: str) -> bool:
+    """Whether an error code says that the account asks too often."""
+    return code in _THROTTLED
+
+
 def ec2_error(operation: str, subject: str, code: str) -> Unavailable:
     """What EC2's refusal of one call means, by its error code alone.
 
@@ -103,7 +120,7 @@ def ec2_error(operation: str, subject: str, code: str) -> Unavailable:
     request details. operation: `ReplaceRoute`; subject: what it was about, `rtb-1`; may be empty.
     """
     tried = f"{operation} on {subject}" if subject else operation
-    if code in _THROTTLED:
+    if throttled(code):
         return Unavailable(
             f"EC2 throttled {tried} ({code})",
             "The account's API calls in this Region are used up for the moment; it passes by itself",

@@ -96,7 +96,7 @@ def _key_kept(tag: str, run: Run) -> Iterator[None]:
 
 def prove_key(tag: str, run: Run) -> None:
     """Put a new access key for that resource into this system's credentials file, once EC2 has taken it."""
-    site = locate(None, run)
+    site = locate(None, run, patient=True)
     site.ec2.route_tables(site.node.vpc)
     with _key_kept(tag, run):
         run.log.say(messages.KEY_KEPT, profile=profiles.own(tag), file=run.settings.ec2kit_credentials)
@@ -221,7 +221,7 @@ def _proven(resource: Resource | None, interface: str | None, run: Run) -> _Seen
     """For create: prove the credentials by DescribeRouteTables, then look, as far as it is possible."""
     seen = _Seen()
     try:
-        site = locate(interface, run)
+        site = locate(interface, run, patient=True)
         tables = site.ec2.route_tables(site.node.vpc)
         if isinstance(resource, RouteResource) and interface is None:
             site = _with_traffic(resource, site, tables, run)
@@ -235,7 +235,7 @@ def _on_target(resource: Resource, known: Info, run: Run) -> _Seen:
     """For canextend: look from the target, as far as it is possible."""
     seen = _Seen()
     try:
-        site = locate(resource.interface, run)
+        site = locate(resource.interface, run, patient=True)
         seen.problems += preflight.one_vpc(known.vpc, site.node)
         if not seen.problems:
             seen = _seen(resource, site, run, active=False)

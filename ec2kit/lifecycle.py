@@ -12,11 +12,12 @@ site: where this node is, when the caller has found that already. What a verb sa
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ec2kit import addresses, messages, nic, routes
+from ec2kit import addresses, backoff, messages, nic, routes
 from ec2kit.addresses import AddressView
 from ec2kit.errors import KitError, NotHeld, Unavailable
 from ec2kit.look import Run, Site, View, locate, look
@@ -28,12 +29,11 @@ if TYPE_CHECKING:
     from ec2kit.aws import Ec2
 
 CONFIRM_PAUSE = 1.0  # seconds before a loss is looked at a second time: one look of EC2 can be stale
-ROUND_PAUSE = 1.0  # seconds before the second round, doubled each time
 
 
 def hold(resource: Resource, run: Run, site: Site | None = None) -> None:
     """Make this node hold the address, and return only when a look shows that it does."""
-    _converge(resource, site or locate(resource.interface, run), run, drift)
+    _converge(resource, site or locate(resource.interface, run, patient=True), run, drift)
 
 
 def release(resource: Resource, run: Run, site: Site | None = None) -> None:
@@ -44,7 +44,7 @@ def release(resource: Resource, run: Run, site: Site | None = None) -> None:
     if isinstance(resource, RouteResource):
         run.log.say(messages.ROUTE_STAYS, destination=resource.destination)
     else:
-        _converge(resource, site or locate(resource.interface, run), run, _release)
+        _converge(resource, site or locate(resource.interface, run, patient=True), run, _release)
 
 
 def check(resource: Resource, run: Run, site: Site | None = None) -> None:
@@ -97,10 +97,11 @@ def _converge(resource: Resource, site: Site, run: Run, wanted: Callable[[View],
             problem, final = _unfinished(resource, todo, refused)
         except Unavailable as error:
             problem, final = error, error.permanent
-        if final or number == rounds:
+        pause = backoff.next_round(number, run.deadline.left, random.random())  # noqa: S311  no secret
+        if final or number == rounds or pause is None:
             raise problem
         run.log.say(messages.LOOK_AGAIN, why=problem.why, number=number + 1, most=rounds)
-        run.deadline.sleep(ROUND_PAUSE * 2 ** (number - 1))
+        run.deadline.sleep(pause)
 
 
 def _unfinished(resource: Resource, todo: Plan, refused: dict[Step, KitError]) -> tuple[NotHeld, bool]:

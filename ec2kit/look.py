@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from ipaddress import IPv4Network
 from typing import TYPE_CHECKING
 
@@ -75,8 +76,12 @@ class Run:
     report: Report = field(default_factory=Report)
 
 
-def locate(interface: str | None, run: Run) -> Site:
-    """Find the interface (None: the one of the default route) and its ENI afresh, and open the way to EC2."""
+def locate(interface: str | None, run: Run, *, patient: bool = False) -> Site:
+    """Find the interface (None: the one of the default route) and its ENI afresh, and open the way to EC2.
+
+    patient: a throttled call is sent again while there is time. Who only watches does without: it would spend the
+    calls that a takeover needs, and can look again another time.
+    """
     from ec2kit import aws
 
     if run.url:
@@ -93,9 +98,14 @@ def locate(interface: str | None, run: Run) -> Site:
         action=run.log.action,
         retries=run.settings.ec2_max_retry,
         deadline=run.deadline,
+        patience=partial(_say_throttled, run.log) if patient else None,
     )
     run.report.site = Site(node, ec2)
     return run.report.site
+
+
+def _say_throttled(log: Journal, operation: str) -> None:
+    log.say(messages.THROTTLED, operation=operation)
 
 
 def _metadata(run: Run) -> Metadata:

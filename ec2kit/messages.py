@@ -71,6 +71,9 @@ EVENT_SENT = Message(960032, Level.WARN, 'recovery event {event_class}/{event} s
 EVENT_FAILED = Message(960033, Level.ERROR, 'could not send the recovery event for "{tag}": {why}')
 ALREADY_DELETED = Message(960034, Level.INFO, '"{tag}" is not on this system: nothing to undo')
 NOT_REMEMBERED = Message(960035, Level.WARN, "what this node has last seen is not remembered: {why}")
+THROTTLED = Message(
+    960036, Level.WARN, "EC2 throttles {operation}: the account's calls are used up; sent again while there is time"
+)
 
 PROBLEM = Message(960040, Level.ERROR, "{problem}")
 CAUTION = Message(960041, Level.WARN, "{problem}")

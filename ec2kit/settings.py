@@ -42,8 +42,9 @@ _DAY = 86_400
 class Settings:
     """Every setting with its default. *_timeout, *_interval, ip_wait_linkdown, ip_max_linkchk: seconds.
 
-    ec2_max_retry: how often a call, and a round of look and act, is tried again. Meanings and
-    defaults: SIOS's administration guide 9.2.1, "Adjusting Recovery Kit for EC2 Tunable Values".
+    ec2_max_retry: how often a call, and a round of look and act, is tried again; throttled calls
+    are not counted. Meanings and defaults: SIOS's administration guide 9.2.1, "Adjusting Recovery
+    Kit for EC2 Tunable Values".
     """
 
     ec2_restore_timeout: int = 300

@@ -116,7 +116,7 @@ def test_credentials_that_cannot_be_had_just_now_are_unavailable(lab: LabEc2, tm
     config = tmp_path / "config"
     config.write_text("[profile helper]\ncredential_process = /bin/false\n")
     settings = {"AWS_CONFIG_FILE": str(config)}
-    reach = {"region": "us-east-1", "url": lab.url}
+    reach: Any = {"region": "us-east-1", "url": lab.url}
     with pytest.raises(Unavailable, match="no credentials"):
         Ec2(settings, **reach, signer=Signer("helper"), action="test", retries=0, deadline=Deadline(5)).interfaces(
             ENI

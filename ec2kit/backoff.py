@@ -1,0 +1,35 @@
+"""How long to wait before something is tried again, and when to give up. Pure: time and chance are passed in.
+
+Many nodes lose an Availability Zone at the same moment and share one account's calls; what they do again they must
+not do again at the same moment. The ceilings are chosen with the simulation of docs/load.md.
+AWS's advice: aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter.
+"""
+
+from __future__ import annotations
+
+CALL_FIRST, CALL_MOST = 1.0, 4.0  # seconds: the ceiling of the first pause before a throttled call is sent again
+ROUND_FIRST, ROUND_MOST = 1.0, 16.0  # seconds: the mean of the first pause between two rounds; both are doubled
+LAST_WORDS = 1.0  # seconds that are left for the end of a run that gives up
+
+
+def throttled_call(sent: int, left: float, chance: float) -> float | None:
+    """Seconds to wait before a call that EC2 has throttled is sent again; None: the time is up.
+
+    sent: how often it has been sent, 1 or more; left: seconds of the run's budget; chance: at random, 0 to 1. The
+    number of tries has no end of its own: throttling passes by itself, and a takeover that gives up is an outage.
+    """
+    pause = chance * _doubled(CALL_FIRST, sent, CALL_MOST)  # anything down to nothing: "full jitter"
+    return pause if pause + LAST_WORDS < left else None
+
+
+def next_round(done: int, left: float, chance: float) -> float | None:
+    """Seconds to wait after `done` rounds of looking and acting, 1 or more; None: the time is up.
+
+    Never less than half of the mean, because what the look did not show yet needs time to appear.
+    """
+    pause = (0.5 + chance) * _doubled(ROUND_FIRST, done, ROUND_MOST)
+    return pause if pause < left else None
+
+
+def _doubled(first: float, number: int, most: float) -> float:
+    return min(most, first * 2.0 ** min(number - 1, 32))
