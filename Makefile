@@ -6,7 +6,7 @@
 # make docs   writes docs/messages.md from the message catalogue; make docs-faults docs/faults.md from the matrix
 # No root is needed for any of these, and no AWS.
 #
-# make install    the kit onto this machine, and into LifeKeeper where there is one; again is harmless
+# make install    the kit onto this machine, and into LifeKeeper and Pacemaker where they are; again is harmless
 # make uninstall  all of that off again
 # make bundle     dist/ec2kit-<version>-bundle.tar.gz, to install from on a machine without network
 # These call ./install, which does without make. For folders of your own, or to stage files for a package:
@@ -21,7 +21,9 @@ PREFIX ?= /opt/ec2kit
 LKROOT ?= /opt/LifeKeeper
 SBIN ?= /usr/local/sbin
 DEFAULTS ?= /etc/default/LifeKeeper
-FOLDERS = --prefix '$(PREFIX)' --lkroot '$(LKROOT)' --sbin '$(SBIN)' --defaults '$(DEFAULTS)' --destdir '$(DESTDIR)'
+OCF_ROOT ?= /usr/lib/ocf
+FOLDERS = --prefix '$(PREFIX)' --lkroot '$(LKROOT)' --sbin '$(SBIN)' --defaults '$(DEFAULTS)' \
+  --ocf-root '$(OCF_ROOT)' --destdir '$(DESTDIR)'
 
 .PHONY: demo lab test test-faults docs-faults check format docs install uninstall bundle clean
 

@@ -20,5 +20,6 @@ PLACES = (  # place below LKROOT, and which script of actions/ is called there
     *((f"{SCRIPTS}/{name}", name) for name in ADMIN),
 )
 
+OCF_ROOT = "/usr/lib/ocf"
 OCF_AGENTS = "resource.d/ec2kit"  # OCF resource agent API 1.0: the provider is a folder
 OCF_KINDS = ("route", "eip")

@@ -23,7 +23,17 @@ from installer import wheels
 WHEELS = "wheels"
 _EPOCH = 315_532_800  # 1980, the oldest time that a wheel can hold
 _BUILD = ("pyproject.toml", "README.md", "LICENSE", "ec2kit/*.py", "ec2kit/py.typed")
-_CARRIED = (*_BUILD, "install", "Makefile", "CHANGELOG.md", "installer/*.py", "actions/*", "etc/*/*", "docs/*.md")
+_CARRIED = (
+    *_BUILD,
+    "install",
+    "Makefile",
+    "CHANGELOG.md",
+    "installer/*.py",
+    "actions/*",
+    "ocf/*",
+    "etc/*/*",
+    "docs/*.md",
+)
 _ANY_PYTHON = ("--only-binary=:all:", "--platform=any", "--implementation=py", "--abi=none", "--python-version=3.11")
 _QUIET = ("--quiet", "--disable-pip-version-check", "--no-input")
 

@@ -50,7 +50,8 @@ def _run(options: argparse.Namespace) -> None:
     if options.bundle:
         bundle.make(PROJECT, options.bundle)
         return
-    target = checked(Target(options.prefix, options.lkroot, options.destdir, options.sbin, options.defaults))
+    folders = (options.prefix, options.lkroot, options.destdir, options.sbin, options.defaults, options.ocf_root)
+    target = checked(Target(*folders))
     with alone(target):
         (uninstall if options.uninstall else install)(target, PROJECT)
 
@@ -62,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--lkroot", default=usual.lkroot, help="LifeKeeper's folder (default: %(default)s)")
     parser.add_argument("--sbin", default=usual.sbin, help="where people find the command (default: %(default)s)")
     parser.add_argument("--defaults", default=usual.defaults, help="LifeKeeper's settings (default: %(default)s)")
+    parser.add_argument("--ocf-root", default=usual.ocf_root, help="Pacemaker's agents (default: %(default)s)")
     parser.add_argument("--destdir", default="", help="stage all files below this folder, for a package")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--uninstall", action="store_true", help="take out what install made; name the same folders")

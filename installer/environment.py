@@ -1,4 +1,4 @@
-"""The private environment at PREFIX: a venv without pip, the kit and its dependencies, and LifeKeeper's scripts.
+"""The private environment at PREFIX: a venv without pip, the kit and its dependencies, the scripts of the engines.
 
 It is made beside PREFIX and then takes its place, so an install that is killed leaves the former one or the new one.
 """
@@ -27,6 +27,7 @@ _SOURCES = (
     "ec2kit/py.typed",
     "installer/environment.py",
     "actions/*",
+    "ocf/*",
     "pyproject.toml",
     "wheels/*SUMS",
 )
@@ -126,9 +127,9 @@ def build(target: Target, project: Path, wheels: Path) -> Path:
     for listing in root.glob("lib/python*/site-packages/*.dist-info/RECORD"):
         listing.unlink()  # pip's list of files, those scripts among them; PREFIX is not pip's to change
     _script(root / "bin/ec2kit", _COMMAND.format(prefix=target.prefix))
-    for action in sorted((project / "actions").iterdir()):
-        _, _, text = action.read_text().partition("\n")
-        _script(root / "actions" / action.name, _FIRST_LINE.format(prefix=target.prefix) + text)
+    for script in sorted([*project.glob("actions/*"), *project.glob("ocf/*")]):
+        _, _, text = script.read_text().partition("\n")
+        _script(root / script.parent.name / script.name, _FIRST_LINE.format(prefix=target.prefix) + text)
     _run(root, "-m", "compileall", "-qq", "-j0", "-s", str(root), "-p", target.prefix, str(root / "lib"), fails="")
     _run(
         root,

@@ -11,7 +11,7 @@ from pathlib import Path
 from ec2kit import __version__
 from ec2kit.errors import Misconfigured
 from ec2kit.settings import settings
-from installer import bundle, environment, links, record, registration, tunables, wheels
+from installer import bundle, environment, links, pacemaker, record, registration, tunables, wheels
 from installer.record import Record
 from installer.target import Target, write
 
@@ -40,18 +40,23 @@ def install(target: Target, project: Path) -> None:
 
 
 def _refuse_move(target: Target, before: Record) -> None:
-    """Raise Misconfigured when LifeKeeper would lose its links because this run names another folder for it."""
+    """Raise Misconfigured when an engine would lose its links because this run names another folder for it."""
     was, now = (before.lkroot, before.defaults), (target.lkroot, target.defaults)
     if was != now and any(place.startswith(f"{before.lkroot}/") for place in before.links):
         raise Misconfigured(
             f"ec2kit stands in {target.prefix} for the LifeKeeper in {was[0]}, with {was[1]}",
             f"Say LKROOT={was[0]} DEFAULTS={was[1]} again, or uninstall it first",
         )
+    if before.ocf_root != target.ocf_root and any(place.startswith(f"{before.ocf_root}/") for place in before.links):
+        raise Misconfigured(
+            f"ec2kit stands in {target.prefix} for the Pacemaker that looks in {before.ocf_root}",
+            f"Say OCF_ROOT={before.ocf_root} again, or uninstall it first",
+        )
 
 
 def _plan(target: Target, project: Path, before: Record, *, with_lifekeeper: bool) -> Record:
     """What is to stand afterwards; the folders and lines that an earlier install made stay on record."""
-    places = links.wanted(target, lifekeeper=with_lifekeeper)
+    places = links.wanted(target, lifekeeper=with_lifekeeper, pacemaker=pacemaker.is_there(target))
     paths = [f"{target.prefix}/bin", *places]
     by_hand = [target.prefix] if environment.by_hand(target) and not before.version else []
     added: list[str] = []
@@ -67,6 +72,7 @@ def _plan(target: Target, project: Path, before: Record, *, with_lifekeeper: boo
         python=environment.python(),
         lkroot=target.lkroot,
         defaults=target.defaults,
+        ocf_root=target.ocf_root,
         staged=bool(target.destdir),
         links=places,
         folders=sorted({*before.made_folders(target), *target.missing_parents(paths), *by_hand}),
@@ -139,7 +145,8 @@ def _last_words(target: Target, *, did: bool, lifekeeper: bool) -> None:
         for program, *arguments in registration.COMMANDS.values():
             print(f"  {target.lkroot}/bin/{program} {' '.join(arguments)}")
     elif not lifekeeper and not target.destdir:
-        print(f"LifeKeeper is not at {target.lkroot}: only the command was installed, for other engines and people")
+        also = "the command and Pacemaker's agents" if pacemaker.is_there(target) else "the command"
+        print(f"LifeKeeper is not at {target.lkroot}: only {also} were installed, for other engines and people")
         print("once LifeKeeper is there, install again; another folder is named by LKROOT")
     elif lifekeeper and settings(_text(target), {})[0].lkroot != target.lkroot:
         print(f"write LKROOT={target.lkroot} into {target.defaults}: the kit looks for LifeKeeper where that says")

@@ -1,4 +1,4 @@
-"""The symbolic links through which LifeKeeper and people find the kit."""
+"""The symbolic links through which LifeKeeper, Pacemaker and people find the kit."""
 
 from __future__ import annotations
 
@@ -8,23 +8,25 @@ from pathlib import Path
 
 from ec2kit.contract import APP, TYPE
 from ec2kit.errors import Misconfigured
-from ec2kit.places import COMMAND, PLACES
+from ec2kit.places import COMMAND, OCF_AGENTS, OCF_KINDS, PLACES
 from installer.target import Target
 
-_OUR_TEXTS = (b"from ec2kit.lifekeeper import ", b"from ec2kit.cli import ")
+_OUR_TEXTS = (b"from ec2kit.lifekeeper import ", b"from ec2kit.cli import ", b"from ec2kit.ocf import ")
 _CURE = (
-    f"Is another recovery kit of app {APP} and type {TYPE} installed? Take it out, or move the file away, "
-    "then install again"
+    f"Is another recovery kit of app {APP} and type {TYPE}, or of OCF's provider ec2kit, installed? Take it out, or "
+    "move the file away, then install again"
 )
 
 
-def wanted(target: Target, *, lifekeeper: bool) -> dict[str, str]:
-    """Each place and what it points to; those below LKROOT only with LifeKeeper."""
+def wanted(target: Target, *, lifekeeper: bool, pacemaker: bool) -> dict[str, str]:
+    """Each place and what it points to; those below LKROOT only with LifeKeeper, below OCF_ROOT with Pacemaker."""
     command = f"{target.prefix}/bin/ec2kit"
     links = {f"{target.sbin}/ec2kit": command}
     if lifekeeper:
         links |= {f"{target.lkroot}/{place}": f"{target.prefix}/actions/{action}" for place, action in PLACES}
         links[f"{target.lkroot}/{COMMAND}"] = command
+    if pacemaker:
+        links |= {f"{target.ocf_root}/{OCF_AGENTS}/{kind}": f"{target.prefix}/ocf/{kind}" for kind in OCF_KINDS}
     return links
 
 
@@ -46,7 +48,7 @@ def _was_ours(target: Target, path: Path) -> bool:
         text = str(path.readlink())
         path = target.at(text) if text.startswith("/") else path.parent / text
         if not path.exists():
-            return path.parent.name == "actions" or (path.parent.name, path.name) == ("bin", "ec2kit")
+            return path.parent.name in {"actions", "ocf"} or (path.parent.name, path.name) == ("bin", "ec2kit")
     return path.is_file() and any(text in path.read_bytes() for text in _OUR_TEXTS)
 
 

@@ -21,6 +21,7 @@ class Record:
     tree: str = ""  # digest of the environment's files
     lkroot: str = ""
     defaults: str = ""  # LifeKeeper's settings file
+    ocf_root: str = ""  # where Pacemaker finds agents
     staged: bool = False  # with DESTDIR
     links: dict[str, str] = field(default_factory=dict)  # place: what it points to
     folders: list[str] = field(default_factory=list)  # that were not there
@@ -32,7 +33,9 @@ class Record:
         """The folders to remove when they are empty. Those missing in a DESTDIR are not asked for elsewhere."""
         if not self.staged or target.destdir:
             return self.folders
-        return [path for path in self.folders if path.startswith((f"{self.lkroot}/", target.prefix))]
+        return [
+            path for path in self.folders if path.startswith((f"{self.lkroot}/", f"{self.ocf_root}/", target.prefix))
+        ]
 
 
 def read(target: Target) -> Record | None:

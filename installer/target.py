@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from ec2kit.errors import Misconfigured, Unavailable
+from ec2kit.places import OCF_ROOT
 from ec2kit.settings import DEFAULTS_FILE, Settings
 
 _LONGEST = 100  # of PREFIX: older kernels cut a script's first line at 127
@@ -26,6 +27,7 @@ class Target:
     destdir: str = ""
     sbin: str = "/usr/local/sbin"
     defaults: str = DEFAULTS_FILE
+    ocf_root: str = OCF_ROOT
 
     def at(self, path: str) -> Path:
         """Where a path of the installed kit is now."""
@@ -62,7 +64,7 @@ class Target:
 def checked(target: Target) -> Target:
     """The same with tidy paths. Misconfigured for one that is relative, or that no script's first line can hold."""
     tidy = {}
-    for name in ("prefix", "lkroot", "sbin", "defaults"):
+    for name in ("prefix", "lkroot", "sbin", "defaults", "ocf_root"):
         path = getattr(target, name)
         if not path.startswith("/") or any(letter.isspace() for letter in path):
             raise Misconfigured(f"{name.upper()}={path} is no absolute path without blanks", "Name another folder")

@@ -9,7 +9,7 @@ from pathlib import Path
 from ec2kit import profiles
 from ec2kit.errors import Misconfigured
 from ec2kit.settings import Settings
-from installer import environment, links, record, registration, tunables
+from installer import environment, links, pacemaker, record, registration, tunables
 from installer.record import Record
 from installer.target import Target, write
 
@@ -18,17 +18,18 @@ CREDENTIALS = Settings.ec2kit_credentials
 
 
 def uninstall(target: Target, project: Path) -> None:
-    """Take out what install made. Misconfigured while LifeKeeper has resources of the kit; OSError."""
+    """Take out what install made. Misconfigured while LifeKeeper or Pacemaker has resources of the kit; OSError."""
     environment.recover(target)
     found = record.read(target)
     if found is None:
-        wanted = links.wanted(target, lifekeeper=True)
+        wanted = links.wanted(target, lifekeeper=True, pacemaker=True)
         if left := [place for place, to in wanted.items() if links.stands(target.at(place), to)]:
             gone = f"{target.prefix}/{record.NAME} is gone, but {left[0]} leads there"
             raise Misconfigured(gone, "Install again, then uninstall")
         print(f"nothing to do: no ec2kit of this installer is at {target.at(target.prefix)}")
         return
     target = replace(target, lkroot=found.lkroot, defaults=found.defaults)
+    pacemaker.refuse_in_use(target)
     lifekeeper = registration.is_there(target)
     if lifekeeper:
         registration.refuse_in_use(target)

@@ -17,7 +17,7 @@ import pytest
 
 PROJECT = Path(__file__).parent.parent
 PYTHON = os.path.realpath(getattr(sys, "_base_executable", sys.executable))  # no environment's
-COVERED = ("/opt", "/etc/default", "/usr/local/sbin")  # empty on the machine, at first
+COVERED = ("/opt", "/etc/default", "/usr/local/sbin", "/usr/lib/ocf")  # empty on the machine, at first
 BARE = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
 
 Tree = dict[str, tuple[object, ...]]
@@ -73,14 +73,14 @@ class Machine:
 
     def roots(self) -> list[Path]:
         """Its COVERED folders, as they are seen from here."""
-        return [Path(f"/proc/{self.pid}/root{folder}") for folder in COVERED]
+        return [Path(f"/proc/{self.pid}/root{folder}") for folder in COVERED if Path(folder).is_dir()]
 
 
 @contextmanager
 def machine() -> Iterator[Machine]:
     """A machine of its own; skips the test where the kernel gives none to this user."""
     root = os.geteuid() == 0
-    mounts = " && ".join(f"mount -t tmpfs -o mode=0755 tmpfs {folder}" for folder in COVERED)
+    mounts = " && ".join(f"mount -t tmpfs -o mode=0755 tmpfs {folder}" for folder in COVERED if Path(folder).is_dir())
     script = f"{mounts} && echo ready && exec sleep 600"
     unshare = ["unshare", "--mount", "--net", *([] if root else ["--map-root-user"]), "sh", "-c", script]
     with subprocess.Popen(unshare, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:

@@ -19,11 +19,15 @@ from subprocess import CompletedProcess
 import pytest
 
 from ec2kit import __version__
-from ec2kit.places import ACTIONS, COMMAND, PLACES, RESOURCES
+from ec2kit.errors import Misconfigured
+from ec2kit.places import ACTIONS, COMMAND, OCF_AGENTS, OCF_KINDS, PLACES, RESOURCES
+from installer.pacemaker import refuse_in_use
+from installer.target import Target
 from lab.lifekeeper import install as install_lifekeeper
 from tests.machine import BARE, PROJECT, PYTHON, Machine, Tree, good, machine, run, tree
 
 LINKS = ["usr/local/sbin/ec2kit", f"opt/LifeKeeper/{COMMAND}", *(f"opt/LifeKeeper/{place}" for place, _ in PLACES)]
+AGENTS = [f"usr/lib/ocf/{OCF_AGENTS}/{kind}" for kind in OCF_KINDS]
 SETTINGS = b"LKROOT=/opt/LifeKeeper\r\n# Gr\xfc\xdfe\nEC2_MAX_RETRY=2\nLKCHECKINTERVAL=120"  # no text of one kind
 
 
@@ -138,7 +142,7 @@ def test_the_same_versions_give_the_same_bundle(archive: Path, tmp_path: Path) -
 
 def test_staged_twice_and_taken_out(installed: Stage, staged: Path, tmp_path: Path) -> None:
     """No file knows DESTDIR, the second run touches nothing, and uninstall leaves the tree as it was before."""
-    assert [name for name in LINKS if not (installed.root / name).is_symlink()] == []
+    assert [name for name in [*LINKS, *AGENTS] if not (installed.root / name).is_symlink()] == []
     assert installed.defaults.read_bytes().startswith(SETTINGS)
     assert installed.defaults.read_bytes().count(b"EC2_MAX_RETRY") == 1
     destdir = str(staged)
@@ -153,10 +157,11 @@ def test_staged_twice_and_taken_out(installed: Stage, staged: Path, tmp_path: Pa
 
 
 def test_scripts_begin_with_the_environment_alone(installed: Stage) -> None:
-    """Each action and the command start with PREFIX's Python, apart from the caller's PYTHONPATH; no pip is left."""
-    scripts = [*(installed.root / "opt/ec2kit/actions").iterdir(), installed.root / "opt/ec2kit/bin/ec2kit"]
+    """Each script and the command start with PREFIX's Python, apart from the caller's PYTHONPATH; no pip is left."""
+    kit = installed.root / "opt/ec2kit"
+    scripts = [*(kit / "actions").iterdir(), *(kit / "ocf").iterdir(), kit / "bin/ec2kit"]
     assert {script.read_text().partition("\n")[0] for script in scripts} == {"#!/opt/ec2kit/bin/python -I"}
-    assert {script.name for script in scripts} >= {*ACTIONS, "create", "canextend", "extend"}
+    assert {script.name for script in scripts} >= {*ACTIONS, "create", "canextend", "extend", *OCF_KINDS}
     (packages,) = (installed.root / "opt/ec2kit/lib").glob("python*/site-packages")
     assert {"boto3", "requests", "rich", "questionary", "ec2kit"} <= {path.name for path in packages.iterdir()}
     assert not [path.name for path in packages.iterdir() if path.name.startswith(("pip", "awscrt", "moto"))]
@@ -202,9 +207,10 @@ def test_a_killed_run_is_completed(installed: Stage) -> None:
 
 
 @pytest.mark.parametrize("kind", ["file", "link", "folder"])
-def test_what_is_not_ours_is_refused(empty: Stage, kind: str) -> None:
-    """Another kit's action stays, nothing at all is made, and the message names the file."""
-    place = empty.root / "opt/LifeKeeper" / RESOURCES / "actions/restore"
+@pytest.mark.parametrize("name", [f"opt/LifeKeeper/{RESOURCES}/actions/restore", AGENTS[0]])
+def test_what_is_not_ours_is_refused(empty: Stage, kind: str, name: str) -> None:
+    """Another kit's action or agent stays, nothing at all is made, and the message names the file."""
+    place = empty.root / name
     place.parent.mkdir(parents=True)
     {"file": place.touch, "link": lambda: place.symlink_to("/bin/true"), "folder": place.mkdir}[kind]()
     before = tree(empty.root, times=True)
@@ -332,12 +338,18 @@ def test_a_folder_that_cannot_be_is_refused(empty: Stage, options: tuple[str, st
     assert (done.returncode, "absolute" in done.stderr) == (5, True)
 
 
-@pytest.mark.parametrize("option", ["--lkroot", "--defaults"])
-def test_another_lifekeeper_is_not_moved_to(installed: Stage, option: str) -> None:
-    """A run that forgets LKROOT must not take the links from the LifeKeeper that uses them."""
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ("--lkroot", "Say LKROOT=/opt/LifeKeeper DEFAULTS=/etc/default/LifeKeeper again"),
+        ("--defaults", "Say LKROOT=/opt/LifeKeeper DEFAULTS=/etc/default/LifeKeeper again"),
+        ("--ocf-root", "Say OCF_ROOT=/usr/lib/ocf again"),
+    ],
+)
+def test_another_engine_is_not_moved_to(installed: Stage, option: str, told: str) -> None:
+    """A run that forgets LKROOT or OCF_ROOT must not take the links from the engine that uses them."""
     before = tree(installed.root, times=True)
-    done = installed.install(option, "/srv/LifeKeeper")
-    told = "Say LKROOT=/opt/LifeKeeper DEFAULTS=/etc/default/LifeKeeper again"
+    done = installed.install(option, "/srv/other")
     assert (done.returncode, told in done.stderr) == (5, True)
     assert tree(installed.root, times=True) == before
 
@@ -358,11 +370,11 @@ def test_an_old_python_can_read_the_script_that_asks_for_a_newer_one() -> None:
 
 
 def test_without_lifekeeper_and_then_with_it(unpacked: Path, tmp_path: Path) -> None:
-    """First the environment and the command alone; once LifeKeeper is there, the rest; then all of it goes."""
+    """First the environment and the command alone; once an engine is there, its part; then it all goes."""
     lkroot, home = tmp_path / "opt/LifeKeeper", tmp_path / "opt/ec2kit"
     defaults, sbin = tmp_path / "default/LifeKeeper", tmp_path / "sbin"
     folders = [f"{key}={value}" for key, value in {"PREFIX": home, "LKROOT": lkroot, "SBIN": sbin}.items()]
-    variables = [*folders, f"DEFAULTS={defaults}", f"PYTHON={PYTHON}"]
+    variables = [*folders, f"DEFAULTS={defaults}", f"OCF_ROOT={tmp_path / 'ocf'}", f"PYTHON={PYTHON}"]
     before = tree(tmp_path)
     told = good(run("make", "install", *variables, folder=unpacked))
     assert f"LifeKeeper is not at {lkroot}: only the command" in told
@@ -371,6 +383,13 @@ def test_without_lifekeeper_and_then_with_it(unpacked: Path, tmp_path: Path) -> 
     version = run(sbin / "ec2kit", "--version", folder=tmp_path, environment=BARE | {"PYTHONPATH": str(tmp_path)})
     assert good(version) == f"ec2kit {__version__}\n"
     (tmp_path / "ec2kit.py").unlink()
+
+    (tmp_path / "ocf/resource.d").mkdir(parents=True)
+    told = good(run("make", "install", *variables, folder=unpacked))
+    assert "only the command and Pacemaker's agents" in told
+    agent = tmp_path / "ocf" / OCF_AGENTS / "route"
+    assert agent.resolve() == home / "ocf/route"
+    assert '<resource-agent name="route"' in good(run(agent, "meta-data", folder=tmp_path))
 
     install_lifekeeper(lkroot, system="node1", store=tmp_path / "lcd.db", environment=BARE, python=PYTHON)
     told = good(run("make", "install", *variables, folder=unpacked))
@@ -381,11 +400,30 @@ def test_without_lifekeeper_and_then_with_it(unpacked: Path, tmp_path: Path) -> 
     assert "nothing to do" in good(run("make", "install", *variables, folder=unpacked))
 
     good(run("make", "uninstall", *variables, folder=unpacked))
+    (tmp_path / "ocf/resource.d").rmdir()
+    (tmp_path / "ocf").rmdir()
     shutil.rmtree(lkroot)
     for left in tmp_path.glob("lcd.db*"):
         left.unlink()
     (tmp_path / "opt").rmdir()
     assert tree(tmp_path) == before
+
+
+@pytest.mark.skipif(shutil.which("cibadmin") is None, reason="needs Pacemaker's cibadmin")
+def test_uninstall_is_refused_while_pacemaker_uses_the_kit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As for LifeKeeper; asked of Pacemaker's own program, on a configuration in a file."""
+    cib = tmp_path / "cib.xml"
+    resource = '<primitive id="vip-route" class="ocf" provider="ec2kit" type="route"/>'
+    whole = (
+        '<cib validate-with="pacemaker-3.7" epoch="1" num_updates="0" admin_epoch="0"><configuration><crm_config/>'
+        "<nodes/><resources>{}</resources><constraints/></configuration><status/></cib>"
+    )
+    monkeypatch.setenv("CIB_file", str(cib))
+    cib.write_text(whole.format(resource + resource.replace("vip-route", "second")))
+    with pytest.raises(Misconfigured, match="resources of the kit: vip-route, second"):
+        refuse_in_use(Target())
+    cib.write_text(whole.format(resource.replace("ec2kit", "heartbeat")))
+    refuse_in_use(Target())
 
 
 @pytest.fixture
@@ -431,7 +469,7 @@ def test_on_a_machine_of_its_own(unpacked: Path, bare_machine: Machine, tmp_path
 
 def test_staged_files_that_were_brought_to_a_machine(unpacked: Path, staged: Path, bare_machine: Machine) -> None:
     """As a package does: there they work, and uninstall leaves the folders that every machine has."""
-    opt, _, sbin = bare_machine.roots()
+    opt, _, sbin, *_ = bare_machine.roots()
     good(run("cp", "-a", f"{staged}/opt/.", opt, folder=unpacked))
     good(run("cp", "-a", f"{staged}/usr/local/sbin/.", sbin, folder=unpacked))
     assert "create" in good(bare_machine.run("/usr/local/sbin/ec2kit", "--help", folder=unpacked))
