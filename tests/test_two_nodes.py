@@ -15,14 +15,14 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import Any, ClassVar, TypeVar
 
 import pytest
-from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ReadTimeoutError
-from greenlet import GreenletExit, getcurrent, greenlet
+from greenlet import GreenletExit, greenlet
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from ec2kit import deadline, lifecycle
+from ec2kit import lifecycle
 from ec2kit.aws import Ec2, Signer
 from ec2kit.deadline import Deadline
 from ec2kit.entry import attempt
@@ -34,6 +34,7 @@ from ec2kit.model import AccessKey, AddressResource, EniId, Node, Resource, Rout
 from ec2kit.settings import Settings
 from lab import cloud
 from lab.cloud import Call, Held, State
+from tests.turns import Clock, hand_over
 
 T = TypeVar("T")
 
@@ -60,27 +61,6 @@ BEGINNING = State(
     held={PUBLIC_IP: Held("eipalloc-1", "eipassoc-0", "eni-1"), OTHER_IP: Held("eipalloc-2")},
 )
 ANSWERS = (*["ok"] * 12, *["stale"] * 4, "throttled", "denied", "timeout", "late", "error after")
-
-
-def to_the_machine(wanted: Call | float) -> Any:
-    """Stop here until the machine lets this node go on; what it is told then."""
-    machine = getcurrent().parent
-    assert machine is not None
-    return machine.switch(wanted)
-
-
-class Clock:
-    """The machine's time, in place of the module `time` in ec2kit.deadline."""
-
-    now = 1000.0
-
-    def monotonic(self) -> float:
-        """Seconds."""
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        """Let the others go on meanwhile."""
-        to_the_machine(self.now + seconds)
 
 
 class Turns(Deadline):
@@ -127,14 +107,7 @@ def runner(name: str) -> Runner:
     """A node whose requests go to whoever runs it."""
     signer = Signer(key=AccessKey("AKIAIOSFODNN7EXAMPLE", "secret"))
     ec2 = Ec2({}, region="us-east-1", signer=signer, action="test", retries=0, deadline=Turns(1e9))
-
-    def send(request: AWSPreparedRequest, **_: object) -> AWSResponse:
-        answered: AWSResponse = to_the_machine(cloud.call_of(request))
-        return answered
-
-    hook: Any = send  # the stubs do not know that this hook may answer
-    ec2._client.meta.events.register("before-send.ec2", hook)
-    return Runner(name, ec2)
+    return Runner(name, hand_over(ec2))
 
 
 @dataclass
@@ -202,7 +175,7 @@ class TwoNodes(RuleBasedStateMachine):
         """node1 holds the address, nothing runs."""
         self.patch = pytest.MonkeyPatch()
         self.clock = Clock()
-        self.patch.setattr(deadline, "time", self.clock)
+        self.clock.rule(self.patch)
         self.world = World(self.clock, [(self.clock.now, BEGINNING)])
         for name in ENIS:
             if name not in self.runners:  # a client takes long to make, and keeps nothing of a run
