@@ -6,6 +6,10 @@
 # make docs   writes docs/messages.md from the message catalogue; make docs-faults docs/faults.md from the matrix
 # No root is needed for any of these, and no AWS.
 #
+# make lab-net       starts the lab with real packets: nodes, client and VPC router in network namespaces; as root
+# make lab-net-stop  stops it, and leaves nothing behind
+# make test-cluster  real Pacemaker on it, about 8 minutes; as root, on Debian
+#
 # make install    the kit onto this machine, and into LifeKeeper and Pacemaker where they are; again is harmless
 # make uninstall  all of that off again
 # make bundle     dist/ec2kit-<version>-bundle.tar.gz, to install from on a machine without network
@@ -25,7 +29,7 @@ OCF_ROOT ?= /usr/lib/ocf
 FOLDERS = --prefix '$(PREFIX)' --lkroot '$(LKROOT)' --sbin '$(SBIN)' --defaults '$(DEFAULTS)' \
   --ocf-root '$(OCF_ROOT)' --destdir '$(DESTDIR)'
 
-.PHONY: demo lab test test-faults docs-faults check format docs install uninstall bundle clean
+.PHONY: demo lab lab-net lab-net-stop test test-cluster test-faults docs-faults check format docs install uninstall bundle clean
 
 demo: $(VENV)/demo.done
 	$(BIN)/python -m lab.demo
@@ -33,8 +37,18 @@ demo: $(VENV)/demo.done
 lab: $(VENV)/demo.done
 	@$(BIN)/python -m lab $(SCENARIO)
 
+lab-net: $(VENV)/demo.done
+	@$(BIN)/python -m lab.net start
+
+lab-net-stop: $(VENV)/demo.done
+	@$(BIN)/python -m lab.net stop
+
 test: $(VENV)/test.done
 	$(BIN)/python -X dev -m pytest -n 2 --dist worksteal $(TESTS)
+
+test-cluster: $(VENV)/test.done
+	@$(BIN)/python -m lab.net check
+	$(BIN)/python -m pytest -v --durations 0 tests/packets/*.py
 
 test-faults: $(VENV)/test.done
 	$(BIN)/python -m pytest -q tests/faults/whole.py

@@ -14,7 +14,7 @@ import boto3
 from lab.buckets import Buckets
 from lab.faults import Fault, Faults, Kind, error, faulty
 from lab.front import Exchange, Reply, Web
-from lab.strict import Moto, Request
+from lab.strict import READING, Moto, Request
 from lab.tls import Authority
 
 if TYPE_CHECKING:
@@ -55,7 +55,8 @@ class Ec2:
     There is one at a time: moto's state is one per process. `delay_ms` is slept in each call, beside those
     of other calls. `credentials` maps access key ids to their expiry (time.time() seconds); with
     `only_registered`, other keys get AuthFailure. `old` is the saved state that calls hit by the fault "stale"
-    are answered from. `buckets` throttles as EC2 does, once it is given.
+    are answered from. `buckets` throttles as EC2 does, once it is given. `watcher` is called after each call that
+    may have changed something, before its answer leaves.
 
     tls: the authority that vouches for it; None is plain HTTP. host: the address it listens on; port: 0 is a free
     one. name: under which its clients know it, when that is not the address.
@@ -71,6 +72,7 @@ class Ec2:
         self.only_registered = False
         self.old: object = None
         self.buckets: Buckets | None = None
+        self.watcher: Callable[[], None] = lambda: None
         self._moto = Moto()
         self._faults: Faults[Kind] = Faults()
         self._calls: dict[int, Call] = {}
@@ -171,6 +173,7 @@ class Ec2:
     def restore(self, saved: object) -> None:
         """Put a saved state back; calls and faults stay as they are."""
         self._moto.restore(saved)
+        self.watcher()
 
     @property
     def changes(self) -> int:
@@ -213,7 +216,9 @@ class Ec2:
         path, _, query = exchange.path.partition("?")
         request = Request.parse(exchange.body.decode() or query, exchange.headers.get("Authorization", ""))
         if path.startswith(_TRUTH):
-            exchange.send(self._moto.truth(request))
+            reply = self._moto.truth(request)
+            self._tell(request)
+            exchange.send(reply)
             return
         fault = self._faults.hit(request.action, request.key, request.params)
         call = Call(
@@ -231,6 +236,7 @@ class Ec2:
         time.sleep(self.delay_ms / 1000)
         old = self.old if fault and fault.kind == "stale" else None
         reply = faulty(fault.kind, lambda: self._checked(request, old)) if fault else self._checked(request)
+        self._tell(request)
         if fault:
             fault.then()
             if fault.kind == "refused":
@@ -240,6 +246,10 @@ class Ec2:
         self._end(call, reply.status or None)
         if reply.manner not in ("hang", "slow"):
             exchange.send(reply)
+
+    def _tell(self, request: Request) -> None:
+        if not request.action.startswith(READING):
+            self.watcher()
 
     def _checked(self, request: Request, old: object = None) -> Reply:
         expiry = self.credentials.get(request.key)

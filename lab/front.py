@@ -7,14 +7,14 @@ import ssl
 import struct
 import sys
 import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
+Place = Callable[[], AbstractContextManager[None]]
 Manner = Literal["whole", "truncated", "cut", "reset", "hang", "slow"]
 SLOW_LENGTH = 1_000_000  # bytes promised by a slow reply
 SLOW_PAUSE = 1.0  # seconds between two of its bytes
@@ -111,7 +111,8 @@ class Web(ThreadingHTTPServer):
     """A server that hands every `Exchange` to `answer`, in daemon threads.
 
     host: the address it binds to; port: 0 is a free one. It holds its port from creation to `stop`, listening
-    between `listen` and `refuse`. tls: what it shows to its clients; None is plain HTTP. `url` is the address
+    between `listen` and `refuse`. tls: what it shows to its clients; None is plain HTTP.
+    where: a context to make its sockets in, such as another network. `url` is the address
     without a closing slash. `opened` counts the connections that were made to it.
     """
 
@@ -126,8 +127,11 @@ class Web(ThreadingHTTPServer):
         host: str = "127.0.0.1",
         port: int = 0,
         tls: ssl.SSLContext | None = None,
+        where: Place = nullcontext,
     ) -> None:
-        super().__init__((host, port), Exchange, bind_and_activate=False)
+        with where():
+            super().__init__((host, port), Exchange, bind_and_activate=False)
+        self._where = where
         self.answer = answer
         self.opened = 0
         self._tls = tls
@@ -158,7 +162,8 @@ class Web(ThreadingHTTPServer):
             if self._loop is None:
                 return
             self._end_loop()
-            self.socket = socket.socket(self.address_family, self.socket_type)
+            with self._where():
+                self.socket = socket.socket(self.address_family, self.socket_type)
             self.server_address = (self.server_address[0], self.port)
             self.server_bind()
 

@@ -7,13 +7,14 @@ import re
 import secrets
 import threading
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal, Self
 
 from lab.faults import Fault as Rule
 from lab.faults import Faults
-from lab.front import Exchange, Reply, Web
+from lab.front import Exchange, Place, Reply, Web
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,10 +97,20 @@ class Imds:
 
     Access key ids begin with ASIA and contain `name`; with `ec2` they are registered there with their expiry,
     and public-ipv4s is answered from there. `credential_seconds` is how long a credential issued from now on
-    lasts; `calls` is the list of (method, path, HTTP status or None while there is no answer).
+    lasts; `calls` is the list of (method, path, HTTP status or None while there is no answer). host, port
+    (0: a free one), where: as of `front.Web`.
     """
 
-    def __init__(self, identity: NodeIdentity, ec2: Ec2 | None = None, name: str = "node") -> None:
+    def __init__(
+        self,
+        identity: NodeIdentity,
+        ec2: Ec2 | None = None,
+        name: str = "node",
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        where: Place = nullcontext,
+    ) -> None:
         self.identity = identity
         self.credential_seconds: float = 21600
         self.calls: list[tuple[str, str, int | None]] = []
@@ -111,7 +122,7 @@ class Imds:
         self._fault: Fault | None = None
         self._faults: Faults[Fault] = Faults()
         self._lock = threading.Lock()
-        self._web = Web(self._answer)
+        self._web = Web(self._answer, host=host, port=port, where=where)
         self._web.listen()
         self.url = self._web.url
 

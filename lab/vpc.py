@@ -50,6 +50,18 @@ class AddressLab:
 
 
 @dataclass(frozen=True)
+class PacketLab:
+    """What `packets` seeds; `nodes` are "node1", "node2" and "client", each with an eth0."""
+
+    vpc: str
+    tables: dict[str, str]
+    nodes: dict[str, NodeIdentity]
+    vip: str
+    public_ip: str
+    allocation: str
+
+
+@dataclass(frozen=True)
 class _Net:
     """A VPC under construction."""
 
@@ -85,10 +97,12 @@ class _Net:
             self.client.modify_network_interface_attribute(NetworkInterfaceId=eni, SourceDestCheck=check)  # type: ignore[arg-type]
         return eni
 
-    def node(self, name: str, zone: str, subnet: str, addresses: tuple[str, str]) -> NodeIdentity:
-        """An instance with eth0 and eth1 at `addresses`; eth1 has its source/dest check off."""
+    def node(
+        self, name: str, zone: str, subnet: str, addresses: tuple[str, ...], forwards: tuple[int, ...] = (1,)
+    ) -> NodeIdentity:
+        """An instance with eth0, eth1, ... at `addresses`; those in `forwards` have their source/dest check off."""
         enis = [
-            self.interface(subnet, address, f"{name}-eth{number}", forwards=number == 1)
+            self.interface(subnet, address, f"{name}-eth{number}", forwards=number in forwards)
             for number, address in enumerate(addresses)
         ]
         devices: Any = [{"DeviceIndex": n, "NetworkInterfaceId": eni} for n, eni in enumerate(enis)]
@@ -160,6 +174,33 @@ def figure2(client: EC2Client) -> AddressLab:
         free["PublicIp"],
         free["AllocationId"],
     )
+
+
+def packets(client: EC2Client, tables: int = 1, *, forwards: bool = False) -> PacketLab:
+    """Seed the VPC of lab/net: node1, node2 and a client in a subnet each, one virtual and one Elastic IP.
+
+    `tables` is the number of tables with the virtual IP's entry, to node1: that of the client's subnet is the last
+    of them, the others have no subnet. The main table, the nodes' one, has none. The Elastic IP is on nothing.
+    forwards: whether the nodes' source/dest check is off to begin with.
+    """
+    net = _net(client, "packets")
+    subnets = [net.subnet(zone, f"10.0.{number}.0/24") for number, zone in enumerate("aba", start=1)]
+    off = (0,) if forwards else ()
+    nodes = {
+        "node1": net.node("node1", "a", subnets[0], ("10.0.1.11",), off),
+        "node2": net.node("node2", "b", subnets[1], ("10.0.2.12",), off),
+        "client": net.node("client", "a", subnets[2], ("10.0.3.13",), ()),
+    }
+    gateway, ids = net.gateway(), {"main": _name_main(net)}
+    ids |= {name: net.table(name) for name in [f"T{number}" for number in range(1, tables)]}
+    ids["client"] = net.table("client", subnets[2])
+    for name in ("main", "client"):
+        net.route(ids[name], ANYWHERE, GatewayId=gateway)
+    vip = "10.1.0.10"
+    for name in [name for name in ids if name != "main"]:
+        net.route(ids[name], f"{vip}/32", NetworkInterfaceId=nodes["node1"].interfaces[0].eni)
+    made = client.allocate_address(Domain="vpc", Address=PUBLIC_IPS[0])
+    return PacketLab(net.vpc, ids, nodes, vip, made["PublicIp"], made["AllocationId"])
 
 
 def _net(client: EC2Client, name: str, cidr: str = CIDR) -> _Net:
