@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from lab.net.hosts import Host
+from lab.net.hosts import PROJECT, Host
 from lab.net.network import NODES, NetLab, net_lab
+from lab.net.probe import Probe
 
 
 @pytest.fixture(scope="module")
@@ -149,6 +150,29 @@ def test_a_node_that_is_cut_off_keeps_its_link_and_its_metadata(lab: NetLab) -> 
     assert node.run("curl", "-s", "-m", "1", "http://169.254.169.254/").returncode == 0
     lab.heal()
     assert answers(client, lab.vpc.vip)
+
+
+@pytest.mark.parametrize("healed", [True, False])
+def test_the_probe_tells_an_outage_as_it_was(lab: NetLab, healed: bool) -> None:
+    """1 s cut off is a gap of 1 s, also when it lasts to the end; answers come from the address that was asked."""
+    echo = ("env", f"PYTHONPATH={PROJECT}", sys.executable, "-m", "lab.net.echo")
+    lab.hosts["node1"].spawn(*echo)
+    time.sleep(0.5)
+    probe = Probe(lab.hosts["client"], lab.vpc.vip)
+    time.sleep(1)
+    lab.cut("node1")
+    time.sleep(1)
+    if healed:
+        lab.heal()
+        time.sleep(2.5)
+    report = probe.stop()
+    for kind in (report.udp, report.connect):
+        assert 950 <= kind.gap_ms < 1300, kind
+        assert kind.by.keys() == {"node1"}
+    assert report.udp.lost > 100
+    assert report.session.gap_ms >= 950
+    assert report.resets == 0
+    assert (report.udp.gap_at + report.udp.gap_ms / 1000 > report.ended - 0.01) is not healed
 
 
 def test_nodes_that_are_parted_both_reach_ec2_and_the_client(lab: NetLab) -> None:
