@@ -78,7 +78,7 @@ _REACH = (
         "profile of the credentials",
         "Profile in the AWS configuration files. Without it, or with default: what every AWS tool finds by itself, "
         "in the end the instance's role.",
-        r"\S.*",
+        r"\S+",
         "cluster",
     ),
     Parameter(
