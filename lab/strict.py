@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 import os
+import re
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 from xml.etree import ElementTree as ET
@@ -23,6 +24,7 @@ REGION = "us-east-1"  # the lab's
 NAMESPACE = "http://ec2.amazonaws.com/doc/2016-11-15"
 READING = ("Describe", "Get", "List", "Search")  # how the names of actions that change nothing begin
 _TOKEN = "page-"
+_ROUTE_INTERFACE = re.compile(rb"<networkInterfaceId>([^<]*)</networkInterfaceId>")
 ET.register_namespace("", NAMESPACE)
 
 
@@ -156,6 +158,7 @@ class Moto:
             return _maintained(reply, self.auto_recovery)
         if request.action != "DescribeRouteTables" or reply.status != 200:
             return reply
+        reply = _with_instances(reply, get_backend("ec2")[ACCOUNT][request.region])
         return _paged(_blackholed(reply, self.blackholes), request.params, self.page_size)
 
     def _change(self, request: Request) -> Reply:
@@ -202,6 +205,17 @@ def _displace(backend: Any, moved: Any, held: dict[str, Any]) -> None:
     if old is not None and old is not moved.eni:
         old.public_ip = None
     moved.eni.public_ip = moved.public_ip
+
+
+def _with_instances(reply: Reply, backend: Any) -> Reply:
+    """Tell the instance beside each route's interface, as EC2 does for an attached one; moto leaves it out."""
+
+    def tell(found: re.Match[bytes]) -> bytes:
+        interface = backend.enis.get(found[1].decode())
+        told = f"<instanceId>{interface.instance.id}</instanceId>" if interface and interface.instance else ""
+        return told.encode() + found[0]
+
+    return replace(reply, body=_ROUTE_INTERFACE.sub(tell, reply.body))
 
 
 def _blackholed(reply: Reply, interfaces: set[str]) -> Reply:

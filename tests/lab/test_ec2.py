@@ -330,6 +330,15 @@ def test_blackholes_show_in_state_only(ec2: Ec2, client: EC2Client) -> None:
     assert vpc.route_tables(client, lab.vpc)["B"][VIP] == (eni, "active")
 
 
+def test_a_route_tells_its_interface_and_that_one_s_instance(ec2: Ec2, client: EC2Client) -> None:
+    """An entry to an attached interface names the instance as well, as EC2 does; one to a free interface does not."""
+    lab = vpc.figure1(ec2.truth())
+    shown = client.describe_route_tables(RouteTableIds=[lab.tables["A"]])["RouteTables"][0]["Routes"]
+    told = {route["DestinationCidrBlock"]: route.get("InstanceId") for route in shown}
+    assert told[VIP] == lab.nodes["node1"].instance_id
+    assert told[vpc.ANYWHERE] is None
+
+
 def test_stale_reads_show_the_state_before_the_change(ec2: Ec2, client: EC2Client) -> None:
     """The n Describe calls after the armed change see the old state in any shape; then all see the new."""
     lab = vpc.figure1(ec2.truth())
