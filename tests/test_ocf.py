@@ -181,6 +181,18 @@ def test_what_the_parameters_name() -> None:
     assert bare == agents.Named(AddressResource(IPv4Address("203.0.113.10")), None, None, None)
 
 
+@pytest.mark.parametrize("page", ["README.md", "docs/pacemaker.md"])
+def test_the_lines_for_crm_and_pcs_name_parameters_that_there_are(page: str) -> None:
+    """Each line of the pages that makes a resource of the kit gives its agent nothing unknown, and what it needs."""
+    text = (PROJECT / page).read_text().replace("\\\n", " ")
+    lines = re.findall(r"^ {4}(?:crm|pcs) .*ocf:ec2kit:(\w+) (.*?)(?: op .*)?$", text, re.MULTILINE)
+    assert len(lines) == (2 if page == "README.md" else 4)
+    for kind, words in lines:
+        given = dict(word.split("=") for word in words.split() if word != "params")
+        assert set(given) <= {each.name for each in AGENTS[kind].parameters}
+        agents.named(AGENTS[kind], {f"OCF_RESKEY_{name}": value for name, value in given.items()})
+
+
 @pytest.mark.parametrize(
     ("given", "code"), [("reload", UNIMPLEMENTED), ("promote", UNIMPLEMENTED), ("usage", SUCCESS)]
 )
