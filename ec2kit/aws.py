@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 import boto3
@@ -53,6 +53,8 @@ _NO_CREDENTIALS = (
     botocore.exceptions.MetadataRetrievalError,
 )
 _PAGE = 100  # DescribeRouteTables: MaxResults 5..100
+_MOST_PAGES = 100
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -161,8 +163,8 @@ class Ec2:
         with self._asking("DescribeRouteTables", vpc):
             return [
                 RouteTable(TableId(table["RouteTableId"]), tuple(_routes(table["Routes"])))
-                for page in pages
-                for table in page["RouteTables"]
+                for number, page in enumerate(pages, 1)
+                for table in _bounded(page, number)["RouteTables"]
             ]
 
     def interfaces(self, eni: EniId) -> list[NetworkInterface]:
@@ -230,8 +232,15 @@ class Ec2:
                 f"no usable answer from {where} to {called} on {subject} ({type(error).__name__})",
                 f"Check the way from this node to https://{where} (route, proxy, DNS, security group)",
             ) from error
-        except (KeyError, TypeError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError) as error:  # botocore's parser, too, raises these
             raise Unavailable(f"{where} answered {called} on {subject} with something incomplete") from error
+
+
+def _bounded(page: T, number: int) -> T:
+    """The page; raises Unavailable when there is no end of them."""
+    if number > _MOST_PAGES:
+        raise Unavailable(f"EC2 gives more pages of route tables than {_MOST_PAGES}, and names always another one")
+    return page
 
 
 def _no_credentials(called: str, error: Exception) -> Unavailable:

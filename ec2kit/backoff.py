@@ -1,13 +1,14 @@
 """How long to wait before something is tried again, and when to give up. Pure: time and chance are passed in.
 
 Many nodes lose an Availability Zone at the same moment and share one account's calls; what they do again they must
-not do again at the same moment. The ceilings are chosen with the simulation of docs/load.md.
+not do again at the same moment. A call's ceiling is low, because a refused call takes no token, and who
+pauses for long is late: the simulation of docs/load.md shows what others come to.
 AWS's advice: aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter.
 """
 
 from __future__ import annotations
 
-CALL_FIRST, CALL_MOST = 1.0, 4.0  # seconds: the ceiling of the first pause before a throttled call is sent again
+CALL_FIRST, CALL_MOST = 0.5, 1.0  # seconds: the ceiling of the first pause before a throttled call is sent again
 ROUND_FIRST, ROUND_MOST = 1.0, 16.0  # seconds: the mean of the first pause between two rounds; both are doubled
 LAST_WORDS = 1.0  # seconds that are left for the end of a run that gives up
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote
 
-from ec2kit import messages
+from ec2kit import files, messages
 from ec2kit.deadline import Deadline
 from ec2kit.errors import DeadlineExceeded, Internal, KitError, Unavailable
 from ec2kit.log import Journal
@@ -28,7 +28,7 @@ def read_settings() -> tuple[Settings, _NOTES]:
     notes: _NOTES = []
     text = ""
     try:
-        text = Path(path).read_text(encoding="utf-8", errors="replace")
+        text = files.read_anyones(Path(path))
     except FileNotFoundError:
         pass
     except OSError as error:
@@ -45,7 +45,7 @@ def system_name(found: Settings) -> str:
 
 def past_of(tag: str, found: Settings) -> Path:
     """The file with what the resource's actions have come to on this system."""
-    return Path(found.ec2kit_history, f"{quote(tag, safe='')}.jsonl")
+    return Path(found.ec2kit_history, f"{quote(os.fsencode(tag), safe='')}.jsonl")
 
 
 def timed_out(deadline: Deadline) -> Unavailable:

@@ -6,6 +6,7 @@ import configparser
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -122,3 +123,72 @@ def test_a_long_file_keeps_its_last_lines(tmp_path: Path) -> None:
     assert lines[-1] == "line 99"
     assert len(files.read(path)) <= 220
     assert lines == [f"line {number}" for number in range(100 - len(lines), 100)]
+
+
+@pytest.mark.parametrize("kind", ["linked", "foreign"])
+def test_a_folder_that_is_not_ours_is_refused(tmp_path: Path, kind: str) -> None:
+    """A link, which somebody could turn elsewhere, or a folder of another user's: nothing is written there."""
+    folder = tmp_path / "ec2kit"
+    if kind == "linked":
+        (tmp_path / "other").mkdir(0o700)
+        folder.symlink_to(tmp_path / "other")
+    else:
+        if os.geteuid() != 0:
+            pytest.skip("only root can give a folder away")
+        folder.mkdir(0o700)
+        os.chown(folder, 65_534, 65_534)
+    with pytest.raises(Misconfigured, match=r"cannot be written|belongs to another user"):
+        files.change(folder / "credentials", lambda _: "x")
+    with pytest.raises(Misconfigured, match=r"cannot be written|belongs to another user"):
+        files.append(folder / "x.jsonl", "x", most=10, keep=1)
+    assert list(folder.iterdir()) == []
+
+
+def test_a_history_in_a_folder_for_all_is_refused(tmp_path: Path) -> None:
+    """As for the credentials: others could have put a file there."""
+    tmp_path.chmod(0o777)
+    with pytest.raises(Misconfigured, match="others than its owner can write"):
+        files.append(tmp_path / "x.jsonl", "x", most=10, keep=1)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["fifo", "folder", "endless"])
+def test_what_is_no_plain_file_is_refused_at_once(tmp_path: Path, kind: str) -> None:
+    """A pipe that nobody reads or writes, or more than the kit ever writes: neither waited for nor read whole."""
+    odd = tmp_path / "odd"
+    if kind == "fifo":
+        os.mkfifo(odd, 0o600)
+    elif kind == "folder":
+        odd.mkdir()
+    else:
+        with odd.open("wb") as file:
+            file.truncate(1 << 40)
+    with pytest.raises(Misconfigured, match="cannot be read"):
+        files.read(odd)
+    with pytest.raises(Misconfigured, match=r"cannot be read|cannot be written"):
+        files.change(odd, lambda text: text + "x")
+    with pytest.raises(Misconfigured, match=r"cannot be read|cannot be written"):
+        files.append(odd, "x", most=10, keep=1)
+
+
+def test_no_name_in_a_folder_is_predictable(tmp_path: Path) -> None:
+    """What is written beside the file before it takes its place has a new name each time, and mode 0600."""
+    seen = set()
+    tmp_path.chmod(0o700)
+
+    def edit(text: str) -> str:
+        return text + "x"
+
+    real = os.open
+    with pytest.MonkeyPatch.context() as patch:
+
+        def spy(path: Any, flags: int, mode: int = 0o777, **more: Any) -> int:
+            if flags & os.O_EXCL:
+                seen.add((os.fspath(path), oct(mode)))
+            return real(path, flags, mode, **more)
+
+        patch.setattr(os, "open", spy)
+        for _ in range(3):
+            files.change(tmp_path / "credentials", edit)
+    assert len(seen) == 3
+    assert {mode for _, mode in seen} == {"0o600"}
