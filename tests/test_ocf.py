@@ -281,9 +281,10 @@ def test_a_proven_loss(agent: Agent) -> None:
 def test_an_api_without_an_answer(agent: Agent, kind: Kind) -> None:
     """The recurring monitor stays 0, a probe says what was last seen, start fails, and nothing is changed."""
     one, two = agent.protected.lab.node1, agent.protected.lab.node2
-    hurry(one, two)
     assert agent.probe(one).returncode == SUCCESS
-    assert agent.probe(two).returncode == NOT_RUNNING
+    seen = agent.probe(two)
+    assert (seen.returncode, seen.stderr) == (NOT_RUNNING, "")
+    hurry(one, two)
     before = snapshot(agent.protected.lab.ec2.truth())
     agent.protected.lab.ec2.refuse(kind)
     told = agent.monitor(one)
@@ -312,8 +313,8 @@ def test_a_probe_without_an_answer_and_without_a_memory(agent: Agent) -> None:
 def test_metadata_without_an_answer(agent: Agent, fault: Fault) -> None:
     """As an API without an answer; switched off is a person's business, and no loss either."""
     one = agent.protected.lab.node1
-    hurry(one)
     assert agent.run("start", one).returncode == SUCCESS
+    hurry(one)
     one.imds.fault = fault
     told = agent.monitor(one)
     assert told.returncode == SUCCESS
@@ -325,8 +326,8 @@ def test_metadata_without_an_answer(agent: Agent, fault: Fault) -> None:
 def test_an_elastic_ip_that_cannot_be_seen_is_not_stopped(eip_agent: Agent) -> None:
     """It was started here: without an answer stop fails, and after the answer it has let go."""
     lab = eip_agent.protected.lab
-    hurry(lab.node1)
     assert eip_agent.run("start", lab.node1).returncode == SUCCESS
+    hurry(lab.node1)
     lab.ec2.refuse("throttled")
     done = eip_agent.run("stop", lab.node1)
     assert done.returncode == GENERIC
@@ -349,8 +350,9 @@ def test_an_elastic_ip_of_which_nothing_is_known_is_not_stopped(eip_agent: Agent
 def test_a_start_that_may_have_taken_it_is_not_stopped_unseen(eip_agent: Agent, kind: Kind) -> None:
     """It was elsewhere, then an association was sent: from then on only a look tells where it is."""
     lab = eip_agent.protected.lab
+    seen = eip_agent.probe(lab.node2)
+    assert (seen.returncode, seen.stderr) == (NOT_RUNNING, "")
     hurry(lab.node2)
-    assert eip_agent.probe(lab.node2).returncode == NOT_RUNNING
     lab.ec2.refuse(kind, "AssociateAddress")
     lab.ec2.refuse("throttled", skip=3)  # the calls of one look
     assert eip_agent.run("start", lab.node2).returncode == GENERIC
