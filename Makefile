@@ -19,7 +19,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
-CODE = ec2kit actions ocf installer install lab tests
+CODE = ec2kit actions ocf installer install lab bench tests
 
 PREFIX ?= /opt/ec2kit
 LKROOT ?= /opt/LifeKeeper

@@ -20,7 +20,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.parsers import ResponseParserError
 
-from ec2kit import __version__, backoff, imds
+from ec2kit import __version__, backoff, imds, role, shapes
 from ec2kit.deadline import SIDE_BY_SIDE, Deadline
 from ec2kit.errors import Misconfigured, Unavailable, ec2_error, throttled
 from ec2kit.model import (
@@ -52,6 +52,7 @@ _NO_CREDENTIALS = (
     botocore.exceptions.CredentialRetrievalError,
     botocore.exceptions.MetadataRetrievalError,
 )
+_METADATA = "AWS_EC2_METADATA_SERVICE_ENDPOINT"
 _PAGE = 100  # DescribeRouteTables: MaxResults 5..100
 _MOST_PAGES = 100
 T = TypeVar("T")
@@ -62,12 +63,13 @@ class Signer:
     """Whose credentials are used: by default the instance's role.
 
     credentials_file: where the profile's key stands, when not where every AWS tool looks. key: one that does
-    not stand in any file yet.
+    not stand in any file yet. metadata: the run's, which tells the role; None: it gets a connection of its own.
     """
 
     profile: str | None = None
     credentials_file: str | None = None
     key: AccessKey | None = None
+    metadata: imds.Metadata | None = None
 
 
 class Ec2:
@@ -113,6 +115,10 @@ class Ec2:
                 core.set_credentials(signer.key.id, signer.key.secret)
             core.set_config_variable("metadata_service_timeout", 2)
             core.set_config_variable("metadata_service_num_attempts", 1 + retries)
+            metadata = signer.metadata or imds.Metadata(settings.get(_METADATA), retries=retries, deadline=deadline)
+            role.ask(core, metadata)
+            if not core.get_config_variable("data_path") and (cut := shapes.loader()):
+                core.register_component("data_loader", cut)
             session = boto3.session.Session(region_name=region, botocore_session=core)
             self._client: EC2Client = session.client("ec2", endpoint_url=url, config=config)
         except _NO_CREDENTIALS as error:
@@ -155,10 +161,13 @@ class Ec2:
         self._deadline.sleep(pause)
         return 0  # seconds that botocore waits
 
-    def route_tables(self, vpc: VpcId) -> list[RouteTable]:
-        """All route tables of the VPC, all pages."""
+    def route_tables(self, vpc: VpcId, destination: Destination | None = None) -> list[RouteTable]:
+        """All route tables of the VPC, or those with an entry for the destination; all pages."""
+        filters: list[FilterTypeDef] = [{"Name": "vpc-id", "Values": [vpc]}]
+        if destination:
+            filters.append({"Name": "route.destination-cidr-block", "Values": [destination]})
         pages = self._client.get_paginator("describe_route_tables").paginate(
-            Filters=[{"Name": "vpc-id", "Values": [vpc]}], PaginationConfig={"PageSize": _PAGE}
+            Filters=filters, PaginationConfig={"PageSize": _PAGE}
         )
         with self._asking("DescribeRouteTables", vpc):
             return [
@@ -283,7 +292,7 @@ def _address(answer: AddressTypeDef) -> Address:
 def _adopt(settings: Mapping[str, str]) -> None:
     """Give boto3 the settings where it looks for them, and keep the metadata service off every proxy."""
     os.environ.update(settings)
-    metadata = urlsplit(settings.get("AWS_EC2_METADATA_SERVICE_ENDPOINT") or imds.ENDPOINT).hostname or ""
+    metadata = urlsplit(settings.get(_METADATA) or imds.ENDPOINT).hostname or ""
     for name in ("NO_PROXY", "no_proxy"):
         given = os.environ.get(name, "")
         if metadata not in given.split(","):

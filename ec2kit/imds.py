@@ -1,12 +1,16 @@
 """The instance metadata service, version 2: who this instance is and which ENI an interface has.
 
 docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-categories.html. Never through a
-proxy; 1 s to connect, 2 s to read; retried inside the deadline.
+proxy; 1 s to connect, 2 s to read; retried inside the deadline. Everything goes over one connection,
+by the standard library's HTTP: it is there before botocore, so that the two can be beside each other.
 """
 
 from __future__ import annotations
 
-import requests
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException, HTTPSConnection, IncompleteRead
+from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from ec2kit.deadline import Deadline
 from ec2kit.errors import Misconfigured, Unavailable
@@ -18,6 +22,15 @@ _PAUSE = 0.2  # seconds before the first retry, doubled each time
 _MOST_BYTES = 65_536
 
 
+class _Answer(NamedTuple):
+    status: int
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        return self.body.decode(errors="replace").strip()
+
+
 class Metadata:
     """One run's view of the metadata service. retries: how often a question is asked again."""
 
@@ -26,28 +39,31 @@ class Metadata:
         self._retries = retries
         self._deadline = deadline
         self._token: str | None = None
-        self._session = requests.Session()
-        self._session.trust_env = False  # no proxy and no .netrc, whatever the environment says
+        self._connection: HTTPConnection | None = None
+
+    def __del__(self) -> None:
+        """Close what is kept open."""
+        if self._connection:
+            self._connection.close()
 
     def get(self, path: str) -> str | None:
         """The text of /latest/meta-data/<path>; None when there is no such item.
 
         Raises Unavailable when the service does not answer, Misconfigured when it is switched off.
         """
-        url = f"{self._base}/latest/meta-data/{path}"
         renewed = False
         while True:
             if self._token is None:
                 self._token = self._fetch_token()
-            answer = self._ask("GET", url, {"X-aws-ec2-metadata-token": self._token})
-            if answer.status_code == requests.codes.unauthorized and not renewed:
+            answer = self._ask("GET", f"/latest/meta-data/{path}", {"X-aws-ec2-metadata-token": self._token})
+            if answer.status == HTTPStatus.UNAUTHORIZED and not renewed:
                 self._token, renewed = None, True
                 continue
-            if answer.status_code == requests.codes.not_found:
+            if answer.status == HTTPStatus.NOT_FOUND:
                 return None
-            if answer.status_code != requests.codes.ok:
-                raise Unavailable(f"the metadata service answered {path} with HTTP {answer.status_code}")
-            return answer.text.strip()
+            if answer.status != HTTPStatus.OK:
+                raise Unavailable(f"the metadata service answered {path} with HTTP {answer.status}")
+            return answer.text
 
     def need(self, path: str) -> str:
         """As get, but an item that is not there is Unavailable."""
@@ -57,42 +73,72 @@ class Metadata:
         return value
 
     def _fetch_token(self) -> str:
-        headers = {"X-aws-ec2-metadata-token-ttl-seconds": _TOKEN_SECONDS}
-        answer = self._ask("PUT", f"{self._base}/latest/api/token", headers)
-        if answer.status_code != requests.codes.ok:
-            raise Unavailable(f"the metadata service gave no token (HTTP {answer.status_code})")
-        token = answer.text.strip()
+        answer = self._ask("PUT", "/latest/api/token", {"X-aws-ec2-metadata-token-ttl-seconds": _TOKEN_SECONDS})
+        if answer.status != HTTPStatus.OK:
+            raise Unavailable(f"the metadata service gave no token (HTTP {answer.status})")
+        token = answer.text
         if not token.isascii() or not token.isprintable() or not token:
             raise Unavailable("the metadata service gave something that is no token")
         return token
 
-    def _ask(self, method: str, url: str, headers: dict[str, str]) -> requests.Response:
+    def _ask(self, method: str, path: str, headers: dict[str, str]) -> _Answer:
         """One answer of the service. Connection failures and 5xx are asked again; 403 is final."""
         problem = ""
         for attempt in range(1 + self._retries):
             if attempt:
                 self._deadline.sleep(_PAUSE * 2 ** (attempt - 1))
-            left = self._deadline.left
-            timeouts = (min(_TIMEOUTS[0], left), min(_TIMEOUTS[1], left))
             try:
                 with self._deadline.waiting(f"the metadata service at {self._base}"):
-                    answer = self._session.request(
-                        method, url, headers=headers, timeout=timeouts, allow_redirects=False
-                    )
-            except requests.RequestException as error:
+                    answer = self._exchange(method, path, headers)
+            except (OSError, HTTPException, ValueError) as error:  # ValueError: a URL that is none
                 problem = type(error).__name__
                 continue
-            if answer.status_code == requests.codes.forbidden:
+            if answer.status == HTTPStatus.FORBIDDEN:
                 raise Misconfigured(
                     "the instance metadata service is switched off or out of reach here (HTTP 403)",
                     "Switch it on: aws ec2 modify-instance-metadata-options --http-endpoint enabled "
                     "--http-put-response-hop-limit 2 --instance-id ...",
                 )
-            if answer.status_code < requests.codes.server_error and len(answer.content) <= _MOST_BYTES:
+            if answer.status < HTTPStatus.INTERNAL_SERVER_ERROR and len(answer.body) <= _MOST_BYTES:
                 return answer
-            problem = f"HTTP {answer.status_code}"
+            problem = f"HTTP {answer.status}"
         raise Unavailable(
             f"the metadata service at {self._base} does not answer ({problem}, asked {1 + self._retries} times)",
             "Check that this instance can reach it: curl -m 2 -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' "
             f"{self._base}/latest/api/token",
         )
+
+    def _exchange(self, method: str, path: str, headers: dict[str, str]) -> _Answer:
+        """Send one request and read its answer, on the connection that is open. What goes wrong closes it."""
+        kept = self._connection
+        try:
+            return self._send(kept or self._connect(), method, path, headers)
+        except ConnectionError:
+            if kept is None:
+                raise
+            return self._send(self._connect(), method, path, headers)  # the service may close what was idle
+
+    def _connect(self) -> HTTPConnection:
+        parts = urlsplit(self._base)
+        kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+        connection = kind(parts.hostname or "", parts.port, timeout=min(_TIMEOUTS[0], self._deadline.left))
+        connection.connect()
+        return connection
+
+    def _send(self, connection: HTTPConnection, method: str, path: str, headers: dict[str, str]) -> _Answer:
+        self._connection = None
+        connection.sock.settimeout(min(_TIMEOUTS[1], self._deadline.left))
+        try:
+            connection.request(method, urlsplit(self._base).path + path, headers=headers)
+            response = connection.getresponse()
+            body = response.read(_MOST_BYTES + 1)
+        except BaseException:
+            connection.close()
+            raise
+        if response.isclosed() and not response.will_close:  # read to its end
+            self._connection = connection
+        else:
+            connection.close()
+        if response.length and len(body) <= _MOST_BYTES:
+            raise IncompleteRead(body, response.length)
+        return _Answer(response.status, body)

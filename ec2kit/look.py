@@ -82,17 +82,21 @@ def locate(interface: str | None, run: Run, *, patient: bool = False) -> Site:
     patient: a throttled call is sent again while there is time. Who only watches does without: it would spend the
     calls that a takeover needs, and can look again another time.
     """
-    from ec2kit import aws
-
     if run.url:
         refuse_plain_http(run.url)
-    node = _node(interface, run, _metadata(run))
+    metadata = _metadata(run)
+    node = _node(interface, run, metadata)
+    from ec2kit import aws
+
     run.log.say(messages.LOCATED, node=node, vpc=node.vpc, region=node.region)
     ec2 = aws.Ec2(
         run.settings.aws,
         region=node.region,
         signer=aws.Signer(
-            run.profile, run.settings.ec2kit_credentials if profiles.is_own(run.profile) else None, run.key
+            run.profile,
+            run.settings.ec2kit_credentials if profiles.is_own(run.profile) else None,
+            run.key,
+            metadata,
         ),
         url=run.url,
         action=run.log.action,
@@ -169,7 +173,7 @@ def look(resource: Resource, site: Site, run: Run) -> View:
 def _view(resource: Resource, ec2: Ec2, node: Node, run: Run) -> View:
     match resource:
         case RouteResource():
-            tables, interfaces = _ask_route(ec2, node, run.deadline)
+            tables, interfaces = _ask_route(ec2, node, resource, run.deadline)
             view = routes.view(resource, node, tables, interfaces)
             for table in view.gone if run.report.view is None else ():  # told once a run
                 run.log.say(messages.TABLE_GONE, table=table)
@@ -180,15 +184,29 @@ def _view(resource: Resource, ec2: Ec2, node: Node, run: Run) -> View:
             return addresses.view(resource, node, known, interfaces, link=link)
 
 
-def _ask_route(ec2: Ec2, node: Node, deadline: Deadline) -> tuple[list[RouteTable], list[NetworkInterface]]:
+def _ask_route(
+    ec2: Ec2, node: Node, resource: RouteResource, deadline: Deadline
+) -> tuple[list[RouteTable], list[NetworkInterface]]:
     tables: list[RouteTable] = []
     interfaces: list[NetworkInterface] = []
     _ask(
         deadline,
-        lambda: tables.extend(ec2.route_tables(node.vpc)),
+        lambda: tables.extend(_tables(ec2, node, resource)),
         lambda: interfaces.extend(ec2.interfaces(node.eni)),
     )
     return tables, interfaces
+
+
+def _tables(ec2: Ec2, node: Node, resource: RouteResource) -> list[RouteTable]:
+    """The route tables that a decision needs: those with our entry when that is all of them, else every one.
+
+    Of those with our entry EC2 sends a page where the VPC has five. But a table that is not among them may have lost
+    the entry or be gone, and none at all may mean another account: that is seen in the whole alone.
+    """
+    having = ec2.route_tables(node.vpc, resource.destination)
+    if having and resource.tables <= {table.id for table in having}:
+        return having
+    return ec2.route_tables(node.vpc)
 
 
 def _ask_address(

@@ -130,11 +130,12 @@ def build(target: Target, project: Path, wheels: Path) -> Path:
     for script in sorted([*project.glob("actions/*"), *project.glob("ocf/*")]):
         _, _, text = script.read_text().partition("\n")
         _script(root / script.parent.name / script.name, _FIRST_LINE.format(prefix=target.prefix) + text)
+    _run(root, "-Bm", "ec2kit.shapes", fails="")  # without it every run reads all of botocore's description of EC2
     _run(root, "-m", "compileall", "-qq", "-j0", "-s", str(root), "-p", target.prefix, str(root / "lib"), fails="")
     _run(
         root,
         "-Bc",
-        "import ec2kit.cli, ec2kit.admin, boto3, requests, rich, questionary",
+        "import ec2kit.cli, ec2kit.admin, boto3, rich, questionary",
         fails="the new environment does not work",
     )
     return root

@@ -114,9 +114,12 @@ def _reply(action: str, inner: str) -> str:
     return f'<{action}Response xmlns="{_XMLNS}"><requestId>1</requestId>{inner}</{action}Response>'
 
 
-def _route_tables(state: State, _call: Call) -> str:
+def _route_tables(state: State, call: Call) -> str:
+    wanted = call.filter("route.destination-cidr-block")
     items = ""
     for table in state.tables:
+        if wanted and (table, wanted) not in state.routes:
+            continue
         routes = "".join(
             f"<item><destinationCidrBlock>{destination}</destinationCidrBlock>"
             f"<networkInterfaceId>{eni}</networkInterfaceId><state>active</state><origin>CreateRoute</origin></item>"

@@ -103,7 +103,6 @@ def _warm() -> None:
     """Import all that a program of the kit or of the stand-in imports, and read botocore's data files once."""
     import boto3
     import botocore.loaders
-    import requests  # noqa: F401  imported for the programs
 
     import ec2kit.admin
     import ec2kit.aws

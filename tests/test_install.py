@@ -140,6 +140,15 @@ def test_the_same_versions_give_the_same_bundle(archive: Path, tmp_path: Path) -
     assert not {name.split("-")[0] for name in names} & {"awscrt", "moto", "setuptools"}
 
 
+def test_the_environment_has_ec2s_description_cut_down(staged: Path) -> None:
+    """For the botocore that is in it, beside the kit's own files; whoever can change one can change the other."""
+    environment = staged / "opt/ec2kit"
+    ask = "from ec2kit import shapes; import botocore; print(botocore.__version__); assert shapes.loader()"
+    version = good(run(environment / "bin/python", "-IBc", ask, folder=staged)).strip()
+    (place,) = environment.glob(f"lib/python3*/site-packages/ec2kit/shapes.d/{version}")
+    assert {path.stat().st_mode & 0o022 for path in [place, *place.rglob("*")]} == {0}
+
+
 def test_staged_twice_and_taken_out(installed: Stage, staged: Path, tmp_path: Path) -> None:
     """No file knows DESTDIR, the second run touches nothing, and uninstall leaves the tree as it was before."""
     assert [name for name in [*LINKS, *AGENTS] if not (installed.root / name).is_symlink()] == []
@@ -163,7 +172,7 @@ def test_scripts_begin_with_the_environment_alone(installed: Stage) -> None:
     assert {script.read_text().partition("\n")[0] for script in scripts} == {"#!/opt/ec2kit/bin/python -I"}
     assert {script.name for script in scripts} >= {*ACTIONS, "create", "canextend", "extend", *OCF_KINDS}
     (packages,) = (installed.root / "opt/ec2kit/lib").glob("python*/site-packages")
-    assert {"boto3", "requests", "rich", "questionary", "ec2kit"} <= {path.name for path in packages.iterdir()}
+    assert {"boto3", "rich", "questionary", "ec2kit"} <= {path.name for path in packages.iterdir()}
     assert not [path.name for path in packages.iterdir() if path.name.startswith(("pip", "awscrt", "moto"))]
 
 

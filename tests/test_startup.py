@@ -29,7 +29,7 @@ def test_actions_that_need_no_aws_import_no_boto3(routes: Protected) -> None:
 def test_actions_that_need_aws_import_no_tables_for_people(routes: Protected) -> None:
     """And this test can see an import when there is one."""
     seen = imported(routes, "quickCheck")
-    assert {"boto3", "requests"} <= seen
+    assert {"boto3", "urllib3"} <= seen
     assert "rich" not in seen
 
 
