@@ -3,6 +3,7 @@
 # make test   sets itself up, then runs the tests
 # make test-faults  the whole fault matrix: each action times each outside call times each fault, about 8 minutes
 # make check  format, lint, purity of the core, types
+# make bench  how quick the kit is, beside its peers; writes docs/benchmarks.md
 # make docs   writes docs/messages.md from the message catalogue; make docs-faults docs/faults.md from the matrix
 # No root is needed for any of these, and no AWS.
 #
@@ -29,7 +30,7 @@ OCF_ROOT ?= /usr/lib/ocf
 FOLDERS = --prefix '$(PREFIX)' --lkroot '$(LKROOT)' --sbin '$(SBIN)' --defaults '$(DEFAULTS)' \
   --ocf-root '$(OCF_ROOT)' --destdir '$(DESTDIR)'
 
-.PHONY: demo lab lab-net lab-net-stop test test-cluster test-faults docs-faults check format docs install uninstall bundle clean
+.PHONY: bench demo lab lab-net lab-net-stop test test-cluster test-faults docs-faults check format docs install uninstall bundle clean
 
 demo: $(VENV)/demo.done
 	$(BIN)/python -m lab.demo
@@ -75,6 +76,12 @@ uninstall:
 bundle:
 	@$(PYTHON) ./install --bundle dist
 
+bench: $(VENV)/bench.done
+	$(BIN)/python -m bench.processes $(KITS)
+	$(BIN)/python -m bench.ways $(KITS)
+	$(BIN)/python -m bench.imports $(KITS)
+	$(BIN)/python -m bench.page
+
 docs: $(VENV)/demo.done
 	$(BIN)/ec2kit explain --output markdown > docs/messages.md.new
 	mv docs/messages.md.new docs/messages.md
@@ -89,6 +96,7 @@ $(BIN)/python:
 # The check stage types the tests and the lab as well, so it needs what they need.
 $(VENV)/demo.done: EXTRAS = lab
 $(VENV)/test.done: EXTRAS = test
+$(VENV)/bench.done: EXTRAS = bench
 $(VENV)/check.done: EXTRAS = test,check
 $(VENV)/%.done: $(BIN)/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS)]'

@@ -16,11 +16,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from statistics import median
+from typing import Any
 
+from bench.tables import bars, spread, table
 from lab.ec2 import serial
 from lab.nodes import Lab, Node, address_lab, route_lab
 from lab.vpc import AddressLab, RouteLab
@@ -185,30 +188,80 @@ def installed(project: Path) -> Iterator[Path]:
         yield Path(folder, "kit")
 
 
+@contextmanager
+def kits(given: list[str]) -> Iterator[dict[str, Path]]:
+    """The installed kits that NAME=PREFIX options name; without any, this checkout's."""
+    if given:
+        yield {name: Path(prefix) for name, _, prefix in (each.partition("=") for each in given)}
+    else:
+        with installed(PROJECT) as prefix:
+            yield {_KIT: prefix}
+
+
+def section(result: dict[str, Any]) -> str:
+    """The page's section."""
+    works: dict[str, dict[str, list[dict[str, float]]]] = result["works"]
+    head = ["work", "who", "wall s", "CPU s", "peak MB", "EC2 calls", "of them serial", "metadata", "wall / aws"]
+    rows = [
+        [
+            work,
+            name,
+            spread([each["wall"] for each in samples]),
+            spread([each["cpu"] for each in samples]),
+            f"{median(each['rss'] for each in samples):.0f}",
+            *(f"{median(each[count] for each in samples):g}" for count in ("calls", "serial", "metadata")),
+            _ratio(samples, contenders.get("aws", [])),
+        ]
+        for work, contenders in works.items()
+        for name, samples in contenders.items()
+    ]
+    medians = {
+        f"{work}: {name}": {"wall": median(each["wall"] for each in samples)}
+        for work, contenders in works.items()
+        for name, samples in contenders.items()
+    }
+    return (
+        f"## Whole processes\n\nEC2 over TLS with {result['delay_ms']:g} ms a call, the instance role's credentials "
+        f"over IMDSv2, n={result['rounds']}, Python {result['python']}. A number behind hold: route tables. aws: "
+        "`aws ec2 describe-route-tables` of Debian's awscli, which ClusterLabs' agents call for each table.\n\n"
+        + table(head, rows)
+        + "\n"
+        + bars("processes", "whole processes, median wall time", "s", medians)
+    )
+
+
+def _ratio(samples: list[dict[str, float]], peers: list[dict[str, float]]) -> str:
+    """Wall time by that of the peer's run in the same round."""
+    return spread([own["wall"] / peer["wall"] for own, peer in zip(samples, peers, strict=True)], 2) if peers else ""
+
+
 def main() -> None:
     """Measure, and write the samples down."""
     parser = argparse.ArgumentParser("python -m bench.processes", description=__doc__.partition("\n")[0])
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--kit", action="append", default=[], metavar="NAME=PREFIX")
     parser.add_argument("--only", default="", metavar="TEXT", help="works whose name contains it")
     parser.add_argument("--result", type=Path, default=RESULTS / "processes.json")
     given = parser.parse_args()
-    with ExitStack() as stack:
-        kits = {name: Path(prefix) for name, _, prefix in (each.partition("=") for each in given.kit)}
-        course = Course(given.rounds, kits or {_KIT: stack.enter_context(installed(PROJECT))}, given.only, {})
+    with kits(given.kit) as found:
+        course = Course(given.rounds, found, given.only, {})
         for tables in TABLES:
             routes(course, tables)
         elastic_ip(course)
     said = {
-        "machine": {"python": platform.python_version(), "system": platform.system()},
+        "python": platform.python_version(),
         "delay_ms": DELAY_MS,
+        "rounds": given.rounds,
         "works": {
-            work: {name: [asdict(sample) for sample in samples] for name, samples in contenders.items()}
+            work: {name: [_rounded(sample) for sample in samples] for name, samples in contenders.items()}
             for work, contenders in course.found.items()
         },
     }
-    given.result.parent.mkdir(exist_ok=True)
-    given.result.write_text(json.dumps(said, indent=1) + "\n")
+    given.result.write_text(json.dumps(said) + "\n")
+
+
+def _rounded(sample: Sample) -> dict[str, float]:
+    return {name: round(value, 4) for name, value in asdict(sample).items()}
 
 
 if __name__ == "__main__":
