@@ -61,6 +61,7 @@ def main() -> None:
     medians = {
         name: {package: round(median(ms), 2) for package, ms in each.items()} for name, each in samples.items()
     }
+    RESULTS.mkdir(exist_ok=True)
     (RESULTS / "imports.json").write_text(json.dumps({"rounds": _ROUNDS, "kits": medians}, indent=1) + "\n")
 
 

@@ -257,6 +257,7 @@ def main() -> None:
             for work, contenders in course.found.items()
         },
     }
+    given.result.parent.mkdir(exist_ok=True)
     given.result.write_text(json.dumps(said) + "\n")
 
 

@@ -29,7 +29,7 @@ def bars(name: str, title: str, unit: str, values: Mapping[str, Mapping[str, flo
     from matplotlib.figure import Figure
 
     mpl.rcParams.update({"svg.hashsalt": name, "svg.fonttype": "none", "font.size": 8})
-    figure = Figure(figsize=(7, 0.6 + 0.25 * len(values)), layout="constrained")
+    figure = Figure(figsize=(7, 1.5 + 0.25 * len(values)), layout="constrained")
     axes = figure.subplots()
     rows = list(values)[::-1]
     left = dict.fromkeys(rows, 0.0)
