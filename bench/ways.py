@@ -1,6 +1,6 @@
 """What each way to a quicker start gives, one at a time: `python -m bench.ways`.
 
-A process imports, makes a client of EC2 as the kit does, and tells its CPU seconds and peak memory (no less than this process's own, so it is not shown).
+A process imports, makes a client of EC2 as the kit does, and tells its CPU seconds.
 """
 
 from __future__ import annotations
@@ -57,15 +57,7 @@ WAYS = {  # the words of _START; what it is; kept or not, and why
 
 def section(result: dict[str, Any]) -> str:
     """The page's section."""
-    rows = [
-        [
-            WAYS[way][0],
-            spread(samples["cpu"]),
-            f"{sorted(samples['rss'])[len(samples['rss']) // 2]:.0f}",
-            WAYS[way][1],
-        ]
-        for way, samples in result["ways"].items()
-    ]
+    rows = [[WAYS[way][0], spread(samples["cpu"]), WAYS[way][1]] for way, samples in result["ways"].items()]
     return (
         "## What each way gives\n\nA process that imports botocore and makes a client, nothing else "
         f"(n={result['rounds']}).\n\n" + table(["way", "CPU s", ""], rows)
