@@ -2,6 +2,9 @@
 # make lab    sets itself up, then runs a lab to try the kit in by hand, until Ctrl-C
 # make test   sets itself up, then runs the tests
 # make test-faults  the whole fault matrix: each action times each outside call times each fault, about 8 minutes
+# make test-load  a fleet of 10,000 nodes in simulated time, with and without what makes the kit fit for it
+# make lock   requirements.lock anew: what the kit needs at run time, each with its version and hashes
+# make audit  how old the lock is, and what pip-audit knows of it where it can be asked
 # make check  format, lint, purity of the core, types
 # make bench  how quick the kit is, beside its peers; writes docs/benchmarks.md
 # make docs   writes docs/messages.md from the message catalogue; make docs-faults docs/faults.md from the matrix
@@ -20,7 +23,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
-CODE = ec2kit actions ocf installer install lab bench tests
+CODE = .ci/audit ec2kit actions ocf installer install lab bench tests
 
 PREFIX ?= /opt/ec2kit
 LKROOT ?= /opt/LifeKeeper
@@ -30,7 +33,8 @@ OCF_ROOT ?= /usr/lib/ocf
 FOLDERS = --prefix '$(PREFIX)' --lkroot '$(LKROOT)' --sbin '$(SBIN)' --defaults '$(DEFAULTS)' \
   --ocf-root '$(OCF_ROOT)' --destdir '$(DESTDIR)'
 
-.PHONY: bench demo lab lab-net lab-net-stop test test-cluster test-faults docs-faults check format docs install uninstall bundle clean
+.PHONY: bench demo lab lab-net lab-net-stop test test-cluster test-load lock audit test-faults docs-faults check format docs install uninstall \
+  bundle clean
 
 demo: $(VENV)/demo.done
 	$(BIN)/python -m lab.demo
@@ -56,6 +60,19 @@ test-faults: $(VENV)/test.done
 
 docs-faults: $(VENV)/test.done
 	EC2KIT_FAULTS_PAGE=docs/faults.md $(BIN)/python -m pytest -q tests/faults/whole.py
+
+test-load: $(VENV)/test.done
+	$(BIN)/python -m pytest -q -s tests/load/whole.py
+
+lock: $(VENV)/lock.done
+	$(BIN)/pip-compile --quiet --upgrade --generate-hashes --strip-extras --no-header --annotation-style=line \
+	  --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options \
+	  --output-file=requirements.lock.new pyproject.toml
+	echo "# made by \`make lock\` on $$(date -u +%Y-%m-%d)" | cat - requirements.lock.new > requirements.lock
+	rm requirements.lock.new
+
+audit:
+	@PATH="$$PWD/$(BIN):$$PATH" $(PYTHON) .ci/audit
 
 check: $(VENV)/check.done
 	$(BIN)/ruff format --check $(CODE)
@@ -98,7 +115,9 @@ $(VENV)/demo.done: EXTRAS = lab
 $(VENV)/test.done: EXTRAS = test
 $(VENV)/bench.done: EXTRAS = bench
 $(VENV)/check.done: EXTRAS = test,check
-$(VENV)/%.done: $(BIN)/python pyproject.toml
+$(VENV)/lock.done: EXTRAS = lock
+$(VENV)/%.done: $(BIN)/python pyproject.toml requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS)]'
 	@touch $@
 

@@ -23,8 +23,11 @@ from installer import wheels
 WHEELS = "wheels"
 _EPOCH = 315_532_800  # 1980, the oldest time that a wheel can hold
 _BUILD = ("pyproject.toml", "README.md", "LICENSE", "ec2kit/*.py", "ec2kit/py.typed")
+_LOCK = "requirements.lock"
 _CARRIED = (
     *_BUILD,
+    _LOCK,
+    "SECURITY.md",
     "install",
     "Makefile",
     "CHANGELOG.md",
@@ -63,15 +66,19 @@ def make(project: Path, to: Path) -> Path:
 
 
 def collect(project: Path, folder: Path) -> None:
-    """Gather wheels for any Python from 3.11 on: the kit, what it needs at run time, and pip; then seal them."""
+    """Gather wheels for any Python from 3.11 on: the kit, what it needs at run time, and pip; then seal them.
+
+    What it needs is what requirements.lock says, by version and sha256; the environment is filled by the seal.
+    """
     folder.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as workshop:
         source = Path(workshop, "source")
         _copy(project, source, _BUILD)
         pip = _pip(Path(workshop, "pip"))
         _run([*pip, "wheel", *_QUIET, "--no-deps", "--wheel-dir", str(folder), str(source)])
-    (kit,) = folder.glob("ec2kit-*.whl")
-    _run([*pip, "download", *_QUIET, *_ANY_PYTHON, "--dest", str(folder), str(kit), "pip"])
+    locked = ("--no-deps", "--require-hashes", "-r", str(project / _LOCK))
+    for what in (locked, ("--no-deps", "pip")):
+        _run([*pip, "download", *_QUIET, *_ANY_PYTHON, "--dest", str(folder), *what])
     wheels.seal(folder)
 
 
