@@ -166,6 +166,8 @@ class Moto:
         refusal = _refusal(backend, request)
         if refusal is not None:
             return refusal
+        if request.action == "AssociateAddress":  # in a VPC EC2 reassociates unless it is told not to
+            request = replace(request, params={"AllowReassociation": "true", **request.params})
         before = copy.deepcopy(backend) if self._armed and not self._left else None
         held = {address.allocation_id: address.eni for address in backend.addresses}
         reply = self.truth(request)

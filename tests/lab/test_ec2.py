@@ -232,12 +232,12 @@ def test_one_elastic_ip_per_private_address(ec2: Ec2, client: EC2Client) -> None
 
 
 def test_moved_elastic_ip_leaves_its_old_interface(ec2: Ec2, client: EC2Client) -> None:
-    """An Elastic IP moved with AllowReassociation is shown on the new interface only."""
+    """An Elastic IP moves unless AllowReassociation=False, as in EC2's VPCs, and is shown on the new interface only."""
     lab = vpc.figure2(ec2.truth())
     old, new = (lab.nodes[name].interfaces[1].eni for name in ("node1", "node2"))
     asked: Any = {"AllocationId": lab.allocation, "NetworkInterfaceId": new}
-    assert code(client.associate_address, **asked)[0] == "Resource.AlreadyAssociated"
-    client.associate_address(**asked, AllowReassociation=True)
+    assert code(client.associate_address, **asked, AllowReassociation=False)[0] == "Resource.AlreadyAssociated"
+    client.associate_address(**asked)
     assert vpc.addresses(ec2.truth())[lab.public_ip][0] == new
     assert (public_ip(client, old), public_ip(client, new)) == (None, lab.public_ip)
 
