@@ -20,7 +20,7 @@ from typing import NoReturn
 from lab.net.hosts import ENVIRONMENT, NAMESPACES, PROJECT
 
 _SOCKET = "\0ec2kit-lab-net"  # a leading zero byte: in no file system (unix(7), abstract)
-_PROGRAMS = ("unshare", "nsenter", "ip", "nft", "mount", "pivot_root")
+_PROGRAMS = ("unshare", "nsenter", "ip", "nft", "mount", "pivot_root", "timeout")
 _TELL = """cut HOST | heal | part | kill HOST | boot HOST | take_link HOST | give_link HOST |
 delay MILLISECONDS (of each call to EC2) | propagation SECONDS (of each change) | metadata NODE hang|refused|mend"""
 
@@ -33,7 +33,7 @@ def main() -> int:
         start = verbs.add_parser(verb, help="in the background" if verb == "start" else "until it is stopped")
         start.add_argument("--tables", type=int, default=1, help="route tables with the virtual IP (default: 1)")
         start.add_argument("--delay", type=float, default=50, metavar="MS", help="of each call (default: 50)")
-    verbs.add_parser("check", help="whether it can run here")
+    verbs.add_parser("check", help="whether it, and Pacemaker on it, can run here")
     verbs.add_parser("stop", help="and leave nothing behind")
     enter = verbs.add_parser("enter", help="a shell, or a command, on a host")
     enter.add_argument("host", help="node1, node2, client or internet")
@@ -44,7 +44,7 @@ def main() -> int:
     if (trouble := why_not()) is not None:
         return _say(trouble)
     doing: dict[str, Callable[[], int]] = {
-        "check": lambda: 0,
+        "check": _check,
         "start": lambda: _start(["--tables", str(options.tables), "--delay", str(options.delay)]),
         "run": lambda: _run(options),
         "stop": lambda: _say(_ask("stop")),
@@ -54,6 +54,12 @@ def main() -> int:
     return doing[options.verb]()
 
 
+def _check() -> int:
+    from lab.net.pacemaker import why_not as no_pacemaker
+
+    return _say(no_pacemaker() or "ok")
+
+
 def why_not() -> str | None:
     """What keeps this lab from running here, in one line; None when nothing does."""
     if os.geteuid():
@@ -61,6 +67,9 @@ def why_not() -> str | None:
     missing = [program for program in _PROGRAMS if shutil.which(program) is None]
     if missing:
         return f"Missing here: {', '.join(missing)}. On Debian: apt-get install iproute2 nftables util-linux"
+    tried = subprocess.run(["unshare", *NAMESPACES, "--fork", "true"], capture_output=True, text=True, check=False)
+    if tried.returncode:
+        return f"Not even root may make namespaces here ({tried.stderr.strip()}). A container must be privileged."
     return None
 
 
@@ -106,7 +115,7 @@ def _run(options: argparse.Namespace) -> int:
             "delay": lambda ms: setattr(lab.ec2, "delay_ms", float(ms)),
             "propagation": lambda seconds: setattr(lab.mirror, "propagation", float(seconds)),
             "metadata": lambda node, fault: setattr(lab.imds[node], "fault", None if fault == "mend" else fault),
-            "hosts": lambda: json.dumps({name: host.pid for name, host in lab.hosts.items()}),
+            "hosts": lambda: json.dumps({"lab": os.getpid()} | {name: host.pid for name, host in lab.hosts.items()}),
         }
 
     last = contextlib.ExitStack()  # the asker of "stop" hears of the end when all else has ended

@@ -60,6 +60,9 @@ class NetLab:
         if imds:
             imds.close()
         self._unplug(name)
+        feed(
+            ["ip", "-batch", "-"], f"link delete r-{name}\n"
+        )  # the network itself may wait for a socket's last words
         self.hosts.pop(name).kill()
         feed(["nft", "-f", "-"], f'delete element ip lab cut {{ "r-{name}" }}\n')
 
@@ -205,4 +208,4 @@ def _set_up_node(host: Host, lab: NetLab) -> None:
     host.write(CA, Path(str(lab.ec2.ca_bundle)).read_text())
     host.write("/root/.aws/config", f"[default]\nca_bundle = {CA}\n")
     (host.root / "run/kit.tar").write_bytes(lab.kit)
-    host.run("tar", "-xf", "/run/kit.tar", "-C", "/", check=True)
+    host.run("sh", "-c", "tar -xf /run/kit.tar -C / && rm /run/kit.tar", check=True)

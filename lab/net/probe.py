@@ -32,7 +32,7 @@ class Kind:
     """How one way of asking went. gap_ms is the longest time without a good one, up to the very end.
 
     gap_at is when that began. Times are time.monotonic() seconds, the same on all hosts of one machine.
-    by: how many were answered by which host. first: when each host answered for the first time.
+    by: how many were answered by which host. first, last: when each host answered for the first and the last time.
     """
 
     asked: int
@@ -41,6 +41,7 @@ class Kind:
     gap_at: float
     by: dict[str, int]
     first: dict[str, float]
+    last: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -103,12 +104,11 @@ class _Log:
         """The gap between good ones, by when they were asked, or by when they were answered."""
         times = sorted(at if by_answer else self.asked[number] for number, (at, _) in self.good.items())
         seconds, at = longest(times, began, ended)
-        first: dict[str, float] = {}
-        for when, name in sorted(self.good.values()):
-            first.setdefault(name, when)
+        answers = sorted(self.good.values())
+        first, last = {name: when for when, name in reversed(answers)}, {name: when for when, name in answers}
         by = Counter(name for _, name in self.good.values())
         lost = len(self.asked) - len(self.good)
-        return Kind(len(self.asked), lost, round(1000 * seconds, 1), at, dict(by), first)
+        return Kind(len(self.asked), lost, round(1000 * seconds, 1), at, dict(by), first, last)
 
 
 def longest(times: Iterable[float], began: float, ended: float) -> tuple[float, float]:

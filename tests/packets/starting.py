@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -30,30 +32,33 @@ def machine() -> dict[str, object]:
     }
 
 
-def own_processes() -> set[str]:
-    """The command lines of all that is of this lab or in a network that is not this machine's."""
-    here, found = str(Path("/proc/self/ns/net").readlink()), set()
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            line = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-            if "lab.net run" in line or str((process / "ns/net").readlink()) != here:
-                found.add(f"{process.name} {line}")
-        except OSError:  # it has just ended
-            continue
-    return found
+def networks_of(pids: Iterable[int]) -> set[str]:
+    """The network namespaces of processes."""
+    return {str(Path(f"/proc/{pid}/ns/net").readlink()) for pid in pids}
 
 
+@pytest.fixture
+def stopped() -> Iterator[None]:
+    """However a test ends, no lab of it runs on."""
+    yield
+    subprocess.run([sys.executable, "-m", "lab.net", "stop"], cwd=PROJECT, check=False)
+
+
+@pytest.mark.usefixtures("stopped")
 @pytest.mark.parametrize("end", ["stop", "kill -9"])
 def test_start_and_stop_leave_nothing_behind(end: str) -> None:
     """After `stop`, and after the lab was killed with -9, the machine is as before: processes and networks too."""
     command = [sys.executable, "-m", "lab.net"]
-    before, processes, spaces = machine(), own_processes(), networks()
+    before = machine()
     started = subprocess.run(
         [*command, "start", "--tables", "3"], cwd=PROJECT, capture_output=True, text=True, check=False
     )
     assert started.returncode == 0, started.stderr
-    assert len(networks() - spaces) == 5, "router, two nodes, client and internet"
-    (pid,) = [int(line.split()[0]) for line in own_processes() - processes if "lab.net run" in line]
+    asked = subprocess.run([*command, "tell", "hosts"], cwd=PROJECT, capture_output=True, text=True, check=True)
+    told: dict[str, int] = json.loads(asked.stdout)
+    pid = told.pop("lab")
+    spaces = networks_of([pid, *told.values()])
+    assert len(spaces) == 5, "router, two nodes, client and internet"
     again = subprocess.run([*command, "start"], cwd=PROJECT, capture_output=True, text=True, check=False)
     assert (again.returncode, "runs already" in again.stderr) == (1, True)
     entered = subprocess.run(
@@ -65,10 +70,10 @@ def test_start_and_stop_leave_nothing_behind(end: str) -> None:
     else:
         os.kill(pid, signal.SIGKILL)
     limit = time.monotonic() + 10
-    while (own_processes() - processes or networks() - spaces) and time.monotonic() < limit:
+    while (spaces & networks() or Path(f"/proc/{pid}").exists()) and time.monotonic() < limit:
         time.sleep(0.1)
-    assert own_processes() <= processes
-    assert networks() <= spaces
+    assert not spaces & networks()
+    assert not [each for each in (pid, *told.values()) if Path(f"/proc/{each}").exists()]
     assert machine() == before
 
 

@@ -1,0 +1,288 @@
+"""Real Pacemaker with both agents on real packets, 20 route tables, 50 ms a call: what happens to the service.
+
+Each story is judged by the packets of a client in the VPC and one outside, by EC2's truth, and by Pacemaker's word.
+Without fencing. The bounds are for a busy machine; figures are the benchmarks' business.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Self
+
+import pytest
+
+from lab.net.hosts import PROJECT
+from lab.net.network import NODES, NetLab, net_lab
+from lab.net.pacemaker import Cluster, Status
+from lab.net.probe import Probe, Report
+from lab.vpc import addresses, route_tables
+from tests.cluster import judge
+
+TABLES, DELAY_MS, INTERVAL = 20, 50, 3
+RESOURCES = {"vip", "vip-route", "eip"}
+MANY = 3  # monitor intervals that a healthy service must live through
+CONFIGURATION = """
+primitive vip ocf:heartbeat:IPaddr2 params ip={vip} cidr_netmask=32 nic=eth0 \
+  op monitor interval=5s timeout=20s
+primitive vip-route ocf:ec2kit:route params ip={vip} interface=eth0 routing_table="{tables}" \
+  op start timeout=60s op stop timeout=30s op monitor interval={interval}s timeout=20s
+primitive eip ocf:ec2kit:eip params elastic_ip={eip} interface=eth0 \
+  op start timeout=60s op stop timeout=30s op monitor interval={interval}s timeout=20s
+group service vip vip-route
+colocation together inf: eip service
+rsc_defaults resource-stickiness=100
+"""
+
+
+@dataclass
+class World:
+    """The lab and the cluster on it."""
+
+    lab: NetLab
+    cluster: Cluster
+
+    def truth(self) -> tuple[str | None, str | None]:
+        """The nodes that have the virtual IP in all tables, and the Elastic IP; None: no single one."""
+        client, names = self.lab.ec2.truth(), {self.eni(name): name for name in NODES}
+        destination = f"{self.lab.vpc.vip}/32"
+        routes = [
+            table[destination][0] for table in route_tables(client, self.lab.vpc.vpc).values() if destination in table
+        ]
+        assert len(routes) == TABLES
+        eip = addresses(client)[self.lab.vpc.public_ip][0]
+        return names.get(routes[0]) if len(set(routes)) == 1 else None, names.get(eip or "")
+
+    def eni(self, name: str) -> str:
+        """The network interface of a node."""
+        return self.lab.vpc.nodes[name].interfaces[0].eni
+
+    def runs_on(self, name: str) -> Callable[[Status], bool]:
+        """Whether Pacemaker says that all runs on that node, and on no other."""
+        return lambda status: all(status.running.get(each) == frozenset({name}) for each in RESOURCES)
+
+    def serve(self, name: str) -> None:
+        """Start on a node what the client asks."""
+        self.lab.hosts[name].spawn("env", f"PYTHONPATH={PROJECT}", sys.executable, "-m", "lab.net.echo")
+
+    def boot(self, name: str) -> None:
+        """Switch a killed node on again, with its cluster and its service."""
+        self.lab.boot(name)
+        self.serve(name)
+        self.cluster.start(name)
+
+    def calm(self) -> tuple[str, str]:
+        """End all faults and wait until the cluster is whole; the active node and the standby."""
+        self.lab.ec2.mend()
+        self.lab.ec2.delay_ms = DELAY_MS
+        self.lab.heal()
+        for name in NODES:
+            if name not in self.lab.hosts:
+                self.boot(name)
+            self.lab.imds[name].mend()
+        for name in NODES:
+            self.cluster.crm("node", "online", name)
+        self.cluster.wait(lambda status: status.online == set(NODES), 60)
+        began, asked = time.monotonic(), False
+        while (waited := time.monotonic() - began) < 120:
+            time.sleep(0.5)
+            if (
+                waited > 45 and not asked
+            ):  # after a split without fencing Pacemaker may count on a start that was lost
+                self.cluster.crm("resource", "refresh")
+                asked = True
+            if active := self.whole():
+                self.cluster.crm("resource", "cleanup")  # of what is written of failures; nothing is mended by it
+                time.sleep(INTERVAL + 1)
+                if self.whole() == active and not self.cluster.status().failed:
+                    return active, next(name for name in NODES if name != active)
+        raise TimeoutError(f"not whole after 120 s: {self.truth()}, {self.cluster.status()}")
+
+    def whole(self) -> str | None:
+        """The node on which all runs, by Pacemaker's word and by EC2's truth; None when there is no such node."""
+        status, truth = self.cluster.status(), self.truth()
+        return next((name for name in NODES if truth == (name, name) and self.runs_on(name)(status)), None)
+
+    def check(self, name: str) -> None:
+        """The service is whole on that node, in packets, in EC2's truth and in Pacemaker's word."""
+        assert self.truth() == (name, name)
+        assert self.runs_on(name)(self.cluster.status(name))
+        with probing(self) as probes:
+            time.sleep(0.5)
+        for report in probes.reports:
+            assert report.udp.by.keys() == {name}, report
+            assert report.udp.lost <= 2, report
+
+
+class Probes:
+    """A client in the VPC that asks the virtual IP, one outside that asks the Elastic IP; then their reports."""
+
+    def __init__(self, world: World) -> None:
+        vpc, hosts = world.lab.vpc, world.lab.hosts
+        self._probes = Probe(hosts["client"], vpc.vip), Probe(hosts["internet"], vpc.public_ip)
+        self.reports: tuple[Report, ...] = ()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.reports = tuple(probe.stop() for probe in self._probes)
+
+
+def probing(world: World) -> Probes:
+    """Ask for as long as this lasts."""
+    return Probes(world)
+
+
+@pytest.fixture(scope="module")
+def world(kit: bytes) -> Iterator[World]:
+    """A cluster that runs: the address, its routes and an Elastic IP, all on one node."""
+    with net_lab(kit, tables=TABLES) as lab:
+        lab.ec2.delay_ms = DELAY_MS
+        made = World(lab, Cluster(lab))
+        tables = ",".join(table for name, table in lab.vpc.tables.items() if name != "main")
+        text = CONFIGURATION.format(vip=lab.vpc.vip, eip=lab.vpc.public_ip, tables=tables, interval=INTERVAL)
+        made.cluster.configure(text)
+        for name in NODES:
+            made.serve(name)
+        yield made
+        judge(lab.ec2)
+
+
+@pytest.fixture
+def nodes(world: World, request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]:
+    """The active node and the standby, when all is calm; shows Pacemaker's log of a story that failed."""
+    failures = request.session.testsfailed
+    yield world.calm()
+    if request.session.testsfailed > failures:
+        for name in NODES:
+            if name in world.lab.hosts:
+                log = "\n".join(world.cluster.log(name).splitlines()[-150:])
+                sys.stdout.write(f"---- {name}\n{log}\n")
+
+
+def took_over(reports: tuple[Report, ...], old: str, new: str, seconds: float) -> None:
+    """Both clients were served by the old node, then by the new one, never by both at once; the gap was no longer."""
+    for report in reports:
+        for kind in (report.udp, report.connect):
+            assert kind.by.keys() == {old, new}, report
+            assert kind.last[old] < kind.first[new], report
+            assert kind.gap_ms < 1000 * seconds, report
+
+
+def untouched(reports: tuple[Report, ...], name: str) -> None:
+    """Neither client noticed anything. A gap without a loss is the probe's own, on a busy machine."""
+    for report in reports:
+        assert report.udp.by.keys() == {name}, report
+        assert report.udp.lost <= 2, report
+        assert report.resets == 0, report
+
+
+def test_a_planned_move(world: World, nodes: tuple[str, str]) -> None:
+    """Standby of the active node: the other has it all, in 20 tables, after a gap of few seconds."""
+    active, standby = nodes
+    with probing(world) as probes:
+        time.sleep(1)
+        world.cluster.crm("node", "standby", active)
+        world.cluster.wait(world.runs_on(standby), 60)
+        time.sleep(1)
+    took_over(probes.reports, active, standby, 15)
+    world.check(standby)
+    assert not world.cluster.status().failed
+
+
+def test_the_active_node_cut_off_and_healed(world: World, nodes: tuple[str, str]) -> None:
+    """No packet from or to it: the other takes over; when it is back, exactly one node has all of it, and stays."""
+    active, standby = nodes
+    with probing(world) as probes:
+        time.sleep(1)
+        world.lab.cut(active)
+        world.cluster.wait(world.runs_on(standby), 60, on=standby)
+        time.sleep(1)
+    took_over(probes.reports, active, standby, 30)
+    world.check(standby)
+    world.lab.heal()
+    after, _ = world.calm()
+    time.sleep(MANY * INTERVAL)
+    world.check(after)
+
+
+def test_the_active_node_killed(world: World, nodes: tuple[str, str]) -> None:
+    """Its power fails: the other takes over. Booted again it joins, and the service stays where it is, unnoticed."""
+    active, standby = nodes
+    with probing(world) as probes:
+        time.sleep(1)
+        world.lab.kill(active)
+        world.cluster.wait(world.runs_on(standby), 60, on=standby)
+        time.sleep(1)
+    took_over(probes.reports, active, standby, 30)
+    world.check(standby)
+    with probing(world) as probes:
+        world.boot(active)
+        world.cluster.wait(lambda status: status.online == set(NODES), 60, on=standby)
+        time.sleep(2 * INTERVAL)
+    untouched(probes.reports, standby)
+    world.check(standby)
+
+
+def unknown(world: World, name: str) -> int:
+    """How many monitors on that node could not tell: of the agent that had fewest."""
+    lines = [line for line in world.cluster.log(name).splitlines() if "counts as running" in line]
+    return min(sum(f":monitor:{each}:" in line for line in lines) for each in ("vip-route", "eip"))
+
+
+@pytest.mark.parametrize("what", ["metadata hangs", "EC2 resets", "EC2 throttles"])
+def test_what_proves_nothing_changes_nothing(world: World, nodes: tuple[str, str], what: str) -> None:
+    """Three monitors in a row that cannot tell: no failover, no restart, no change in EC2, no packet lost."""
+    active, _ = nodes
+    before, seen = world.cluster.status(), unknown(world, active)
+    world.lab.ec2.forget()
+    with probing(world) as probes:
+        if what == "metadata hangs":
+            world.lab.imds[active].fault = "hang"
+        else:
+            world.lab.ec2.refuse("reset" if what == "EC2 resets" else "throttled")
+        limit = time.monotonic() + 120
+        while unknown(world, active) < seen + MANY:
+            assert time.monotonic() < limit, f"{unknown(world, active) - seen} monitors could not tell"
+            time.sleep(0.5)
+    untouched(probes.reports, active)
+    after = world.cluster.status()
+    assert (after.running, after.started, after.failed) == (before.running, before.started, ())
+    assert not [call for call in world.lab.ec2.calls if not call.action.startswith("Describe")]
+    world.lab.imds[active].mend()
+    world.lab.ec2.mend()
+    world.check(active)
+
+
+def test_ec2_throttles_while_the_active_node_fails(world: World, nodes: tuple[str, str]) -> None:
+    """The standby's first calls are all refused: it goes on until EC2 lets it, in one start and within its time."""
+    active, standby = nodes
+    refused = world.lab.ec2.refuse("throttled", times=12)
+    with probing(world) as probes:
+        time.sleep(0.5)
+        world.lab.kill(active)
+        world.cluster.wait(world.runs_on(standby), 90, on=standby)
+        time.sleep(1)
+    assert refused.hits == 12, "nothing was throttled"
+    took_over(probes.reports, active, standby, 60)
+    assert not [each for each in world.cluster.status(standby).failed if "start" in each]
+    world.check(standby)
+
+
+@pytest.mark.usefixtures("nodes")
+def test_nodes_that_lose_sight_of_each_other(world: World) -> None:
+    """Both run it then, for there is no fencing; EC2 has it on one. After the heal all is on one node, and stays."""
+    world.lab.part()
+    for name in NODES:
+        world.cluster.wait(lambda status, name=name: status.online == {name}, 60, on=name)  # type: ignore[misc]  # a lambda with a default
+    time.sleep(2 * INTERVAL)
+    world.lab.heal()
+    world.cluster.wait(lambda status: status.online == set(NODES), 60)
+    after, _ = world.calm()
+    world.check(after)
+    with probing(world) as probes:
+        time.sleep(MANY * INTERVAL)
+    untouched(probes.reports, after)
