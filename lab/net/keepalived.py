@@ -1,0 +1,72 @@
+"""keepalived, Debian's own, on the nodes of the lab, as docs/keepalived.md has it: the sample and the notify script.
+
+The sample's addresses become the lab's. A second FIFO serves the Elastic IP beside the virtual IP.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+
+from lab.net.hosts import ENVIRONMENT, PROJECT
+from lab.net.network import NODES, NetLab
+
+SAMPLE = PROJECT / "etc/keepalived"
+AGAIN = 3  # seconds after which a hold that succeeded is done once more; docs/keepalived.md says 30
+_LOG, _PID = "/run/keepalived.out", "/run/keepalived.pid"
+_ENTERED = re.compile(r"\(VI_1\) Entering (\w+) STATE")
+
+
+class Keepalived:
+    """keepalived on the two nodes; node1 has the higher priority. It is running on `start`ed nodes alone."""
+
+    def __init__(self, lab: NetLab) -> None:
+        self._lab = lab
+
+    def start(self, name: str) -> None:
+        """Start it on a node, on which it does not run."""
+        host = self._lab.hosts[name]
+        for file, mode in {"ec2kit-notify": 0o755, "keepalived.conf": 0o644}.items():
+            text = (SAMPLE / file).read_text()
+            host.write(f"/etc/keepalived/{file}", text if mode == 0o755 else self._configuration(name, text), mode)
+        quick = {"EC2KIT_NOTIFY_AGAIN": str(AGAIN)}
+        host.spawn("keepalived", "--dont-fork", "--log-console", "--log-detail", env=ENVIRONMENT | quick)
+
+    def stop(self, name: str) -> None:
+        """End it on a node as a system's shutdown does, and wait until it has ended."""
+        host = self._lab.hosts[name]
+        host.run("sh", "-c", f"kill $(cat {_PID})", check=True)
+        limit = time.monotonic() + 30
+        while self.running(name):
+            if time.monotonic() > limit:
+                raise TimeoutError(f"keepalived does not end on {name}: {self.log(name)}")
+            time.sleep(0.1)
+
+    def running(self, name: str) -> bool:
+        """Whether it runs on a node."""
+        return self._lab.hosts[name].run("sh", "-c", f"kill -0 $(cat {_PID})").returncode == 0
+
+    def state(self, name: str) -> str:
+        """The state that VRRP's instance entered last on a node: MASTER, BACKUP, ...; "" before the first."""
+        entered = _ENTERED.findall(self.log(name))
+        return entered[-1] if entered else ""
+
+    def log(self, name: str) -> str:
+        """keepalived's log on a node, since it was started last."""
+        file = self._lab.hosts[name].root / _LOG.lstrip("/")
+        return file.read_text(errors="replace") if file.exists() else ""
+
+    def _configuration(self, name: str, sample: str) -> str:
+        """The sample, for this node of the lab, with a second FIFO for the Elastic IP."""
+        nodes = self._lab.vpc.nodes
+        own, peer = (nodes[each].interfaces[0].private_ip for each in (name, next(n for n in NODES if n != name)))
+        public = self._lab.vpc.public_ip
+        there = {"eth1": "eth0", "10.0.2.11": own, "10.0.4.11": peer, "10.1.0.10": self._lab.vpc.vip}
+        if name == "node2":
+            there |= {"router_id node1": "router_id node2", "priority 150": "priority 100"}
+        text = re.sub("|".join(map(re.escape, there)), lambda found: there[found[0]], re.sub("#.*", "", sample))
+        second = (
+            "global_defs {\n    notify_fifo /run/ec2kit-notify-eip.fifo\n    notify_fifo_script "
+            f'"/etc/keepalived/ec2kit-notify VI_1 eip {public} --interface eth0"\n'
+        )
+        return text.replace("global_defs {\n", second)

@@ -1,0 +1,82 @@
+"""The service that an engine protects, as its clients and EC2 see it: the virtual IP and the Elastic IP."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from lab.net.hosts import PROJECT
+from lab.net.network import NODES, NetLab
+from lab.net.probe import Probe, Report
+from lab.vpc import addresses, route_tables
+
+SOON = 90.0  # seconds that a very busy machine may take
+
+
+@dataclass(frozen=True)
+class Service:
+    """What runs on the nodes is lab.net.echo, which says who answers."""
+
+    lab: NetLab
+    reports: list[Report] = field(default_factory=list)
+
+    def start(self, name: str) -> None:
+        """Start it on a node."""
+        self.lab.hosts[name].spawn("env", f"PYTHONPATH={PROJECT}", sys.executable, "-m", "lab.net.echo")
+
+    def truth(self) -> tuple[str | None, str | None]:
+        """The nodes that have the virtual IP in all tables, and the Elastic IP; None: no single one."""
+        client, names = self.lab.ec2.truth(), {self.lab.vpc.nodes[name].interfaces[0].eni: name for name in NODES}
+        destination = f"{self.lab.vpc.vip}/32"
+        tables = route_tables(client, self.lab.vpc.vpc).values()
+        routes = {table[destination][0] for table in tables if destination in table}
+        eip = addresses(client)[self.lab.vpc.public_ip][0]
+        return names.get(routes.pop()) if len(routes) == 1 else None, names.get(eip or "")
+
+    @contextmanager
+    def asked(self) -> Iterator[None]:
+        """Let a client in the VPC ask the virtual IP meanwhile, and one outside the Elastic IP; then `reports`."""
+        hosts, vpc = self.lab.hosts, self.lab.vpc
+        probes = Probe(hosts["client"], vpc.vip), Probe(hosts["internet"], vpc.public_ip)
+        try:
+            yield
+        finally:
+            self.reports[:] = [probe.stop() for probe in probes]
+
+    def answered_by(self) -> tuple[set[str], set[str]]:
+        """The nodes that answer at the virtual IP, and at the Elastic IP, within half a second from now on."""
+        with self.asked():
+            time.sleep(0.5)
+        one, two = (set(report.udp.by) for report in self.reports)
+        return one, two
+
+    def is_on(self, name: str) -> bool:
+        """Whether that node has both addresses in EC2's truth, and it alone answers at both."""
+        return self.truth() == (name, name) and self.answered_by() == ({name}, {name})
+
+    def moved(self, old: str, new: str, seconds: float) -> None:
+        """Both clients that asked were answered by the old node, then by the new one, with no longer gap."""
+        for report in self.reports:
+            for kind in (report.udp, report.connect):
+                assert kind.by.keys() == {old, new}, report
+                assert kind.first[old] < kind.first[new], report
+                assert kind.gap_ms < 1000 * seconds, report
+
+    def stayed(self, name: str) -> None:
+        """Both clients that asked were answered by that node alone, and noticed nothing."""
+        for report in self.reports:
+            assert report.udp.by.keys() == {name}, report
+            assert report.udp.lost <= 2, report
+            assert report.resets == 0, report
+
+
+def until(true: Callable[[], bool], what: Callable[[], object], seconds: float = SOON) -> None:
+    """Wait until it is so; raises TimeoutError with what is so instead."""
+    limit = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > limit:
+            raise TimeoutError(f"after {seconds} s: {what()}")
+        time.sleep(0.2)
