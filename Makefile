@@ -12,7 +12,7 @@
 #
 # make lab-net       starts the lab with real packets: nodes, client and VPC router in network namespaces; as root
 # make lab-net-stop  stops it, and leaves nothing behind
-# make test-cluster  real Pacemaker on it, about 8 minutes; as root, on Debian
+# make test-cluster  real Pacemaker and keepalived on it, about 10 minutes; as root, on Debian
 #
 # make install    the kit onto this machine, and into LifeKeeper and Pacemaker where they are; again is harmless
 # make uninstall  all of that off again

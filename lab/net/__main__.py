@@ -33,7 +33,7 @@ def main() -> int:
         start = verbs.add_parser(verb, help="in the background" if verb == "start" else "until it is stopped")
         start.add_argument("--tables", type=int, default=1, help="route tables with the virtual IP (default: 1)")
         start.add_argument("--delay", type=float, default=50, metavar="MS", help="of each call (default: 50)")
-    verbs.add_parser("check", help="whether it, and Pacemaker on it, can run here")
+    verbs.add_parser("check", help="whether it, Pacemaker and keepalived can run here")
     verbs.add_parser("stop", help="and leave nothing behind")
     enter = verbs.add_parser("enter", help="a shell, or a command, on a host")
     enter.add_argument("host", help="node1, node2, client or internet")
@@ -55,9 +55,10 @@ def main() -> int:
 
 
 def _check() -> int:
+    from lab.net.keepalived import why_not as no_keepalived
     from lab.net.pacemaker import why_not as no_pacemaker
 
-    return _say(no_pacemaker() or "ok")
+    return _say(no_pacemaker() or no_keepalived() or "ok")
 
 
 def why_not() -> str | None:

@@ -6,6 +6,7 @@ The sample's addresses become the lab's. A second FIFO serves the Elastic IP bes
 from __future__ import annotations
 
 import re
+import shutil
 import time
 
 from lab.net.hosts import ENVIRONMENT, PROJECT
@@ -70,3 +71,10 @@ class Keepalived:
             f'"/etc/keepalived/ec2kit-notify VI_1 eip {public} --interface eth0"\n'
         )
         return text.replace("global_defs {\n", second)
+
+
+def why_not() -> str | None:
+    """What keeps keepalived from running here, in one line; None when nothing does."""
+    if shutil.which("keepalived"):
+        return None
+    return "Missing here: keepalived. On Debian: apt-get install --no-install-recommends keepalived"

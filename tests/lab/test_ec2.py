@@ -232,7 +232,7 @@ def test_one_elastic_ip_per_private_address(ec2: Ec2, client: EC2Client) -> None
 
 
 def test_moved_elastic_ip_leaves_its_old_interface(ec2: Ec2, client: EC2Client) -> None:
-    """An Elastic IP moves unless AllowReassociation=False, as in EC2's VPCs, and is shown on the new interface only."""
+    """An Elastic IP moves unless AllowReassociation=False, as in EC2's VPCs, and is shown on the new one only."""
     lab = vpc.figure2(ec2.truth())
     old, new = (lab.nodes[name].interfaces[1].eni for name in ("node1", "node2"))
     asked: Any = {"AllocationId": lab.allocation, "NetworkInterfaceId": new}
