@@ -2,15 +2,16 @@
 
 docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-categories.html. Never through a
 proxy; 1 s to connect, 2 s to read; retried inside the deadline. Everything goes over one connection,
-by the standard library's HTTP: it is there before botocore, so that the two can be beside each other.
+by urllib3, which botocore imports in any case.
 """
 
 from __future__ import annotations
 
 from http import HTTPStatus
-from http.client import HTTPConnection, HTTPException, HTTPSConnection, IncompleteRead
 from typing import NamedTuple
-from urllib.parse import urlsplit
+
+import urllib3
+from urllib3.exceptions import HTTPError
 
 from ec2kit.deadline import Deadline
 from ec2kit.errors import Misconfigured, Unavailable
@@ -39,12 +40,7 @@ class Metadata:
         self._retries = retries
         self._deadline = deadline
         self._token: str | None = None
-        self._connection: HTTPConnection | None = None
-
-    def __del__(self) -> None:
-        """Close what is kept open."""
-        if self._connection:
-            self._connection.close()
+        self._http = urllib3.PoolManager(retries=False)  # this one obeys no proxy of the environment
 
     def get(self, path: str) -> str | None:
         """The text of /latest/meta-data/<path>; None when there is no such item.
@@ -90,7 +86,7 @@ class Metadata:
             try:
                 with self._deadline.waiting(f"the metadata service at {self._base}"):
                     answer = self._exchange(method, path, headers)
-            except (OSError, HTTPException, ValueError) as error:  # ValueError: a URL that is none
+            except HTTPError as error:  # a URL that is none, too
                 problem = type(error).__name__
                 continue
             if answer.status == HTTPStatus.FORBIDDEN:
@@ -109,36 +105,17 @@ class Metadata:
         )
 
     def _exchange(self, method: str, path: str, headers: dict[str, str]) -> _Answer:
-        """Send one request and read its answer, on the connection that is open. What goes wrong closes it."""
-        kept = self._connection
+        """Send one request and read its answer to the end, or to one byte more than it may have."""
+        left = self._deadline.left
+        timeout = urllib3.Timeout(connect=min(_TIMEOUTS[0], left), read=min(_TIMEOUTS[1], left))
+        response = self._http.request(
+            method, self._base + path, headers=headers, timeout=timeout, redirect=False, preload_content=False
+        )
         try:
-            return self._send(kept or self._connect(), method, path, headers)
-        except ConnectionError:
-            if kept is None:
-                raise
-            return self._send(self._connect(), method, path, headers)  # the service may close what was idle
-
-    def _connect(self) -> HTTPConnection:
-        parts = urlsplit(self._base)
-        kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-        connection = kind(parts.hostname or "", parts.port, timeout=min(_TIMEOUTS[0], self._deadline.left))
-        connection.connect()
-        return connection
-
-    def _send(self, connection: HTTPConnection, method: str, path: str, headers: dict[str, str]) -> _Answer:
-        self._connection = None
-        connection.sock.settimeout(min(_TIMEOUTS[1], self._deadline.left))
-        try:
-            connection.request(method, urlsplit(self._base).path + path, headers=headers)
-            response = connection.getresponse()
-            body = response.read(_MOST_BYTES + 1)
-        except BaseException:
-            connection.close()
-            raise
-        if response.isclosed() and not response.will_close:  # read to its end
-            self._connection = connection
-        else:
-            connection.close()
-        if response.length and len(body) <= _MOST_BYTES:
-            raise IncompleteRead(body, response.length)
+            body = b""
+            while len(body) <= _MOST_BYTES and (part := response.read1(_MOST_BYTES, decode_content=False)):
+                body += part
+                _ = self._deadline.left  # however slowly it drips
+        finally:
+            response.close()  # what was read to its end has given its connection back by now
         return _Answer(response.status, body)

@@ -21,7 +21,19 @@ if TYPE_CHECKING:
 
     from lab.ec2 import Ec2
 
-Fault = Literal["off", "hang", "error500", "refused", "token401", "garbage", "unauthorized", "missing", "reset"]
+Fault = Literal[
+    "off",
+    "hang",
+    "slow",
+    "error500",
+    "refused",
+    "token401",
+    "garbage",
+    "unauthorized",
+    "missing",
+    "reset",
+    "truncated",
+]
 
 
 def _text(status: int, text: str) -> Reply:
@@ -33,6 +45,8 @@ _FAULTY: dict[Fault | None, Reply] = {
     "error500": _text(500, "Internal Server Error"),
     "garbage": Reply(200, b"\x00\xff<html>\xfe{not metadata", "text/html"),
     "hang": Reply(0, manner="hang"),
+    "slow": Reply(200, manner="slow"),
+    "truncated": Reply(200, b"i-0123456789abcdef0", "text/plain", "truncated"),
     "unauthorized": _text(401, "Unauthorized"),
     "missing": _text(404, "Not Found"),
     "reset": Reply(0, manner="reset"),
@@ -97,7 +111,8 @@ class Imds:
 
     Access key ids begin with ASIA and contain `name`; with `ec2` they are registered there with their expiry,
     and public-ipv4s is answered from there. `credential_seconds` is how long a credential issued from now on
-    lasts; `calls` is the list of (method, path, HTTP status or None while there is no answer). host, port
+    lasts; `credential_document` is what is told in its place; `calls` is the list of (method, path, HTTP status or
+    None while there is no answer). host, port
     (0: a free one), where: as of `front.Web`.
     """
 
@@ -113,6 +128,7 @@ class Imds:
     ) -> None:
         self.identity = identity
         self.credential_seconds: float = 21600
+        self.credential_document: str | None = None
         self.calls: list[tuple[str, str, int | None]] = []
         self._ec2 = ec2
         self._label = re.sub(r"[^A-Z0-9]", "", name.upper())
@@ -145,7 +161,8 @@ class Imds:
     def fault(self) -> Fault | None:
         """What goes wrong, None = nothing.
 
-        "off": 403 to everything; "hang": no answer until the fault changes; "error500": 500 to everything;
+        "off": 403 to everything; "hang": no answer until the fault changes; "slow": one byte a second;
+        "truncated": 200, and the connection closes after half of what was promised; "error500": 500 to everything;
         "refused": nothing listens; "garbage": 200 with bytes of no meaning; "unauthorized": 401 to everything;
         "missing": 404 to everything; "reset": TCP reset; "token401": the next GET with a valid token gets 401,
         all tokens so far are void, and the fault is over.
@@ -247,7 +264,7 @@ class Imds:
         if parts[:4] == ["meta-data", "network", "interfaces", "macs"] and len(parts) == 6:
             return self._find_interface(parts[4], parts[5])
         if path == f"meta-data/iam/security-credentials/{node.role}":
-            return self._current().document()
+            return self._current().document() if self.credential_document is None else self.credential_document
         return {
             "meta-data/placement/region": node.region,
             "meta-data/placement/availability-zone": node.availability_zone,

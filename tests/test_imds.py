@@ -96,7 +96,7 @@ def test_a_service_that_hangs_ends_within_its_read_timeout(imds: Imds) -> None:
     """Two seconds a try, and never past the deadline."""
     imds.fault = "hang"
     began = time.monotonic()
-    with pytest.raises(Unavailable, match="TimeoutError, asked 1 times"):
+    with pytest.raises(Unavailable, match="ReadTimeoutError, asked 1 times"):
         client(imds, retries=0).need("instance-id")
     assert 1.5 < time.monotonic() - began < 2 + SLACK
     began = time.monotonic()
@@ -119,3 +119,34 @@ def test_never_through_a_proxy(imds: Imds, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.delenv("NO_PROXY", raising=False)
     assert client(imds).need("instance-id") == "i-1"
+
+
+def test_a_connection_that_was_closed_while_idle_is_made_anew(imds: Imds) -> None:
+    """Without a retry, with the same token: the service may close what nobody uses."""
+    metadata = client(imds, retries=0)
+    metadata.need("instance-id")
+    imds.fault = "refused"
+    imds.mend()
+    assert metadata.need("instance-id") == "i-1"
+    assert imds.connections == 2
+    assert [method for method, _, _ in imds.calls] == ["PUT", "GET", "GET"]
+
+
+@pytest.mark.parametrize("request_", ["PUT /latest/api/token", "GET /latest/meta-data/instance-id"])
+def test_half_a_body_is_no_answer(imds: Imds, request_: str) -> None:
+    """Half an id may look like one; it is asked for again, and never believed."""
+    imds.refuse("truncated", request_, 1)
+    assert client(imds, retries=1).need("instance-id") == "i-1"
+    imds.refuse("truncated", request_)
+    with pytest.raises(Unavailable, match="ProtocolError, asked 2 times"):
+        client(imds, retries=1).need("instance-id")
+
+
+def test_an_answer_that_drips_ends_at_the_deadline(imds: Imds) -> None:
+    """Each byte comes in time, and the last would come after days."""
+    imds.fault = "slow"
+    began = time.monotonic()
+    with pytest.raises(DeadlineExceeded):
+        client(imds, seconds=2.5).need("instance-id")
+    assert 2 < time.monotonic() - began < 2.5 + 1 + SLACK
+    imds.mend()
