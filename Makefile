@@ -13,6 +13,8 @@
 # make lab-net       starts the lab with real packets: nodes, client and VPC router in network namespaces; as root
 # make lab-net-stop  stops it, and leaves nothing behind
 # make test-cluster  real Pacemaker and keepalived on it, about 10 minutes; as root, on Debian
+# make test-events   100 random events on it, one after another, about 25 minutes; EVENTS=8 SEED=2 for others
+# make bench-failover  the service gap of real failovers beside ClusterLabs' agents; writes docs/benchmarks.md
 #
 # make install    the kit onto this machine, and into LifeKeeper and Pacemaker where they are; again is harmless
 # make uninstall  all of that off again
@@ -25,6 +27,9 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 CODE = .ci/audit ec2kit actions ocf installer install lab bench tests
 
+EVENTS ?= 100
+SEED ?= 1
+
 PREFIX ?= /opt/ec2kit
 LKROOT ?= /opt/LifeKeeper
 SBIN ?= /usr/local/sbin
@@ -33,7 +38,7 @@ OCF_ROOT ?= /usr/lib/ocf
 FOLDERS = --prefix '$(PREFIX)' --lkroot '$(LKROOT)' --sbin '$(SBIN)' --defaults '$(DEFAULTS)' \
   --ocf-root '$(OCF_ROOT)' --destdir '$(DESTDIR)'
 
-.PHONY: bench demo lab lab-net lab-net-stop test test-cluster test-load lock audit test-faults docs-faults check format docs install uninstall \
+.PHONY: bench bench-failover test-events demo lab lab-net lab-net-stop test test-cluster test-load lock audit test-faults docs-faults check format docs install uninstall \
   bundle clean
 
 demo: $(VENV)/demo.done
@@ -53,7 +58,7 @@ test: $(VENV)/test.done
 
 test-cluster: $(VENV)/test.done
 	@$(BIN)/python -m lab.net check
-	$(BIN)/python -m pytest -v --durations 0 tests/packets/*.py
+	$(BIN)/python -m pytest -v --durations 0 $(filter-out tests/packets/events.py,$(wildcard tests/packets/*.py))
 
 test-faults: $(VENV)/test.done
 	$(BIN)/python -m pytest -q tests/faults/whole.py
@@ -98,6 +103,15 @@ bench: $(VENV)/bench.done
 	$(BIN)/python -m bench.ways $(KITS)
 	$(BIN)/python -m bench.imports $(KITS)
 	$(BIN)/python -m bench.page
+
+bench-failover: $(VENV)/bench.done
+	@$(BIN)/python -m lab.net check
+	$(BIN)/python -m bench.failover $(RUNS)
+	$(BIN)/python -m bench.page
+
+test-events: $(VENV)/test.done
+	@$(BIN)/python -m lab.net check
+	EVENTS=$(EVENTS) SEED=$(SEED) EVENTS_LOG=$(EVENTS_LOG) $(BIN)/python -m pytest -q -s tests/packets/events.py
 
 docs: $(VENV)/demo.done
 	$(BIN)/ec2kit explain --output markdown > docs/messages.md.new

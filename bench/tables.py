@@ -44,3 +44,28 @@ def bars(name: str, title: str, unit: str, values: Mapping[str, Mapping[str, flo
     PICTURES.mkdir(exist_ok=True)
     figure.savefig(PICTURES / f"{name}.svg", metadata={"Date": None})
     return f"![{title}](benchmarks/{name}.svg)\n"
+
+
+def curves(name: str, title: str, across: str, up: str, values: Mapping[str, Mapping[int, float]]) -> str:
+    """Draw curves, up on a logarithmic scale, into docs/benchmarks/NAME.svg; the Markdown that shows it.
+
+    values: by curve and place across.
+    """
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    mpl.rcParams.update({"svg.hashsalt": name, "svg.fonttype": "none", "font.size": 8})
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.subplots()
+    for label, points in values.items():
+        axes.plot(list(points), list(points.values()), marker="o", label=label)
+    axes.set_yscale("log")
+    axes.set_xticks(sorted({place for points in values.values() for place in points}))
+    axes.set_xlabel(across)
+    axes.set_ylabel(up)
+    axes.set_title(title)
+    axes.grid(visible=True, which="both", linewidth=0.3)
+    axes.legend(fontsize=7)
+    PICTURES.mkdir(exist_ok=True)
+    figure.savefig(PICTURES / f"{name}.svg", metadata={"Date": None})
+    return f"![{title}](benchmarks/{name}.svg)\n"

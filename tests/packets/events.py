@@ -1,0 +1,322 @@
+"""Random events, one after another, on a cluster that runs: after each, in its time, one node has it all again.
+
+EVENTS is how many (default: 8), SEED which ones. EVENTS_LOG names a file for a line of each and a table at the end.
+An event ends with its own healing: what was cut is joined, what was killed is switched on, what was refused is
+answered again. Nothing else is done by hand: no cleanup, no restart. Configured as docs/pacemaker.md advises.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.net.hosts import PROJECT
+from lab.net.network import NODES, NetLab, net_lab
+from lab.net.pacemaker import Cluster
+from lab.net.probe import Probe, Report
+from lab.vpc import addresses, route_tables
+from tests.cluster import judge
+
+EVENTS = int(os.environ.get("EVENTS") or 8)
+SEED = int(os.environ.get("SEED") or 1)
+TABLES, DELAY_MS = 3, 50
+WINDOW = 1.0  # seconds in which both addresses must be answered by one node alone
+FIRST = 90.0  # seconds until the cluster's own first start is done
+CONFIGURATION = """
+primitive vip-ip ocf:heartbeat:IPaddr2 params ip={vip} cidr_netmask=32 nic=eth0 \
+  op monitor interval=5s timeout=20s meta failure-timeout=60s migration-threshold=3
+primitive vip-route ocf:ec2kit:route params ip={vip} interface=eth0 routing_table="{tables}" \
+  op start timeout=120s op stop timeout=60s op monitor interval=5s timeout=60s \
+  meta failure-timeout=60s migration-threshold=3
+primitive public ocf:ec2kit:eip params elastic_ip={eip} interface=eth0 \
+  op start timeout=120s op stop timeout=60s op monitor interval=5s timeout=60s \
+  meta failure-timeout=60s migration-threshold=3
+group vip vip-ip vip-route
+colocation public-with-vip inf: public vip
+rsc_defaults resource-stickiness=100
+"""
+RESOURCES = ("vip-ip", "vip-route", "public")
+
+
+@dataclass
+class World:
+    """The lab, the cluster on it, and what chance comes from."""
+
+    lab: NetLab
+    cluster: Cluster
+    chance: random.Random
+
+    def eni(self, name: str) -> str:
+        """The network interface of a node."""
+        return self.lab.vpc.nodes[name].interfaces[0].eni
+
+    def active(self) -> str:
+        """The node that the Elastic IP is on, else any."""
+        on = addresses(self.lab.ec2.truth())[self.lab.vpc.public_ip][0]
+        return next((name for name in NODES if self.eni(name) == on), NODES[0])
+
+    def node(self) -> str:
+        """A node; more often the active one."""
+        return self.chance.choice((*NODES, self.active()))
+
+    def serve(self, name: str) -> None:
+        """Start on a node what the clients ask."""
+        self.lab.hosts[name].spawn("env", f"PYTHONPATH={PROJECT}", sys.executable, "-m", "lab.net.echo")
+
+    def serving(self, seconds: float) -> tuple[set[str], set[str]]:
+        """Ask both addresses for so long; which nodes answered each."""
+        with asking(self.lab) as reports:
+            time.sleep(seconds)
+        return {*reports[0].udp.by}, {*reports[1].udp.by}
+
+    def trouble(self) -> str | None:
+        """What is not whole, in one line: the packets, EC2's truth, Pacemaker's word; None when all is."""
+        status = self.cluster.status()
+        homes = {each: set(status.running.get(each, ())) for each in RESOURCES}
+        if status.online != set(NODES) or len({*map(frozenset, homes.values())}) != 1 or len(homes["public"]) != 1:
+            return f"Pacemaker: {sorted(status.online)} online, running {homes}, failed {status.failed}"
+        (name,) = homes["public"]
+        tables = route_tables(self.lab.ec2.truth(), self.lab.vpc.vpc)
+        entries = {each.get(f"{self.lab.vpc.vip}/32") for table, each in tables.items() if table != "main"}
+        held = addresses(self.lab.ec2.truth())[self.lab.vpc.public_ip][0]
+        if entries != {(self.eni(name), "active")} or held != self.eni(name):
+            return f"EC2: all runs on {name} ({self.eni(name)}), the entries are {entries}, the Elastic IP on {held}"
+        found = self.serving(WINDOW)
+        return None if found == ({name}, {name}) else f"packets: all runs on {name}, and {found} answered"
+
+    def recovered(self, seconds: float) -> float:
+        """Wait until all is whole; after how many seconds that was. Raises TimeoutError with what is not."""
+        began = time.monotonic()
+        while trouble := self.trouble():
+            if time.monotonic() > began + seconds:
+                raise TimeoutError(f"not whole after {seconds} s: {trouble}")
+        return time.monotonic() - began - WINDOW
+
+
+@contextmanager
+def asking(lab: NetLab) -> Iterator[list[Report]]:
+    """Ask the virtual IP from the client and the Elastic IP from outside meanwhile; their reports, at the end."""
+    reports: list[Report] = []
+    probes = Probe(lab.hosts["client"], lab.vpc.vip), Probe(lab.hosts["internet"], lab.vpc.public_ip)
+    try:
+        yield reports
+    finally:
+        reports.extend(probe.stop() for probe in probes)
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happens. do: makes it happen, heals it, tells on what. within: seconds to be whole after."""
+
+    name: str
+    do: Callable[[World], str]
+    within: float
+
+
+def _wait(world: World, least: float, most: float) -> str:
+    """Let some time go by."""
+    seconds = world.chance.uniform(least, most)
+    time.sleep(seconds)
+    return f"{seconds:.0f} s"
+
+
+def _kill(world: World) -> str:
+    name = world.node()
+    world.lab.kill(name)
+    how_long = _wait(world, 1, 12)
+    world.lab.boot(name)
+    world.serve(name)
+    world.cluster.start(name)
+    return f"{name} without power, {how_long}"
+
+
+def _cut(world: World) -> str:
+    name = world.node()
+    world.lab.cut(name)
+    how_long = _wait(world, 1, 15)
+    world.lab.heal()
+    return f"{name}, {how_long}"
+
+
+def _part(world: World) -> str:
+    world.lab.part()
+    how_long = _wait(world, 4, 15)
+    world.lab.heal()
+    return how_long
+
+
+def _standby(world: World) -> str:
+    name = world.node()
+    world.cluster.crm("node", "standby", name)
+    how_long = _wait(world, 1, 10)
+    world.cluster.crm("node", "online", name)
+    return f"{name}, {how_long}"
+
+
+def _repoint(world: World) -> str:
+    lab, client = world.lab, world.lab.ec2.truth()
+    table = world.chance.choice([name for name in lab.vpc.tables if name != "main"])
+    entry: Any = {"RouteTableId": lab.vpc.tables[table], "DestinationCidrBlock": f"{lab.vpc.vip}/32"}
+    if world.chance.random() < 0.3:
+        client.delete_route(**entry)
+        return f"the entry of table {table} deleted"
+    other = next(name for name in NODES if name != world.active())
+    client.replace_route(**entry, NetworkInterfaceId=world.eni(other))
+    return f"the entry of table {table} to {other}"
+
+
+def _readdress(world: World) -> str:
+    lab, client = world.lab, world.lab.ec2.truth()
+    if world.chance.random() < 0.5:
+        address = client.describe_addresses(AllocationIds=[lab.vpc.allocation])["Addresses"][0]
+        client.disassociate_address(AssociationId=address["AssociationId"])
+        return "disassociated"
+    other = next(name for name in NODES if name != world.active())
+    eni = world.eni(other)
+    client.associate_address(AllocationId=lab.vpc.allocation, NetworkInterfaceId=eni, AllowReassociation=True)
+    return f"to {other}"
+
+
+def _check_on(world: World) -> str:
+    name, on = world.active(), dict[str, Any](Value=True)
+    world.lab.ec2.truth().modify_network_interface_attribute(NetworkInterfaceId=world.eni(name), SourceDestCheck=on)  # type: ignore[arg-type]  # a plain dict is one
+    return name
+
+
+def _throttled(world: World) -> str:
+    world.lab.ec2.refuse("throttled")
+    how_long = _wait(world, 5, 20)
+    _mend(world)
+    return how_long
+
+
+def _gone(world: World) -> str:
+    kind = world.chance.choice(("reset", "hang", "refused", "denied"))
+    world.lab.ec2.refuse(kind)  # type: ignore[arg-type]  # one of Kind
+    how_long = _wait(world, 5, 20)
+    _mend(world)
+    return f"{kind}, {how_long}"
+
+
+def _metadata(world: World) -> str:
+    name = world.node()
+    world.lab.imds[name].fault = "hang"
+    how_long = _wait(world, 5, 20)
+    world.lab.imds[name].mend()
+    return f"{name}, {how_long}"
+
+
+def _throttled_kill(world: World) -> str:
+    world.lab.ec2.refuse("throttled")
+    told = _kill(world)
+    _mend(world)
+    return told
+
+
+def _mend(world: World) -> None:
+    world.lab.ec2.mend()
+    world.lab.ec2.delay_ms = DELAY_MS
+
+
+KINDS = (
+    Event("node killed and switched on", _kill, 90),
+    Event("node cut off and joined", _cut, 45),
+    Event("nodes parted and joined", _part, 45),
+    Event("standby and online", _standby, 30),
+    Event("route changed by hand", _repoint, 30),
+    Event("Elastic IP changed by hand", _readdress, 30),
+    Event("source/dest check switched on", _check_on, 30),
+    Event("EC2 throttles", _throttled, 45),
+    Event("EC2 gone", _gone, 45),
+    Event("metadata service hangs", _metadata, 45),
+    Event("node killed while EC2 throttles", _throttled_kill, 120),
+)
+
+
+@dataclass
+class Log:
+    """A line of each event, and at the end a table of all."""
+
+    lines: list[str] = field(default_factory=list)
+    found: dict[str, list[tuple[float, float, float]]] = field(default_factory=dict)
+
+    def say(self, line: str) -> None:
+        """Write a line down at once."""
+        print(line, flush=True)  # noqa: T201  what is going on, for pytest -s
+        self.lines.append(line)
+        if path := os.environ.get("EVENTS_LOG"):
+            Path(path).write_text("\n".join(self.lines) + "\n")
+
+    def table(self) -> None:
+        """Median and largest, of each kind of event."""
+        self.say(
+            "\n| event | times | whole again after, s | virtual IP out, s | Elastic IP out, s |"
+            "\n|---|---|---|---|---|"
+        )
+        for name, all_of_it in self.found.items():
+            columns = [
+                f"{statistics.median(column):.1f} (at most {max(column):.1f})"
+                for column in zip(*all_of_it, strict=True)
+            ]
+            self.say(f"| {name} | {len(all_of_it)} | {' | '.join(columns)} |")
+
+
+@pytest.fixture(scope="module")
+def world(kit: bytes) -> Iterator[World]:
+    """A cluster that runs: the address, its routes and an Elastic IP, all on one node."""
+    with net_lab(kit, tables=TABLES) as lab:
+        lab.ec2.delay_ms = DELAY_MS
+        made = World(lab, Cluster(lab), random.Random(SEED))  # noqa: S311  no secret
+        tables = ",".join(table for name, table in lab.vpc.tables.items() if name != "main")
+        made.cluster.configure(CONFIGURATION.format(vip=lab.vpc.vip, eip=lab.vpc.public_ip, tables=tables))
+        for name in NODES:
+            made.serve(name)
+        made.recovered(FIRST)
+        yield made
+        judge(lab.ec2)
+
+
+def test_after_each_event_one_node_has_it_all_again(world: World) -> None:
+    """Both addresses are answered by the node that Pacemaker and EC2 name, by no other, within the event's time."""
+    log, order = Log(), list[Event]()
+    log.say(f"{EVENTS} events, seed {SEED}, {TABLES} route tables, {DELAY_MS} ms a call")
+    for number in range(1, EVENTS + 1):
+        if not order:
+            order = world.chance.sample(KINDS, len(KINDS))
+        event = order.pop()
+        with asking(world.lab) as reports:
+            began = time.monotonic()
+            try:
+                what = event.do(world)
+                took = time.monotonic() - began
+                after = world.recovered(event.within)
+            except Exception as error:
+                log.say(f"{number:3} {event.name}: NOT WHOLE AGAIN: {error}")
+                _show(world, log)
+                raise
+        gaps = [report.udp.gap_ms / 1000 for report in reports]
+        log.found.setdefault(event.name, []).append((after, *gaps))  # type: ignore[arg-type]  # two gaps
+        log.say(
+            f"{number:3} {time.strftime('%T')} {event.name}: {what}; its own time {took:.1f} s, "
+            f"whole again {after:.1f} s after, now on {world.active()}; "
+            f"virtual IP out {gaps[0]:.2f} s, Elastic IP out {gaps[1]:.2f} s"
+        )
+    log.table()
+    assert sum(map(len, log.found.values())) == EVENTS
+
+
+def _show(world: World, log: Log) -> None:
+    for name in NODES:
+        if name in world.lab.hosts:
+            lines = world.cluster.log(name).splitlines()[-150:]
+            log.say(f"---- {name}\n" + "\n".join(line for line in lines if "pacemaker-based" not in line))
