@@ -8,8 +8,8 @@ AWS's advice: aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-
 
 from __future__ import annotations
 
-CALL_FIRST, CALL_MOST = 0.5, 1.0  # seconds: the ceiling of the first pause before a throttled call is sent again
-ROUND_FIRST, ROUND_MOST = 1.0, 16.0  # seconds: the mean of the first pause between two rounds; both are doubled
+CALL_FIRST, CALL_MOST = 0.5, 0.5  # seconds: the ceiling of a pause before a throttled call is sent again; it stays
+ROUND_FIRST, ROUND_MOST = 1.0, 16.0  # seconds: the mean of the first pause between two rounds; doubled
 LAST_WORDS = 1.0  # seconds that are left for the end of a run that gives up
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ec2kit.errors import ExitCode
@@ -26,6 +26,7 @@ def entry(at: float, action: str, code: int = 0) -> Entry:
     return Entry(at, action, code, 0.5, "")
 
 
+@settings(deadline=None)
 @given(st.lists(ENTRIES, max_size=5))
 def test_lines_are_read_as_they_were_written(past: list[Entry]) -> None:
     """One line each, whatever the text holds; only a very long text is cut."""
@@ -55,6 +56,7 @@ def test_a_damaged_line_is_left_out(damaged: str) -> None:
     assert [each.action for each in entries(f"{damaged}\n{good}\n")] == ["restore"]
 
 
+@settings(deadline=None)
 @given(st.text(max_size=300))
 def test_anything_can_be_read(text: str) -> None:
     """Never an error."""
