@@ -26,7 +26,7 @@ def asked_for_the_role(routes: Protected) -> bool:
 
 @pytest.mark.parametrize("seconds", [60, 300, 899])
 def test_credentials_that_are_about_to_expire_are_tried(routes: Protected, seconds: int) -> None:
-    """botocore alone would sign nothing with less than ten minutes left; EC2 takes them until the end."""
+    """EC2 takes them until their end, so the run does not wait for newer ones."""
     routes.lab.node1.imds.credential_seconds = seconds
     code, keys, _ = check(routes)
     assert code == ExitCode.OK
