@@ -61,10 +61,11 @@ test-cluster: $(VENV)/test.done
 	$(BIN)/python -m pytest -v --durations 0 $(filter-out tests/packets/events.py,$(wildcard tests/packets/*.py))
 
 test-faults: $(VENV)/test.done
-	$(BIN)/python -m pytest -q tests/faults/whole.py
+	@EC2KIT_TEST_EXAMPLES=5000 $(BIN)/python -m pytest -q -n 2 tests/test_two_nodes.py & two=$$!; \
+	$(BIN)/python -m pytest -q tests/faults/whole.py; whole=$$?; wait $$two && exit $$whole
 
 docs-faults: $(VENV)/test.done
-	EC2KIT_FAULTS_PAGE=docs/faults.md $(BIN)/python -m pytest -q tests/faults/whole.py
+	EC2KIT_FAULTS_PAGE=write $(BIN)/python -m pytest -q tests/faults/whole.py
 
 test-load: $(VENV)/test.done
 	$(BIN)/python -m pytest -q -s tests/load/whole.py

@@ -21,6 +21,7 @@ from ec2kit.preflight import Problem
 from ec2kit.routes import RouteView
 
 _SHARE = 0.5  # of the time that is left, for a step that is taken back in the rest when it hangs
+_KEPT = 0.1  # of the whole time: with less nothing is begun, for it could not be taken back
 
 
 @dataclass(frozen=True)
@@ -289,13 +290,20 @@ def _with_traffic(resource: RouteResource, site: Site, tables: list[RouteTable],
 def _make(tag: str, known: Info, state: str, switchback: str, lcd: Lcd) -> None:
     """Make the instance; one that is half made already is made to be as this one would."""
     information = info.encode(known)
-    code, _ = lcd.run(
-        "ins_create",
-        *("-a", contract.APP, "-r", contract.TYPE, "-t", tag, "-i", _id(known.resource)),
-        *("-I", "INIT_ISP" if state == contract.IN_SERVICE else "INIT_OSU"),
-        *("-s", contract.SWITCHBACK[switchback], "-v", information),
-        accept=[ALREADY_EXISTS],
-    )
+    lcd.need_time(_KEPT, f"nothing was made: too little is left to make {tag}, or to take it back")
+    try:
+        code, _ = lcd.run(
+            "ins_create",
+            *("-a", contract.APP, "-r", contract.TYPE, "-t", tag, "-i", _id(known.resource)),
+            *("-I", "INIT_ISP" if state == contract.IN_SERVICE else "INIT_OSU"),
+            *("-s", contract.SWITCHBACK[switchback], "-v", information),
+            accept=[ALREADY_EXISTS],
+            share=_SHARE,
+        )
+    except Unavailable:  # it may have failed behind its work
+        if (left := lcd.instance(tag)) and _half_made(left, known.resource, lcd):
+            lcd.run("ins_remove", "-t", tag)
+        raise
     if code != ALREADY_EXISTS:
         return
     there = lcd.instance(tag)

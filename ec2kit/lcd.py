@@ -70,6 +70,11 @@ class Lcd:
         self._bin = Path(lkroot, "bin")
         self._deadline = deadline
 
+    def need_time(self, part: float, otherwise: str) -> None:
+        """Raise Unavailable when less than that part of the run's whole time is left."""
+        if self._deadline.left < part * self._deadline.seconds:
+            raise Unavailable(f"timed out after {self._deadline.spent:.1f} s: {otherwise}", "Run it again")
+
     def run(self, program: str, *arguments: str, accept: Sequence[int] = (), share: float = 1.0) -> tuple[int, str]:
         """Run one LCD program; its exit code and standard output. What it says on standard error is shown.
 

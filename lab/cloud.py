@@ -9,6 +9,7 @@ to the same answers.
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl
@@ -18,6 +19,8 @@ from botocore.compat import HTTPHeaders
 
 from ec2kit.model import EniId
 
+_FILTER_NAME = re.compile(r"Filter\.\d+\.Name")
+_LOCAL = "10.0.0.0/16"  # every table has the VPC's own entry
 _XMLNS = "http://ec2.amazonaws.com/doc/2016-11-15/"
 
 
@@ -40,6 +43,7 @@ class State:
     private: Mapping[str, str]
     held: Mapping[str, Held]
     serial: int = 0  # of association ids: one is never used twice
+    vpc: str = "vpc-1"
 
 
 class RefusedError(Exception):
@@ -59,11 +63,17 @@ class Call:
         return not self.action.startswith("Describe")
 
     def filter(self, name: str) -> str | None:
-        """The value of one of a Describe call's filters."""
-        for number in range(1, 9):
-            if self.params.get(f"Filter.{number}.Name") == name:
-                return self.params.get(f"Filter.{number}.Value.1")
-        return None
+        """The value of one of a Describe call's filters, of which it gives one."""
+        return next(iter(self.filters.get(name, ())), None)
+
+    @property
+    def filters(self) -> dict[str, set[str]]:
+        """A Describe call's filters: name -> values, of which one must fit."""
+        names = {key.split(".")[1]: name for key, name in self.params.items() if _FILTER_NAME.fullmatch(key)}
+        return {
+            name: {value for key, value in self.params.items() if key.startswith(f"Filter.{number}.Value.")}
+            for number, name in names.items()
+        }
 
 
 def call_of(request: AWSPreparedRequest) -> Call:
@@ -114,42 +124,50 @@ def _reply(action: str, inner: str) -> str:
     return f'<{action}Response xmlns="{_XMLNS}"><requestId>1</requestId>{inner}</{action}Response>'
 
 
+def _fits(call: Call, facts: Mapping[str, set[str]]) -> bool:
+    """Whether what has these facts, filter by filter, is asked for. KeyError for a filter that is not known here."""
+    return all(values & facts[name] for name, values in call.filters.items())
+
+
 def _route_tables(state: State, call: Call) -> str:
-    wanted = call.filter("route.destination-cidr-block")
     items = ""
     for table in state.tables:
-        if wanted and (table, wanted) not in state.routes:
+        entries = {_LOCAL: "local"} | {to: eni for (name, to), eni in state.routes.items() if name == table}
+        facts = {
+            "vpc-id": {state.vpc},
+            "route-table-id": {table},
+            "route.destination-cidr-block": {*entries},
+        }
+        if not _fits(call, facts):
             continue
         routes = "".join(
-            f"<item><destinationCidrBlock>{destination}</destinationCidrBlock>"
-            f"<networkInterfaceId>{eni}</networkInterfaceId><state>active</state><origin>CreateRoute</origin></item>"
-            for (name, destination), eni in state.routes.items()
-            if name == table
+            f"<item><destinationCidrBlock>{to}</destinationCidrBlock>"
+            + (
+                f"<networkInterfaceId>{eni}</networkInterfaceId>"
+                if eni.startswith("eni-")
+                else f"<gatewayId>{eni}</gatewayId>"
+            )
+            + "<state>active</state><origin>CreateRoute</origin></item>"
+            for to, eni in entries.items()
         )
-        local = (
-            "<item><destinationCidrBlock>10.0.0.0/16</destinationCidrBlock><gatewayId>local</gatewayId>"
-            "<state>active</state><origin>CreateRouteTable</origin></item>"
-        )
-        items += f"<item><routeTableId>{table}</routeTableId><routeSet>{local}{routes}</routeSet></item>"
+        items += f"<item><routeTableId>{table}</routeTableId><routeSet>{routes}</routeSet></item>"
     return f"<routeTableSet>{items}</routeTableSet>"
 
 
 def _interfaces(state: State, call: Call) -> str:
-    eni = call.filter("network-interface-id") or ""
-    item = (
-        f"<item><networkInterfaceId>{eni}</networkInterfaceId><privateIpAddress>{state.private[eni]}</privateIpAddress>"
+    items = "".join(
+        f"<item><networkInterfaceId>{eni}</networkInterfaceId><privateIpAddress>{private}</privateIpAddress>"
         f"<sourceDestCheck>{str(state.checks[eni]).lower()}</sourceDestCheck></item>"
-        if eni in state.checks
-        else ""
+        for eni, private in state.private.items()
+        if _fits(call, {"network-interface-id": {eni}, "vpc-id": {state.vpc}})
     )
-    return f"<networkInterfaceSet>{item}</networkInterfaceSet>"
+    return f"<networkInterfaceSet>{items}</networkInterfaceSet>"
 
 
 def _addresses(state: State, call: Call) -> str:
-    named, eni = call.filter("public-ip"), call.filter("network-interface-id")
     items = ""
     for public_ip, held in state.held.items():
-        if (named and public_ip != named) or (eni and held.eni != eni):
+        if not _fits(call, {"public-ip": {public_ip}, "network-interface-id": {held.eni} if held.eni else set()}):
             continue
         where = (
             f"<associationId>{held.association}</associationId><networkInterfaceId>{held.eni}</networkInterfaceId>"

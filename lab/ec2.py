@@ -112,6 +112,15 @@ class Ec2:
         self._moto.page_size = size
 
     @property
+    def remembers(self) -> bool:
+        """Whether moto is asked the same about the same state only once: for many runs from the same state."""
+        return self._moto.remembers
+
+    @remembers.setter
+    def remembers(self, on: bool) -> None:
+        self._moto.remembers = on
+
+    @property
     def blackholes(self) -> set[str]:
         """Ids of network interfaces whose routes DescribeRouteTables shows as blackholes; yours to change."""
         return self._moto.blackholes

@@ -1,6 +1,7 @@
 """A fork server: Python programs run as real processes, without the half second that starting Python and boto3 costs.
 
-The server, `python -m lab.forks SOCKET`, has imported boto3 and the kit. For each connection it forks; the child
+The server, `python -m lab.forks SOCKET`, has imported boto3 and the kit; a small one, `... SOCKET small`, only the
+LifeKeeper stand-in, for a fork costs by the size of what is forked. For each connection it forks; the child
 runs the program's own text with the given arguments, environment, folder and standard streams, and is killed or
 exits like any other process. What it saves: starting Python, importing, and reading botocore's data files. What it
 cannot show: a broken import or installation. Shell scripts are executed.
@@ -13,7 +14,6 @@ import gc
 import json
 import os
 import select
-import signal
 import socket
 import subprocess
 import sys
@@ -33,12 +33,16 @@ _START = 60.0  # seconds that the server may take to import everything
 
 @dataclass(frozen=True)
 class Program:
-    """What is to run: the file with its text, its arguments (argv[0] included), environment and working folder."""
+    """What is to run: the file with its text, its arguments (argv[0] included), environment and working folder.
+
+    small: it needs neither boto3 nor the kit.
+    """
 
     text: str
     argv: Sequence[str]
     environment: Mapping[str, str]
     folder: str
+    small: bool = False
 
 
 class Process:
@@ -62,15 +66,19 @@ class Process:
 
 
 class Forks:
-    """The fork server, from creation to `close`; its socket is `path`. Other processes may use it by that path."""
+    """The fork servers, from creation to `close`; `path` is their socket, and other processes may use them by it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._server = subprocess.Popen([sys.executable, "-m", "lab.forks", str(path)], stdin=subprocess.PIPE)
+        places = (path, _small(path))
+        self._servers = [
+            subprocess.Popen([sys.executable, "-m", "lab.forks", str(place), *what], stdin=subprocess.PIPE)
+            for place, what in zip(places, ([], ["small"]), strict=True)
+        ]
         end = time.monotonic() + _START
-        while not path.exists():
-            if time.monotonic() > end or self._server.poll() is not None:
-                raise RuntimeError("the fork server did not start")
+        while not all(place.exists() for place in places):
+            if time.monotonic() > end or any(server.poll() is not None for server in self._servers):
+                raise RuntimeError("a fork server did not start")
             time.sleep(0.02)
 
     def __enter__(self) -> Self:
@@ -80,15 +88,21 @@ class Forks:
         self.close()
 
     def close(self) -> None:
-        """End the server; programs that run are not touched."""
-        self._server.terminate()
-        self._server.communicate()
+        """End the servers; programs that run are not touched."""
+        for server in self._servers:
+            server.terminate()
+            server.communicate()
+
+
+def _small(path: Path) -> Path:
+    """The socket of the small server."""
+    return path.with_name(f"{path.name}.small")
 
 
 def start(server: Path, program: Program, streams: Sequence[int]) -> Process:
     """Start a program with these three file descriptors as its standard streams."""
     line = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    line.connect(str(server))
+    line.connect(str(_small(server) if program.small else server))
     request = {
         "text": program.text,
         "argv": [*program.argv],
@@ -103,21 +117,21 @@ def _warm() -> None:
     """Import all that a program of the kit or of the stand-in imports, and read botocore's data files once."""
     import boto3
     import botocore.loaders
+    import botocore.session
 
     import ec2kit.admin
     import ec2kit.aws
     import ec2kit.cli
     import ec2kit.imds
     import ec2kit.lifekeeper  # noqa: F401
-    import lab.lifekeeper.programs  # noqa: F401
 
     loader: Any = botocore.loaders.JSONFileLoader
     read: Any = functools.cache(loader().load_file)
     loader.load_file = lambda _self, path: read(path)
+    module: Any = botocore.session  # a loader keeps what it has read; each process would make its own
+    module.create_loader = functools.cache(module.create_loader)
     keys: Any = {"aws_access_key_id": "warm", "aws_secret_access_key": "warm"}
     boto3.client("ec2", region_name="us-east-1", endpoint_url="http://127.0.0.1:1", **keys).close()
-    gc.collect()
-    gc.freeze()
 
 
 def _serve(path: str) -> dict[str, Any]:
@@ -126,36 +140,55 @@ def _serve(path: str) -> dict[str, Any]:
     listener.bind(path + ".new")
     listener.listen(128)
     Path(path + ".new").rename(path)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # what watches a program ends unseen
+    asking = select.poll()
+    asking.register(listener, select.POLLIN)
+    asking.register(sys.stdin, select.POLLIN)
+    running: dict[int, tuple[int, socket.socket]] = {}  # by pidfd: a program, and who waits for its end
     while True:
-        ready, _, _ = select.select([listener, sys.stdin], [], [])
-        if listener not in ready:
-            sys.exit()
-        line, _ = listener.accept()
-        if os.fork() == 0:
-            listener.close()
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            return _request(line)
-        line.close()
+        for ready, _ in asking.poll():
+            if ready == sys.stdin.fileno():
+                sys.exit()
+            if ready in running:
+                asking.unregister(ready)
+                os.close(ready)
+                _told(*running.pop(ready))
+                continue
+            line, _ = listener.accept()
+            request = _request(line)
+            if request is None:
+                line.close()
+                continue
+            child = os.fork()
+            if child == 0:
+                listener.close()
+                line.close()
+                for pidfd, (_, other) in running.items():
+                    os.close(pidfd)
+                    other.close()
+                return request
+            for stream in request["streams"]:
+                os.close(stream)
+            with suppress(OSError):  # who asked may have gone
+                line.send(str(child).encode())
+            pidfd = os.pidfd_open(child)
+            running[pidfd] = child, line
+            asking.register(pidfd, select.POLLIN)
 
 
-def _request(line: socket.socket) -> dict[str, Any]:
-    """Read one request and start its process; returns in that process, the other tells of its end and leaves."""
+def _request(line: socket.socket) -> dict[str, Any] | None:
     said, streams, _, _ = socket.recv_fds(line, _MOST, 3)
+    if not said:  # who asked was killed before it could
+        return None
     request: dict[str, Any] = json.loads(said)
     request["streams"] = streams
-    child = os.fork()
-    if child == 0:
-        line.close()
-        return request
-    for stream in streams:
-        os.close(stream)
-    with suppress(OSError):  # who asked may have gone
-        line.send(str(child).encode())
+    return request
+
+
+def _told(child: int, line: socket.socket) -> None:
+    """Tell who waits for it of a program's end."""
     _, status = os.waitpid(child, 0)
-    with suppress(OSError):
+    with line, suppress(OSError):  # who asked may have gone
         line.send(str(os.waitstatus_to_exitcode(status)).encode())
-    os._exit(0)
 
 
 def _become(request: dict[str, Any]) -> None:
@@ -177,7 +210,12 @@ def _run(text: Path, name: str) -> None:
 
 
 def _main() -> NoReturn:
-    _warm()
+    import lab.lifekeeper.programs  # noqa: F401  imported for the programs
+
+    if sys.argv[2:] != ["small"]:
+        _warm()
+    gc.collect()
+    gc.freeze()
     request = _serve(sys.argv[1])
     _become(request)
     text = Path(request["text"])

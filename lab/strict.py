@@ -74,7 +74,8 @@ class Moto:
     """moto's one EC2 of this process, reset on creation; calls run one at a time.
 
     `page_size` pages DescribeRouteTables; `blackholes` are interfaces whose routes it shows as blackholes;
-    `auto_recovery` is DescribeInstances's setting by instance id, "default" where none is given.
+    `auto_recovery` is DescribeInstances's setting by instance id, "default" where none is given. With `remembers`
+    moto is asked the same about the same state only once.
     """
 
     def __init__(self) -> None:
@@ -86,6 +87,9 @@ class Moto:
         self._armed = self._left = 0
         self._before: Any = None
         self.changes = 0
+        self.remembers = False
+        self._state = object()  # another one for each state
+        self._said: dict[Any, Reply] = {}
         moto_api_backend.reset()
         self._app = create_backend_app("ec2")
 
@@ -103,16 +107,28 @@ class Moto:
     def save(self) -> Any:
         """A copy of the whole state, for `restore`."""
         with self._lock:
-            return copy.deepcopy(get_backend("ec2")[ACCOUNT][REGION])
+            return self._state, copy.deepcopy(get_backend("ec2")[ACCOUNT][REGION])
 
     def restore(self, saved: Any) -> None:
         """Put a saved state back."""
         with self._lock:
-            get_backend("ec2")[ACCOUNT][REGION] = copy.deepcopy(saved)
+            self._state, kept = saved
+            get_backend("ec2")[ACCOUNT][REGION] = copy.deepcopy(kept)
 
     def truth(self, request: Request) -> Reply:
         """What moto answers, with nothing added."""
-        self.changes += not request.action.startswith(READING)
+        with self._lock:
+            if not request.action.startswith(READING):
+                self.changes += 1
+                self._state = object()
+            elif self.remembers:
+                key = self._state, request.region, request.action, *sorted(request.params.items())
+                if key not in self._said:
+                    self._said[key] = self._asked(request)
+                return self._said[key]
+            return self._asked(request)
+
+    def _asked(self, request: Request) -> Reply:
         form = {"Action": request.action, "Version": "2016-11-15", **request.params}
         environ = EnvironBuilder(
             method="POST",
@@ -121,8 +137,7 @@ class Moto:
             content_type="application/x-www-form-urlencoded",
             headers=[("Authorization", request.authorization)],
         ).get_environ()
-        with self._lock:
-            parts, status, _headers = run_wsgi_app(self._app, environ, buffered=True)
+        parts, status, _headers = run_wsgi_app(self._app, environ, buffered=True)
         return Reply(int(status.split()[0]), b"".join(parts))
 
     def answer(self, request: Request, old: Any = None) -> Reply:
@@ -143,14 +158,14 @@ class Moto:
         self._left -= 1
         return self._read_from(self._before, request)
 
-    def _read_from(self, state: Any, request: Request) -> Reply:
+    def _read_from(self, saved: Any, request: Request) -> Reply:
         regions = get_backend("ec2")[ACCOUNT]
-        real = regions[request.region]
-        regions[request.region] = state
+        real = self._state, regions[request.region]
+        self._state, regions[request.region] = saved
         try:
             return self._shown(request)
         finally:
-            regions[request.region] = real
+            self._state, regions[request.region] = real
 
     def _shown(self, request: Request) -> Reply:
         reply = self.truth(request)
@@ -168,7 +183,7 @@ class Moto:
             return refusal
         if request.action == "AssociateAddress":  # in a VPC EC2 reassociates unless it is told not to
             request = replace(request, params={"AllowReassociation": "true", **request.params})
-        before = copy.deepcopy(backend) if self._armed and not self._left else None
+        before = self.save() if self._armed and not self._left else None
         held = {address.allocation_id: address.eni for address in backend.addresses}
         reply = self.truth(request)
         if reply.status == 200 and request.action == "AssociateAddress":

@@ -52,6 +52,7 @@ class Taps:
         self.killing: Callable[[], None] = lambda: None
         self._forks = server
         self._texts: dict[str, tuple[str, Path]] = {}  # by place: node, and the file that the program stands in now
+        self._small: set[Path] = set()
         self._ended = threading.Event()
         self._lock = threading.Lock()
         self._web = _Server(("127.0.0.1", 0), _Asked)
@@ -70,12 +71,14 @@ class Taps:
         self._web.server_close()
         self.mend()
 
-    def put(self, node: str, place: Path) -> None:
-        """Put a tap in front of the program at `place`."""
+    def put(self, node: str, place: Path, *, small: bool = False) -> None:
+        """Put a tap in front of the program at `place`. small: as in forks.Program."""
         behind = place.parent / ".behind" / place.name
         behind.parent.mkdir(exist_ok=True)
         place.rename(behind)
         self._texts[str(place)] = node, behind
+        if small:
+            self._small.add(behind)
         place.write_text(_TAP.format(port=self._web.server_address[1]))
         place.chmod(0o755)
 
@@ -135,7 +138,11 @@ class Taps:
         proc = Path(f"/proc/{pid}")
         pairs = [pair.partition("=") for pair in (proc / "environ").read_text().split("\0") if pair]
         program = forks.Program(
-            str(text), argv, {name: value for name, _, value in pairs}, str((proc / "cwd").readlink())
+            str(text),
+            argv,
+            {name: value for name, _, value in pairs},
+            str((proc / "cwd").readlink()),
+            small=text in self._small,
         )
         with open(os.devnull) as nothing, TemporaryFile() as out, TemporaryFile() as err:  # noqa: PTH123
             process = forks.start(self._forks, program, [nothing.fileno(), out.fileno(), err.fileno()])

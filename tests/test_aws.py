@@ -94,6 +94,16 @@ def test_every_failure_becomes_unavailable(lab: LabEc2, kind: Any) -> None:
     assert caught.value.__cause__ is not None
 
 
+def test_ec2s_own_message_is_not_repeated(lab: LabEc2) -> None:
+    """It can hold an encoded authorization message, account and request details; the code is enough."""
+    lab.refuse("denied")
+    with pytest.raises(Unavailable) as caught:
+        ec2(lab.url, retries=0).route_tables(VpcId("vpc-1"))
+    assert "You are not authorized" in str(caught.value.__cause__), "the lab's message, as EC2's"
+    assert "You are not authorized" not in caught.value.why
+    assert "UnauthorizedOperation" in caught.value.why
+
+
 def test_retries_are_those_of_the_setting(lab: LabEc2) -> None:
     """EC2_MAX_RETRY=2 is three attempts; botocore's own `max_attempts` would make it three retries."""
     lab.refuse("error500")

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from ec2kit.deadline import Deadline
+from ec2kit.errors import Unavailable
+from ec2kit.lcd import Lcd
 from lab.nodes import Lab, Node, route_lab
 
 CREATE = ("--type", "route-table", "--ip-resource", "ip-vip", "--tag", "vip-route")
@@ -61,6 +64,27 @@ def test_a_dependency_that_hangs_is_taken_back_in_time(lab: Lab) -> None:
     assert state(node) == ""
     kept.rename(node.lkroot / "bin/dep_create")
     assert node.action("create", *CREATE).returncode == 0
+
+
+def test_an_instance_whose_program_hangs_behind_its_work_is_taken_back(lab: Lab) -> None:
+    """ins_create has made it, and does not end: it is removed in the time that was kept for that."""
+    node = lab.node1
+    node.set(EC2_RESTORE_TIMEOUT=8)
+    replaced(node, "ins_create", '"$0.kept" "$@" <&0; sleep 60')
+    done = node.action("create", *CREATE)
+    assert done.returncode == 9
+    assert "LifeKeeper's ins_create did not answer" in done.stderr.splitlines()[-1]
+    assert state(node) == ""
+
+
+def test_nothing_is_begun_that_could_not_be_taken_back_in_time() -> None:
+    """With less than a tenth of the time left nothing is made."""
+    deadline = Deadline(10)
+    lcd = Lcd("/nonexistent", deadline)
+    lcd.need_time(0.1, "nothing was made")
+    deadline.began -= 9.5
+    with pytest.raises(Unavailable, match="nothing was made"):
+        lcd.need_time(0.1, "nothing was made")
 
 
 def test_an_extend_that_was_killed_is_completed_by_the_next(lab: Lab) -> None:

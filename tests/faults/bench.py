@@ -393,10 +393,11 @@ def bench(scenario: Scenario, folder: Path, server: Path) -> Iterator[Bench]:
         for name, node in lab.nodes.items():
             for place in sorted((node.lkroot / "bin").iterdir()):
                 if _TAPPED.match(place.name):
-                    taps.put(name, place)
+                    taps.put(name, place, small=True)
             for program in ("ip", "nmcli"):
-                taps.put(name, node.root / "bin" / program)
+                taps.put(name, node.root / "bin" / program, small=True)
             for action in ("canextend", "extend"):
                 taps.put(name, node.script(action))
         assert isinstance(lab.vpc, RouteLab) == (scenario == "route")
+        lab.ec2.remembers = True
         yield Bench(made, taps, server, folder)

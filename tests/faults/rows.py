@@ -133,7 +133,7 @@ def keyed(made: Protected) -> None:
 
 
 def _keep_key(node: Node, tag: str) -> None:
-    node.credentials.parent.mkdir(mode=0o700, parents=True)
+    node.credentials.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # an earlier run may have made it
     node.credentials.write_text(
         f"[ec2kit-{tag}]\naws_access_key_id = {KEY_ID}\naws_secret_access_key = {KEY_SECRET}\n"
     )

@@ -1,48 +1,147 @@
-"""The fault matrix as a table: cells by action and fault, for the terminal and for docs/faults.md."""
+"""The fault matrix as tables: cells by action and fault for the terminal, what each fault does for docs/faults.md.
+
+The page is written from what runs have come to. It can be read back, so that a test can hold it to the actions and
+the faults that there are, and a run to what it has told.
+"""
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from tests.faults.cells import ROW_OF, Result
 from tests.faults.kinds import KINDS
 from tests.faults.rows import ROWS
 
+PAGE = Path(__file__).parents[2] / "docs/faults.md"
 ACTIONS = tuple(dict.fromkeys(row.action for row in ROWS))
+Told = dict[tuple[str, str], set[str]]  # by action and fault: the outcomes
+_KILLED = ("killed", "it was ended by `kill -9`. Nothing is left that the next run does not mend.")
+_PERSON = ("needs a person (5)", "a person must act; the last line says what to do.")
+_UNKNOWN = (
+    "unknown (9)",
+    "it could not look, or not act. The last line names the cause; the next run starts from what EC2 shows.",
+)
+_HOLDING = {
+    "0": ("holds", "the fault was outlived: a look after the last change shows that this node holds the address."),
+    "1": (
+        "not held (1)",
+        "a look after acting shows that something is missing still. What could be moved was moved.",
+    ),
+    "5": _PERSON,
+    "9": _UNKNOWN,
+    "-9": _KILLED,
+}
+_LETTING = {
+    "0": (
+        "not here",
+        "an Elastic IP is not on this node, seen by a look; of a route nothing is asked, it stays as it is.",
+    ),
+    "1": ("still here (1)", "a look after acting shows the Elastic IP on this node still."),
+    "5": _PERSON,
+    "9": _UNKNOWN,
+    "-9": _KILLED,
+}
+_ASKING = {
+    "0": ("held", "a look shows that this node holds the address."),
+    "?": (
+        "stays in service",
+        (
+            "quickCheck alone: it is not known whether the address is held, which proves no loss. Exit code 0, "
+            "no failover; a WARN or ERROR in the log names the cause, and the next interval asks again."
+        ),
+    ),
+    "1": ("lost (1)", "two looks, a second apart, prove the loss. Only where it was lost in truth."),
+    "5": ("needs a person (5)", "check alone: not known, and a person must act."),
+    "9": ("unknown (9)", "check alone: not known; no reason to fail over."),
+    "-9": _KILLED,
+}
+_MAKING = {
+    "0": ("made", "all of it is there."),
+    "1": ("not made (1)", "it was looked at, and cannot be; nothing was made."),
+    "5": ("refused (5)", "nothing was made, or it was taken back; each problem is told with its cure."),
+    "9": (
+        "unknown (9)",
+        "could not look or act; nothing was made, or it was taken back, or the last line says what is left.",
+    ),
+    "-9": ("killed", "it was ended by `kill -9`. What is left, the next run of the same completes."),
+}
+_DELETING = {
+    "0": ("gone", "the resource, its access key and its history are gone. Nothing in AWS is touched, ever."),
+    "1": ("not gone (1)", "something is there still; the next run takes it."),
+    "5": (
+        "needs a person (5)",
+        "something is there still; the last line says what to do, and the next run takes the rest.",
+    ),
+    "9": ("unknown (9)", "something may be there still; the next run takes it."),
+    "-9": ("killed", "it was ended by `kill -9`. The next run takes the rest."),
+}
+_GROUPS: tuple[tuple[str, tuple[str, ...], dict[str, tuple[str, str]]], ...] = (
+    (
+        "Taking the address: restore, recover, hold",
+        ("restore", "recover", "hold"),
+        _HOLDING,
+    ),
+    ("Letting go: remove, release", ("remove", "release"), _LETTING),
+    ("Watching: quickCheck, check", ("quickCheck", "check"), _ASKING),
+    ("Making a resource: create, canextend, extend", ("create", "canextend", "extend", "ec2kit extend"), _MAKING),
+    ("Deleting a resource: delete", ("delete", "ec2kit delete"), _DELETING),
+)
+GROUPED = {action for _, actions, _ in _GROUPS for action in actions}
 _HEAD = """# What goes wrong, and what the kit does then
 
-Written by `make docs-faults` from a run of the fault matrix: each action and verb, in both scenarios, times every
-outside call that it makes, times every fault. The calls are found by recording a healthy run, so a new one joins by
-itself.
-In each of the {cells} cells a real process ran with budgets of 3 to 8 s and EC2_MAX_RETRY=1, and these held:
+For each action, what it comes to when one thing outside of it goes wrong: a call to EC2, a request to the instance
+metadata, a program of LifeKeeper's. Each line was tried at every call that the action makes, with Elastic IPs and
+with route tables; where several outcomes are named, it depends on which call was hit, or on what was so before. A
+number in brackets is the exit code; without one it is 0.
 
-1. quickCheck and check say 1 only when the address is lost in truth.
-2. restore, recover and hold say 0 only when it is held; remove and release only when it is not ours any more.
-   (A route is left where it is by remove and release: they ask and change nothing.)
-3. Nothing else has changed in AWS, nor a peer's association.
-4. The process ended within its budget and one second; its last line named the cause; no traceback.
-5. With the fault gone, the next run came to what the action promises, also after a kill (`kill -9`).
+After every one of these runs, and there are thousands, this was so:
+
+1. quickCheck and check said 1 only when the address was lost in truth.
+2. restore, recover and hold said 0 only when it was held; remove and release only when the Elastic IP was not here.
+3. Nothing in AWS had changed that the resource does not name, nor a peer's association.
+4. The process had ended within its budget and one second; its last line named the cause.
+5. With the fault gone, the next run came to what the action promises, also after a kill.
 6. No secret, token or signature was in arguments, output, log, LifeKeeper's tables or files.
 
-A cell of the table has the exit codes that were seen, and how many cells there are with each. `-` is killed.
+The budgets were 3 to 8 s, with EC2_MAX_RETRY=1: with the real ones the same takes longer.
+An empty place: the action makes no such call. What the faults are in detail stands at the end.
 
+Written by `make docs-faults`, from runs; `make test-faults` holds the page to what it sees.
 """
-_MEANING = {
-    "restore": "0: held, seen by a look. 1: looked, and not held. 9: could not look or act. 5: a person must act.",
-    "recover": "as restore",
-    "hold": "as restore",
-    "remove": "0: an Elastic IP is not here, seen by a look; a route stays. 1: still here. 9 or 5: not known.",
-    "release": "as remove",
-    "quickCheck": "0: held, or not proven lost; the log tells which. 1: proven lost by two looks.",
-    "check": "0: held. 1: proven lost. 9 or 5: not known.",
-    "create": "0: made, whole. 5 or 9: nothing was made. What a kill leaves, the next create completes.",
-    "canextend": "0: can be extended. 5 or 9: cannot, or not known. It makes nothing.",
-    "extend": "0: made. 5 or 9: nothing was made. What a kill leaves, the next extend completes.",
-    "delete": "0: access key and history are gone.",
-    "ec2kit extend": "0: extended. 5 or 9: not, or the last line says what to do. It waits 900 s for a program.",
-    "ec2kit delete": "0: gone from all systems. 5 or 9: the rest is still there, and the next delete takes it.",
-}
+
+
+def outcome(result: Result) -> str:
+    """What a run came to, in the page's words."""
+    action = ROW_OF[result.cell.row].action
+    unknown = action == "quickCheck" and re.search(r":96000[45]:", result.last)
+    code = "?" if unknown and result.code == 0 else str(result.code)
+    words = next(words for _, actions, words in _GROUPS if action in actions)
+    return words[code][0] if code in words else f"exit code {code}"
+
+
+def seen(results: Iterable[Result]) -> Told:
+    """The outcomes of a run of the matrix, by action and fault."""
+    found: Told = defaultdict(set)
+    for result in results:
+        found[ROW_OF[result.cell.row].action, result.cell.kind].add(outcome(result))
+    return found
+
+
+def told(page: str) -> Told:
+    """The outcomes that the page tells."""
+    found: Told = defaultdict(set)
+    actions: list[str] = []
+    for line in page.splitlines():
+        first, *rest = [cell.strip() for cell in line.strip("|").split("|")] if line.startswith("|") else [""]
+        if first == "fault":
+            actions = rest
+        for action, cell in zip(actions, rest, strict=False):
+            if action in ACTIONS and first not in {"fault", "---"} and cell:
+                found[action, first] |= set(cell.split(", "))
+    return found
 
 
 def as_text(results: Iterable[Result]) -> str:
@@ -61,21 +160,17 @@ def as_text(results: Iterable[Result]) -> str:
     return "\n".join(lines)
 
 
-def as_markdown(results: Iterable[Result]) -> str:
-    """The page docs/faults.md."""
-    codes: dict[tuple[str, str], dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    cells = 0
-    for result in results:
-        code = "-" if result.code == -9 else str(result.code)
-        codes[ROW_OF[result.cell.row].action, result.cell.kind][code] += 1
-        cells += 1
-    lines = [f"| fault | {' | '.join(ACTIONS)} |", "|" + "---|" * (len(ACTIONS) + 1)]
-    for kind in KINDS:
-        seen = [codes.get((action, kind.name), {}) for action in ACTIONS]
-        told = [", ".join(f"{code} ({count})" for code, count in sorted(each.items())) for each in seen]
-        lines.append(f"| {kind.name} | {' | '.join(told)} |")
-    what = [f"| {action} | {_MEANING[action]} |" for action in ACTIONS]
-    meaning = ["", "## What the exit codes tell", "", "| action | exit codes |", "|---|---|", *what]
-    faults = ["", "## The faults", "", "| fault | what is done |", "|---|---|"]
-    faults += [f"| {kind.name} | {kind.means} |" for kind in KINDS]
-    return _HEAD.format(cells=cells) + "\n".join([*lines, *meaning, *faults]) + "\n"
+def as_markdown(outcomes: Mapping[tuple[str, str], set[str]]) -> str:
+    """The page, with these outcomes by action and fault."""
+    lines = [_HEAD]
+    for title, actions, words in _GROUPS:
+        lines += [f"## {title}", "", *(f"- **{short}**: {long}" for short, long in words.values()), ""]
+        lines += [f"| fault | {' | '.join(actions)} |", "|" + "---|" * (len(actions) + 1)]
+        for kind in KINDS:
+            cells = [", ".join(sorted(outcomes.get((action, kind.name), ()))) for action in actions]
+            if any(cells):
+                lines.append(f"| {kind.name} | {' | '.join(cells)} |")
+        lines.append("")
+    lines += ["## The faults", "", "| fault | what goes wrong |", "|---|---|"]
+    lines += [f"| {kind.name} | {kind.means} |" for kind in KINDS]
+    return "\n".join(lines) + "\n"

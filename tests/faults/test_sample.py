@@ -13,7 +13,7 @@ from tests.faults.bench import bench
 from tests.faults.cells import ROW_OF, Cell, Runner, pool
 from tests.faults.kinds import BY_NAME, KINDS
 from tests.faults.rows import ROWS, Row
-from tests.faults.table import ACTIONS
+from tests.faults.table import ACTIONS, GROUPED, as_markdown, seen, told
 
 _WAITING = re.compile("hang|no reply|slow|for ever|50[03]|unseen")
 
@@ -51,9 +51,13 @@ def test_a_sample_of_the_matrix() -> None:
         cells = sample(sorted((cell for _, found in recorded for cell in found), key=lambda cell: cell.id))
         assert {cell.kind for cell in cells} == set(BY_NAME)
         assert {ROW_OF[cell.row].action for cell in cells} == set(ACTIONS)
-        bad = [result for result in processes.run(cells) if result.broken]
+        results = [*processes.run(cells)]
         assert processes.close() == []
-    assert bad == []
+    assert [result for result in results if result.broken] == []
+    page = as_markdown(seen(results))
+    assert told(page) == seen(results)
+    assert as_markdown(told(page)) == page
+    assert set(ACTIONS) == GROUPED
 
 
 def test_a_forked_run_tells_what_an_executed_one_does(tmp_path: Path) -> None:

@@ -351,6 +351,7 @@ def _vpc(number: int, tables: int) -> State:
         held={}
         if tables
         else {str(IPv4Address(PUBLIC + number)): Held(f"eipalloc-{number}", f"eipassoc-{number}", first)},
+        vpc=f"vpc-{number}",
     )
 
 
