@@ -8,7 +8,8 @@ seconds, which is shorter than the pause between quickCheck's two looks.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from ipaddress import IPv4Address, IPv4Network
@@ -368,3 +369,83 @@ def test_two_nodes(scenario: str) -> None:
     run_state_machine_as_test(
         machine, settings=hypothesis_settings(max_examples=EXAMPLES, stateful_step_count=40, deadline=None)
     )
+
+
+# ---- what has once been found by the machine, or by breaking the kit under it, told as plain stories
+
+
+@contextmanager
+def story(scenario: str) -> Iterator[TwoNodes]:
+    """The two nodes, led by hand; at its end the machine's own last word is tried as well."""
+    told = type("Story", (TwoNodes,), {"scenario": scenario, "runners": {}})()
+    told.begin()
+    told.clock.now += 120
+    try:
+        yield told
+    finally:
+        told.teardown()
+
+
+def test_two_stale_looks_are_no_loss() -> None:
+    """Both looks of quickCheck are stale, but they are further apart than EC2 is ever behind."""
+    with story("routes") as two:
+        two.by_hand(table="rtb-1", eni="eni-2", check="eni-1")
+        two.clock.now += 1.0
+        two.put_right_by_hand("node1")
+        node = two.runners["node1"]
+        two._start(node, "quickCheck")
+        looks = 0
+        while node.running is not None:
+            looks += isinstance(node.waits, Call) and node.waits.action == "DescribeRouteTables"
+            two._go_on(node, "stale")
+        assert looks == 2, "the first one has shown a loss"
+        assert two.outcome is None
+
+
+def test_a_late_call_of_the_old_node_is_a_loss_that_recover_mends() -> None:
+    """A change that the old node has given up arrives when the new one holds: that is seen, and put right for good."""
+    with story("routes") as two:
+        old, new = two.runners["node1"], two.runners["node2"]
+        two.put_right_by_hand("node2")
+        two.clock.now += 1.0
+        two._start(old, "restore")
+        while not two.world.late:
+            two._go_on(old, "late" if isinstance(old.waits, Call) and old.waits.changing else "ok")
+        two.crash("node1", reached=False)
+        two._start(new, "restore")
+        assert two._finish(new) is None
+        two.arrive()
+        two.clock.now += 1.0
+        two._start(new, "quickCheck")
+        assert isinstance(two._finish(new), NotHeld)
+        two._start(new, "recover")
+        assert two._finish(new) is None
+        assert holds(two.world.now, new.eni, "routes")
+
+
+def test_the_reply_to_a_change_is_not_believed() -> None:
+    """Every change is accepted, and undone by the peer before the next look: restore does not say that it holds."""
+    with story("address") as two:
+        node = two.runners["node1"]
+        two.put_right_by_hand("node2")
+        two.clock.now += 1.0
+        two._start(node, "restore")
+        while node.running is not None:
+            changing = isinstance(node.waits, Call) and node.waits.changing
+            two._go_on(node, "ok")
+            if changing:
+                two.put_right_by_hand("node2")
+        assert isinstance(two.outcome, NotHeld)
+
+
+def test_the_peer_that_takes_it_meanwhile_keeps_it() -> None:
+    """remove has looked, the peer associates, remove's call comes: it names an association that is spent."""
+    with story("address") as two:
+        old, new = two.runners["node1"], two.runners["node2"]
+        two._start(old, "remove")
+        while not (isinstance(old.waits, Call) and old.waits.changing):
+            two._go_on(old, "ok")
+        two._start(new, "restore")
+        assert two._finish(new) is None
+        assert two._finish(old) is None
+        assert holds(two.world.now, new.eni, "address")

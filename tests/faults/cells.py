@@ -72,12 +72,7 @@ class Runner:
         return Result(healthy, done.code, done.last, broken), cells
 
     def run(self, cell: Cell, *, executed: bool = False) -> Result:
-        """Run one cell and judge it; once more when it was late: a busy machine is so at times, what hangs always."""
-        result = self._once(cell, executed=executed)
-        late = result.broken and result.seconds > ROW_OF[cell.row].budget + 1
-        return self._once(cell, executed=executed) if late else result
-
-    def _once(self, cell: Cell, *, executed: bool) -> Result:
+        """Run one cell and judge it."""
         row, kind, on = ROW_OF[cell.row], BY_NAME[cell.kind], self.on
         before = on.reset(row)
         environment = kind.arm(on, row, cell.point)
