@@ -22,7 +22,7 @@ from botocore.parsers import ResponseParserError
 
 from ec2kit import __version__, backoff, imds, role, shapes
 from ec2kit.deadline import SIDE_BY_SIDE, Deadline
-from ec2kit.errors import Misconfigured, Unavailable, ec2_error, throttled
+from ec2kit.errors import KitError, Misconfigured, Unavailable, ec2_error, throttled
 from ec2kit.model import (
     AccessKey,
     Address,
@@ -253,6 +253,10 @@ def _bounded(page: T, number: int) -> T:
 
 
 def _no_credentials(called: str, error: Exception) -> Unavailable:
+    if isinstance(why := error.__cause__, KitError):  # the metadata service did not tell the role
+        return Unavailable(
+            f"no credentials for {called}: {why}", why.cure, permanent=not isinstance(why, Unavailable)
+        )
     return Unavailable(
         f"no credentials for {called} ({type(error).__name__})",
         "Attach a role to this instance, or name a profile (--profile, AWS_PROFILE)",

@@ -208,7 +208,7 @@ def _associate(state: State, call: Call) -> State:
         for public_ip, each in state.held.items()
     }
     ours = next(public_ip for public_ip, each in held.items() if each.allocation == call.params["AllocationId"])
-    if held[ours].eni and call.params.get("AllowReassociation") != "true":
+    if held[ours].eni and call.params.get("AllowReassociation") == "false":
         raise RefusedError("Resource.AlreadyAssociated")
     serial = state.serial + 1
     held[ours] = replace(held[ours], association=f"eipassoc-{serial}", eni=eni)

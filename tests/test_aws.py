@@ -25,6 +25,7 @@ from ec2kit.steps import (
     operation,
 )
 from lab.ec2 import Ec2 as LabEc2
+from lab.imds import Imds, NodeIdentity
 
 TABLE, VIP, ENI = TableId("rtb-1"), Destination("10.1.0.10/32"), EniId("eni-1")
 STEPS: list[Ec2Step] = [
@@ -112,13 +113,32 @@ def test_retries_are_those_of_the_setting(lab: LabEc2) -> None:
     assert len(lab.calls) == 3
 
 
-def test_no_credentials_is_unavailable_and_says_what_to_do(lab: LabEc2) -> None:
-    """No role and no profile: the metadata service here is a port where nobody listens."""
+@pytest.fixture
+def no_keys() -> None:
+    """No key and no profile anywhere."""
     del os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"]
     os.environ.update(AWS_SHARED_CREDENTIALS_FILE="/nonexistent", AWS_CONFIG_FILE="/nonexistent")
-    with pytest.raises(Unavailable, match="no credentials") as caught:
-        ec2(lab.url, AWS_EC2_METADATA_SERVICE_ENDPOINT="http://127.0.0.1:9").interfaces(ENI)
+
+
+@pytest.mark.usefixtures("no_keys")
+def test_no_credentials_is_unavailable_and_says_what_to_do(lab: LabEc2) -> None:
+    """The instance has no role."""
+    with Imds(NodeIdentity("i-1", "us-east-1", "us-east-1a", "123456789012", (), "role")) as metadata:
+        metadata.refuse("missing", "GET /latest/meta-data/iam/security-credentials/")
+        with pytest.raises(Unavailable, match="no credentials") as caught:
+            ec2(lab.url, AWS_EC2_METADATA_SERVICE_ENDPOINT=metadata.url).interfaces(ENI)
     assert "Attach a role" in caught.value.cure
+
+
+@pytest.mark.usefixtures("no_keys")
+def test_a_role_that_the_metadata_does_not_tell_names_the_metadata(lab: LabEc2) -> None:
+    """Nobody listens where the metadata should be: that is the cause, and no reason to attach a role."""
+    with pytest.raises(
+        Unavailable, match=r"no credentials for .*: the metadata service at .* does not answer"
+    ) as caught:
+        ec2(lab.url, AWS_EC2_METADATA_SERVICE_ENDPOINT="http://127.0.0.1:9").interfaces(ENI)
+    assert "Check that this instance can reach it" in caught.value.cure
+    assert not caught.value.permanent
 
 
 def test_credentials_that_cannot_be_had_just_now_are_unavailable(lab: LabEc2, tmp_path: Path) -> None:

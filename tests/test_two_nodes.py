@@ -403,7 +403,7 @@ def test_two_stale_looks_are_no_loss() -> None:
 
 
 def test_a_late_call_of_the_old_node_is_a_loss_that_recover_mends() -> None:
-    """A change that the old node has given up arrives when the new one holds: that is seen, and put right for good."""
+    """A change that the old node has given up arrives when the new one holds: that is seen, and put right."""
     with story("routes") as two:
         old, new = two.runners["node1"], two.runners["node2"]
         two.put_right_by_hand("node2")

@@ -194,8 +194,8 @@ def test_changes_and_refusals_are_alike(both: Both, calls: list[tuple[str, int]]
     both.agree()
 
 
-def test_an_address_in_use_is_not_taken_without_saying_so(both: Both) -> None:
-    """Without AllowReassociation an Elastic IP that is in use stays where it is, in both."""
+def test_an_address_in_use_is_not_taken_when_that_is_said(both: Both) -> None:
+    """With AllowReassociation=false an Elastic IP that is in use stays where it is, in both."""
     both.again()
     taken = [(name, held) for name, held in both.state.held.items() if held.eni]
     for _, held in taken:
@@ -203,7 +203,9 @@ def test_an_address_in_use_is_not_taken_without_saying_so(both: Both) -> None:
 
         def take(asked: Ec2, allocation: str = held.allocation, eni: str = other) -> None:
             with asked._asking("AssociateAddress", eni):
-                asked._client.associate_address(AllocationId=allocation, NetworkInterfaceId=eni)
+                asked._client.associate_address(
+                    AllocationId=allocation, NetworkInterfaceId=eni, AllowReassociation=False
+                )
 
         large, small = both.told(take)
         assert large == small
