@@ -30,6 +30,7 @@ from lab.net.hosts import PROJECT
 from lab.net.network import NODES, NetLab, net_lab, staged
 from lab.net.pacemaker import Cluster, why_not
 from lab.net.probe import Probe, Report
+from lab.vpc import route_tables
 
 RESULTS = Path(__file__).parent / "results"
 DELAY_MS, TOKEN_MS = 50.0, 1000
@@ -146,6 +147,15 @@ class Arena:
         udp = told.report.udp
         if set(udp.by) != {active, other} or udp.gap_at + udp.gap_ms / 1000 > told.report.ended - 0.5:
             raise RuntimeError(f"{contender.name}: the service did not come back on {other}: {told.report}")
+        if contender.asked == "virtual IP":
+            self._moved(other)
+
+    def _moved(self, name: str) -> None:
+        """Raise RuntimeError where an entry for the virtual IP, of any table, does not target that node."""
+        eni, to = self.lab.vpc.nodes[name].interfaces[0].eni, f"{self.lab.vpc.vip}/32"
+        for table, routes in route_tables(self.lab.ec2.truth(), self.lab.vpc.vpc).items():
+            if to in routes and routes[to][0] != eni:
+                raise RuntimeError(f"the entry of table {table} targets {routes[to][0]}, not {name}")
 
     def _probe(self, contender: Contender) -> Probe:
         if contender.asked == "virtual IP":
