@@ -153,9 +153,9 @@ class Arena:
     def _moved(self, name: str) -> None:
         """Raise RuntimeError where an entry for the virtual IP, of any table, does not target that node."""
         eni, to = self.lab.vpc.nodes[name].interfaces[0].eni, f"{self.lab.vpc.vip}/32"
-        for table, routes in route_tables(self.lab.ec2.truth(), self.lab.vpc.vpc).items():
-            if to in routes and routes[to][0] != eni:
-                raise RuntimeError(f"the entry of table {table} targets {routes[to][0]}, not {name}")
+        for name_of_it, entries in route_tables(self.lab.ec2.truth(), self.lab.vpc.vpc).items():
+            if to in entries and entries[to][0] != eni:
+                raise RuntimeError(f"the entry of table {name_of_it} targets {entries[to][0]}, not {name}")
 
     def _probe(self, contender: Contender) -> Probe:
         if contender.asked == "virtual IP":
