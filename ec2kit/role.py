@@ -15,7 +15,8 @@ from ec2kit.errors import KitError
 from ec2kit.imds import Metadata
 
 _PATH = "iam/security-credentials/"
-_TRIED = timedelta(minutes=12)  # botocore signs nothing with credentials that have less than 10 minutes left
+# In their last 15 minutes botocore would fetch them anew for each call, and behind their end give up.
+_TRIED = timedelta(minutes=16)
 
 
 def ask(core: botocore.session.Session, metadata: Metadata) -> None:

@@ -34,6 +34,15 @@ def test_credentials_that_are_about_to_expire_are_tried(routes: Protected, secon
     assert keys.pop().startswith("ASIANODE1")
 
 
+def test_credentials_that_have_expired_are_judged_by_ec2(routes: Protected) -> None:
+    """By this node's clock, which may be wrong: botocore alone would end with an error of its own."""
+    routes.lab.node1.imds.credential_seconds = -60
+    code, keys, said = check(routes)
+    assert code == ExitCode.UNAVAILABLE, said
+    assert len(keys) == 1
+    assert "RequestExpired" in said
+
+
 def test_the_role_is_not_asked_where_it_is_switched_off(routes: Protected) -> None:
     """AWS_EC2_METADATA_DISABLED is true, as for every AWS tool: without another key the state is unknown."""
     code, keys, said = check(routes, AWS_EC2_METADATA_DISABLED="True")
