@@ -42,6 +42,8 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ec2 writes its settings into the environment; each test gets its own, with somebody's keys."""
     monkeypatch.setattr(os, "environ", os.environ.copy())
     os.environ.update(AWS_ACCESS_KEY_ID="x", AWS_SECRET_ACCESS_KEY="x")
+    for name in ("NO_PROXY", "no_proxy"):  # what an Ec2 of another test, without this fixture, has left
+        os.environ.pop(name, None)
 
 
 @pytest.fixture

@@ -198,7 +198,7 @@ def test_link_can_be_taken_and_given_back(lab: NetLab) -> None:
     assert answers(lab.hosts["client"], lab.vpc.vip)
 
 
-def test_the_kit_and_the_command_line_of_aws_work_unmodified(lab: NetLab) -> None:
+def test_the_kit_works_unmodified(lab: NetLab) -> None:
     """TLS, the role's credentials and the metadata: a node needs no setting to reach EC2; no key but the role's."""
     lab.ec2.forget()
     done = lab.hosts["node2"].run("ec2kit", "hold", "route", lab.vpc.vip)
