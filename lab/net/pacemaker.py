@@ -103,6 +103,19 @@ class Cluster:
         """Run crm on a node that is up (on: that one). Raises RuntimeError with what it said when it fails."""
         return self._host(on).run("crm", *words, stdin=stdin, check=True).stdout
 
+    def online(self, name: str, timeout: float = 60) -> None:
+        """End a node's standby, as soon as Pacemaker knows of its nodes: one that has just been booted does not yet."""
+        limit = time.monotonic() + timeout
+        while True:
+            try:
+                self.crm("node", "online", name)
+            except RuntimeError:
+                if time.monotonic() > limit:
+                    raise
+                time.sleep(0.5)
+            else:
+                return
+
     def status(self, on: str | None = None) -> Status:
         """What Pacemaker says on one node (None: the first that is up). One that does not answer says nothing."""
         told = self._host(on).run("crm_mon", "--one-shot", "--inactive", "--output-as=xml", timeout=10).stdout

@@ -159,7 +159,7 @@ def _standby(world: World) -> str:
     name = world.node()
     world.cluster.crm("node", "standby", name)
     how_long = _wait(world, 1, 10)
-    world.cluster.crm("node", "online", name)
+    world.cluster.online(name)
     return f"{name}, {how_long}"
 
 

@@ -83,7 +83,7 @@ class World:
                 self.boot(name)
             self.lab.imds[name].mend()
         for name in NODES:
-            self.cluster.crm("node", "online", name)
+            self.cluster.online(name)
         self.cluster.wait(lambda status: status.online == set(NODES), 60)
         began, asked = time.monotonic(), False
         while (waited := time.monotonic() - began) < 120:
