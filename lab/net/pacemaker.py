@@ -104,7 +104,7 @@ class Cluster:
         return self._host(on).run("crm", *words, stdin=stdin, check=True).stdout
 
     def online(self, name: str, timeout: float = 60) -> None:
-        """End a node's standby, as soon as Pacemaker knows of its nodes: one that has just been booted does not yet."""
+        """End a node's standby, once Pacemaker knows of its nodes: one that has just been booted does not."""
         limit = time.monotonic() + timeout
         while True:
             try:
