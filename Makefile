@@ -54,7 +54,7 @@ lab-net-stop: $(VENV)/demo.done
 	@$(BIN)/python -m lab.net stop
 
 test: $(VENV)/test.done
-	$(BIN)/python -X dev -m pytest -n 2 --dist worksteal $(TESTS)
+	$(BIN)/python -X dev -m pytest -n 4 --dist worksteal $(TESTS)
 
 test-cluster: $(VENV)/test.done
 	@$(BIN)/python -m lab.net check
@@ -134,6 +134,7 @@ $(VENV)/lock.done: EXTRAS = lock
 $(VENV)/%.done: $(BIN)/python pyproject.toml requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS)]'
+	$(BIN)/python -m ec2kit.shapes
 	@touch $@
 
 clean:

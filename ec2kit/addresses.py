@@ -4,6 +4,9 @@ Invariants: the drift of a view is empty exactly when the Elastic IP is associat
 the interface has link (or its check is switched off). The release is non-empty exactly when the
 Elastic IP is associated with our ENI, and it names only the association that was just read. An
 Elastic IP whose allocation id is not the one that the resource names as well is never ours.
+
+An answer that shows the Elastic IP on our ENI is a complete look by itself. Any other needs the ENI too: without it
+nothing tells an address that is elsewhere from credentials of another account.
 """
 
 from __future__ import annotations
@@ -21,8 +24,8 @@ from ec2kit.steps import AssociateAddress, BringLinkUp, DisassociateAddress, Pla
 class AddressView:
     """One complete look. allocation is None when the account in use does not own the Elastic IP.
 
-    others: further Elastic IPs on the private address that ours would take. link: None when the
-    link check is switched off. expected: the allocation id that the resource names, if it does.
+    private_ip: the private address of our ENI that ours has or would take. others: the Elastic IP that it would push
+    off there. link: None when the link check is switched off. expected: the allocation id that the resource names.
     """
 
     public_ip: str
@@ -46,6 +49,14 @@ class AddressView:
         return self.allocation is not None and self.expected not in {None, self.allocation}
 
 
+def stands_here(resource: AddressResource, node: Node, addresses: Sequence[Address]) -> Association | None:
+    """The association of the resource's Elastic IP with our ENI, when these addresses show it."""
+    for address in addresses:
+        if address.public_ip == str(resource.public_ip) and address.association:
+            return address.association if address.association.eni == node.eni else None
+    return None
+
+
 def view(
     resource: AddressResource,
     node: Node,
@@ -54,30 +65,26 @@ def view(
     *,
     link: bool | None,
 ) -> AddressView:
-    """Build the view from the addresses that are ours by name or stand on our ENI, and the ENI itself.
+    """Build the view from what EC2 shows of the Elastic IP by its name, and of the node's ENI.
 
-    Raises Misconfigured when the credentials in use do not see this node's ENI: then an address
-    that is not shown proves nothing.
+    The ENI is needed where the Elastic IP does not stand on it. Raises Misconfigured when the credentials in use do
+    not see it: then an address that is not shown proves nothing.
     """
-    ours = seen(node, interfaces)
-    named = {address.public_ip: address for address in addresses}
-    own = named.get(str(resource.public_ip))
-    others = sorted(
-        address.public_ip
-        for address in named.values()
-        if address is not own
-        and address.association is not None
-        and address.association.eni == node.eni
-        and address.association.private_ip == ours.private_ip
-    )
+    name = str(resource.public_ip)
+    own = next((address for address in addresses if address.public_ip == name), None)
+    if association := stands_here(resource, node, addresses):
+        private_ip, displaced = association.private_ip or "", None
+    else:
+        ours = seen(node, interfaces)
+        private_ip, displaced = ours.private_ip, ours.elastic_ip
     return AddressView(
-        public_ip=str(resource.public_ip),
+        public_ip=name,
         allocation=own.allocation if own else None,
         association=own.association if own else None,
         interface=node.interface,
         eni=node.eni,
-        private_ip=ours.private_ip,
-        others=tuple(others),
+        private_ip=private_ip,
+        others=(displaced,) if displaced not in {None, name} else (),
         link=link,
         expected=resource.allocation,
     )

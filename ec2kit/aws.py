@@ -43,7 +43,7 @@ from ec2kit.steps import Ec2Step, operation
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.client import EC2Client
-    from mypy_boto3_ec2.type_defs import AddressTypeDef, FilterTypeDef, RouteTypeDef
+    from mypy_boto3_ec2.type_defs import AddressTypeDef, FilterTypeDef, NetworkInterfaceTypeDef, RouteTypeDef
 
 _CONNECT, _READ = 3.0, 10.0  # seconds at most; less where the budget is small
 _NO_CREDENTIALS = (
@@ -182,10 +182,7 @@ class Ec2:
             answer = self._client.describe_network_interfaces(
                 Filters=[{"Name": "network-interface-id", "Values": [eni]}]
             )
-            return [
-                NetworkInterface(EniId(each["NetworkInterfaceId"]), each["PrivateIpAddress"], each["SourceDestCheck"])
-                for each in answer["NetworkInterfaces"]
-            ]
+            return [_interface(each) for each in answer["NetworkInterfaces"]]
 
     def instance(self, instance: str) -> Ec2Instance | None:
         """The options of an EC2 instance; None when it is not shown."""
@@ -208,10 +205,6 @@ class Ec2:
     def addresses_named(self, public_ip: str) -> list[Address]:
         """The account's Elastic IP of that name, or nothing."""
         return self._addresses(public_ip, [{"Name": "public-ip", "Values": [public_ip]}])
-
-    def addresses_on(self, eni: EniId) -> list[Address]:
-        """The account's Elastic IPs that are associated with the ENI."""
-        return self._addresses(eni, [{"Name": "network-interface-id", "Values": [eni]}])
 
     def _addresses(self, subject: str, filters: list[FilterTypeDef]) -> list[Address]:
         with self._asking("DescribeAddresses", subject):
@@ -280,6 +273,17 @@ def _routes(routes: list[RouteTypeDef]) -> Iterator[Route]:
                 each.get("State", "active"),
                 each.get("Origin") == "EnableVgwRoutePropagation",
             )
+
+
+def _interface(answer: NetworkInterfaceTypeDef) -> NetworkInterface:
+    """An ENI. Its association is its primary private address's; a public IP of Amazon's has no allocation id."""
+    there = answer.get("Association", {})
+    return NetworkInterface(
+        EniId(answer["NetworkInterfaceId"]),
+        answer["PrivateIpAddress"],
+        answer["SourceDestCheck"],
+        there["PublicIp"] if there.get("AllocationId") else None,
+    )
 
 
 def _address(answer: AddressTypeDef) -> Address:

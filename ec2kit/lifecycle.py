@@ -73,7 +73,7 @@ def _release(view: View) -> Plan:
 
 
 def _check_once(resource: Resource, site: Site, run: Run) -> None:
-    if todo := drift(look(resource, site, run)):
+    if todo := drift(look(resource, site, run, expect_here=True)):
         raise NotHeld(
             f"{resource} is not held by {site.node}: {findings(todo)}",
             "'ec2kit hold' on the node that should hold it puts it right",
@@ -90,7 +90,7 @@ def _converge(resource: Resource, site: Site, run: Run, wanted: Callable[[View],
             view = look(resource, site, run)
             if todo := wanted(view):
                 refused = _act(todo, view, site.ec2, run)
-                view = look(resource, site, run)
+                view = look(resource, site, run, expect_here=wanted is drift)
                 todo = wanted(view)
             if not todo:
                 return

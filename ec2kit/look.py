@@ -164,13 +164,16 @@ def _interface_with(mac: str, sysfs: str) -> str:
     )
 
 
-def look(resource: Resource, site: Site, run: Run) -> View:
-    """One complete look: all questions at once. Raises the first KitError when any is not answered."""
-    run.report.view = _view(resource, site.ec2, site.node, run)
+def look(resource: Resource, site: Site, run: Run, *, expect_here: bool = False) -> View:
+    """One complete look: all questions at once. Raises the first KitError when any is not answered.
+
+    expect_here: of an Elastic IP nothing but its name is asked first, for when it stands on our ENI that is all.
+    """
+    run.report.view = _view(resource, site.ec2, site.node, run, expect_here=expect_here)
     return run.report.view
 
 
-def _view(resource: Resource, ec2: Ec2, node: Node, run: Run) -> View:
+def _view(resource: Resource, ec2: Ec2, node: Node, run: Run, *, expect_here: bool) -> View:
     match resource:
         case RouteResource():
             tables, interfaces = _ask_route(ec2, node, resource, run.deadline)
@@ -180,7 +183,12 @@ def _view(resource: Resource, ec2: Ec2, node: Node, run: Run) -> View:
             return view
         case AddressResource():
             link = None if run.settings.ip_nolinkcheck else nic.has_link(run.settings.ec2kit_sysfs, node.interface)
-            known, interfaces = _ask_address(ec2, node, str(resource.public_ip), run.deadline)
+            public_ip = str(resource.public_ip)
+            if expect_here:
+                named = ec2.addresses_named(public_ip)
+                if addresses.stands_here(resource, node, named):
+                    return addresses.view(resource, node, named, [], link=link)
+            known, interfaces = _ask_address(ec2, node, public_ip, run.deadline)
             return addresses.view(resource, node, known, interfaces, link=link)
 
 
@@ -213,16 +221,13 @@ def _ask_address(
     ec2: Ec2, node: Node, public_ip: str, deadline: Deadline
 ) -> tuple[list[Address], list[NetworkInterface]]:
     named: list[Address] = []
-    standing: list[Address] = []
     interfaces: list[NetworkInterface] = []
     _ask(
         deadline,
         lambda: named.extend(ec2.addresses_named(public_ip)),
-        lambda: standing.extend(ec2.addresses_on(node.eni)),
         lambda: interfaces.extend(ec2.interfaces(node.eni)),
     )
-    # The two answers are of slightly different moments; about our address the one by name decides.
-    return [*standing, *named], interfaces
+    return named, interfaces
 
 
 def _ask(deadline: Deadline, *questions: Callable[[], None]) -> None:

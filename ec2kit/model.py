@@ -93,11 +93,12 @@ class RouteTable:
 
 @dataclass(frozen=True)
 class NetworkInterface:
-    """One ENI. private_ip is its primary private address."""
+    """One ENI. private_ip: its primary private address; elastic_ip: the Elastic IP on that, if there is one."""
 
     id: EniId
     private_ip: str
     source_dest_check: bool
+    elastic_ip: str | None = None
 
 
 @dataclass(frozen=True)

@@ -157,17 +157,25 @@ def _route_tables(state: State, call: Call) -> str:
 def _interfaces(state: State, call: Call) -> str:
     items = "".join(
         f"<item><networkInterfaceId>{eni}</networkInterfaceId><privateIpAddress>{private}</privateIpAddress>"
-        f"<sourceDestCheck>{str(state.checks[eni]).lower()}</sourceDestCheck></item>"
+        f"<sourceDestCheck>{str(state.checks[eni]).lower()}</sourceDestCheck>{_association(state, eni)}</item>"
         for eni, private in state.private.items()
         if _fits(call, {"network-interface-id": {eni}, "vpc-id": {state.vpc}})
     )
     return f"<networkInterfaceSet>{items}</networkInterfaceSet>"
 
 
+def _association(state: State, eni: str) -> str:
+    return "".join(
+        f"<association><publicIp>{public_ip}</publicIp><allocationId>{held.allocation}</allocationId></association>"
+        for public_ip, held in state.held.items()
+        if held.eni == eni
+    )
+
+
 def _addresses(state: State, call: Call) -> str:
     items = ""
     for public_ip, held in state.held.items():
-        if not _fits(call, {"public-ip": {public_ip}, "network-interface-id": {held.eni} if held.eni else set()}):
+        if not _fits(call, {"public-ip": {public_ip}}):
             continue
         where = (
             f"<associationId>{held.association}</associationId><networkInterfaceId>{held.eni}</networkInterfaceId>"

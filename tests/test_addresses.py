@@ -58,7 +58,9 @@ def view(world: World) -> addresses.AddressView:
     known = [
         Address(name, AllocationId(f"eipalloc-{name[-2:]}"), association_) for name, association_ in world[0].items()
     ]
-    return addresses.view(RESOURCE, NODE, known, INTERFACES, link=world[1])
+    on_primary = (name for name, there in world[0].items() if there and there.private_ip == "10.0.2.11")
+    ours = NetworkInterface(OURS, "10.0.2.11", source_dest_check=True, elastic_ip=next(on_primary, None))
+    return addresses.view(RESOURCE, NODE, known, [ours], link=world[1])
 
 
 def apply(world: World, step: Step) -> World:
@@ -179,10 +181,18 @@ def test_an_address_of_another_account_needs_a_person() -> None:
     assert addresses.release(seen) == ()
 
 
-def test_an_eni_that_ec2_does_not_show_was_not_seen() -> None:
+@pytest.mark.parametrize("spot", [None, (PEERS, "10.0.4.12")])
+def test_an_eni_that_ec2_does_not_show_was_not_seen(spot: tuple[EniId, str] | None) -> None:
     """Credentials of another account prove nothing about our address."""
+    known = [Address(NAME, AllocationId("eipalloc-10"), association(1, spot))] if spot else []
     with pytest.raises(Misconfigured, match="does not show eni-0a"):
-        addresses.view(RESOURCE, NODE, [], [], link=True)
+        addresses.view(RESOURCE, NODE, known, [], link=True)
+
+
+def test_an_address_that_is_shown_on_our_eni_is_a_complete_look() -> None:
+    """Whoever sees that sees our account; the ENI has nothing to add."""
+    known = [Address(NAME, AllocationId("eipalloc-10"), association(1, (OURS, "10.0.2.11")))]
+    assert addresses.drift(addresses.view(RESOURCE, NODE, known, [], link=True)) == ()
 
 
 def test_addresses_are_compared_whole() -> None:

@@ -168,7 +168,7 @@ def test_the_peer_takes_the_address_between_look_and_release(eip: Protected) -> 
     """The look is stale, the association id in it is spent: the peer keeps the address, and we say so."""
     lab = eip.lab
     assert not isinstance(lab.vpc, RouteLab)
-    lab.ec2.stale(3)  # one look is three calls
+    lab.ec2.stale(2)  # one look is two calls
     through_the_front(lab).associate_address(
         AllocationId=lab.vpc.allocation, NetworkInterfaceId=eni_of(lab, "node2"), AllowReassociation=True
     )

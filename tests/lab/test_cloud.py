@@ -78,7 +78,6 @@ class Both:
             lambda asked: asked.interfaces(EniId("eni-00000000000000000")),
             lambda asked: asked.addresses_named("198.51.100.1"),
             *(lambda asked, eni=eni: asked.interfaces(eni) for eni in self.enis),
-            *(lambda asked, eni=eni: asked.addresses_on(eni) for eni in self.enis),
             *(lambda asked, name=name: asked.addresses_named(name) for name in names),
             *(lambda asked, to=to: _having(asked, self.lab.vpc, to) for to in (LOCAL, "10.1.0.10/32", NOWHERE)),
         ]

@@ -99,7 +99,7 @@ class Figures:
         calls = (
             {"DescribeRouteTables": looks, "DescribeNetworkInterfaces": looks, "ReplaceRoute": tables}
             if tables
-            else {"DescribeAddresses": 2 * looks, "DescribeNetworkInterfaces": looks, "AssociateAddress": 1}
+            else {"DescribeAddresses": looks, "DescribeNetworkInterfaces": 1, "AssociateAddress": 1}
         )
         return max(
             max(0.0, lost * number - (100 if action.startswith("Describe") else 50))
