@@ -182,7 +182,7 @@ def _on_node1(lab: Lab) -> Node:
 def installed(project: Path) -> Iterator[Path]:
     """The kit of a checkout, installed into a folder of its own."""
     with tempfile.TemporaryDirectory(prefix="ec2kit-bench-") as folder:
-        places = {"prefix": "kit", "sbin": "sbin", "lkroot": "LifeKeeper", "defaults": "defaults"}
+        places = {"prefix": "kit", "sbin": "sbin", "lkroot": "LifeKeeper", "defaults": "defaults", "ocf-root": "ocf"}
         options = [word for name, place in places.items() for word in (f"--{name}", f"{folder}/{place}")]
         subprocess.run([sys.executable, str(project / "install"), *options], stdout=sys.stderr, check=True)
         yield Path(folder, "kit")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NoReturn
 
-from ec2kit import __version__, contract, lifecycle, lifekeeper, render
+from ec2kit import __version__, contract, lifecycle, render
 from ec2kit.deadline import INTERRUPTED, Deadline, guard, leave
 from ec2kit.entry import attempt, read_settings, timed_out
 from ec2kit.errors import ExitCode, KitError
@@ -57,6 +57,8 @@ def create(arguments: Sequence[str] | None = None) -> NoReturn:
         from ec2kit import wizard
 
         wizard.main()
+    from ec2kit import lifekeeper
+
     lifekeeper.main("create", given)
 
 

@@ -90,7 +90,7 @@ def _key_kept(tag: str, run: Run) -> Iterator[None]:
     files.change(path, lambda text: profiles.put(text, profiles.own(tag), key))
     try:
         yield
-    except BaseException:
+    except BaseException:  # also when the time is up
         files.change(path, lambda text: profiles.drop(text, profiles.own(tag)))
         raise
 

@@ -1,8 +1,8 @@
 """The OCF grammar: how Pacemaker calls the agents ocf:ec2kit:route and ocf:ec2kit:eip, and what it reads from them.
 
-The action is the only argument; everything else is in the environment. OCF resource agent API 1.0,
-github.com/ClusterLabs/OCF-spec. What Pacemaker does on each exit code: Pacemaker Explained, "How are
-OCF Return Codes Interpreted?".
+The action is the only argument; everything else is in the environment. The scripts in ocf/ answer meta-data by
+themselves. OCF resource agent API 1.0, github.com/ClusterLabs/OCF-spec. What Pacemaker does on each exit code:
+Pacemaker Explained, "How are OCF Return Codes Interpreted?".
 
 An unknown state changes nothing. A recurring monitor is then 0, because Pacemaker asks only for what it
 has started here. A probe asks whether it runs here, and is answered by what this node remembers.
@@ -91,9 +91,6 @@ def main(kind: str, arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _main(call: Call) -> NoReturn:
-    if call.action == "meta-data":
-        print(agents.meta_data(call.agent), end="")
-        leave(Code.SUCCESS)
     if call.action in {"usage", "help"}:
         print(agents.usage(call.agent))
         leave(Code.SUCCESS)
@@ -148,7 +145,7 @@ def _start(call: Call, resource: Resource, run: Run) -> str:
     _remember(call, run, Memory.NONE)
     try:
         lifecycle.hold(resource, run)
-    except BaseException:
+    except BaseException:  # also when the time is up
         if not run.report.acted:
             _remember(call, run, before)
         raise

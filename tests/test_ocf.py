@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from ipaddress import IPv4Address
@@ -136,6 +137,15 @@ def test_the_meta_data_is_the_one_that_was_agreed_on(kind: str, figure1: Lab) ->
     golden = (PROJECT / f"tests/golden/{kind}.xml").read_text()
     assert (done.returncode, done.stdout.replace(f'version="{__version__}"', 'version=""')) == (SUCCESS, golden)
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_meta_data_is_told_without_what_the_actions_import(kind: str) -> None:
+    """Pacemaker asks for it before each start, while nobody has the address."""
+    command = [sys.executable, "-v", str(PROJECT / "ocf" / kind), "meta-data"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    kit = set(re.findall(r"^import '(ec2kit\.\w+)'", done.stderr, re.MULTILINE))
+    assert kit == {f"ec2kit.{name}" for name in ("agents", "errors", "model", "settings")}
 
 
 @pytest.mark.skipif(
