@@ -368,7 +368,9 @@ class TwoNodes(RuleBasedStateMachine):
 def test_two_nodes(scenario: str, part: int) -> None:
     """Whatever happens in whatever order, nobody lies, nobody touches what is not his, and the last word stays."""
     machine = type("Machine", (TwoNodes,), {"scenario": scenario, "runners": {}})
-    wanted = hypothesis_settings(max_examples=min(PART, EXAMPLES - part * PART), stateful_step_count=40, deadline=None)
+    wanted = hypothesis_settings(
+        max_examples=min(PART, EXAMPLES - part * PART), stateful_step_count=40, deadline=None
+    )
     if EXAMPLES > PART:  # in CI hypothesis tries the same ones each time, and so would each part
         wanted = hypothesis_settings(wanted, derandomize=False)
     run_state_machine_as_test(machine, settings=wanted)

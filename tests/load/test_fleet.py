@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.load.fleet import CHECK, Figures, Shape, simulate
@@ -47,8 +49,10 @@ def test_500_tables_of_one_node() -> None:
 
 
 def test_elastic_ips_too() -> None:
-    """A small storm of AssociateAddress: each needs the same bucket."""
-    figures = simulate(Shape(nodes=100, interval=120, lost=100, tables=0, outage=1, seconds=1))
-    assert len(figures.done) == 100
+    """A storm of AssociateAddress, beside as many checks: of one that is healthy only the address is asked."""
+    figures = simulate(replace(SMALL, tables=0))
+    assert len(figures.done) == SMALL.lost
     assert figures.done[-1] <= figures.allowed * 1.2
     assert figures.false_failures == 0
+    assert figures.sent["checks", "DescribeAddresses"] == len(figures.checks)
+    assert not figures.sent["checks", "DescribeNetworkInterfaces"]
