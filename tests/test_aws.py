@@ -14,7 +14,7 @@ from botocore.validate import ParamValidator
 from ec2kit.aws import Ec2, Signer
 from ec2kit.deadline import Deadline
 from ec2kit.errors import Misconfigured, Unavailable, ec2_error
-from ec2kit.model import AllocationId, AssociationId, Destination, EniId, TableId, VpcId
+from ec2kit.model import AllocationId, AssociationId, Destination, EniId, NetworkInterface, TableId, VpcId
 from ec2kit.steps import (
     AssociateAddress,
     CreateRoute,
@@ -24,6 +24,7 @@ from ec2kit.steps import (
     ReplaceRoute,
     operation,
 )
+from lab import cloud
 from lab.ec2 import Ec2 as LabEc2
 from lab.imds import Imds, NodeIdentity
 
@@ -179,3 +180,27 @@ def test_the_metadata_service_is_kept_off_every_proxy() -> None:
 def test_fips_and_regional_endpoints_come_from_botocore() -> None:
     """The settings are boto3's own, so their effect is too."""
     assert ec2(None, AWS_USE_FIPS_ENDPOINT="true").url == "https://ec2-fips.us-east-1.amazonaws.com"
+
+
+@pytest.mark.parametrize(
+    ("association", "elastic_ip"),
+    [
+        ("<publicIp>203.0.113.20</publicIp><allocationId>eipalloc-2</allocationId>", "203.0.113.20"),
+        ("<publicIp>198.51.100.7</publicIp><ipOwnerId>amazon</ipOwnerId>", None),  # comes and goes with the instance
+        ("", None),
+    ],
+)
+def test_the_elastic_ip_on_an_eni_is_told_from_a_public_ip_of_amazons(
+    association: str, elastic_ip: str | None
+) -> None:
+    """NetworkInterfaceAssociation in botocore's model: only an Elastic IP has an allocation id."""
+    told = (
+        "<DescribeNetworkInterfacesResponse><networkInterfaceSet><item><networkInterfaceId>eni-1</networkInterfaceId>"
+        "<privateIpAddress>10.0.1.11</privateIpAddress><sourceDestCheck>true</sourceDestCheck>"
+        f"{association and f'<association>{association}</association>'}"
+        "</item></networkInterfaceSet></DescribeNetworkInterfacesResponse>"
+    )
+    asked = ec2("https://ec2.example.com")
+    answer: Any = lambda **_: cloud.response(200, told)  # noqa: E731  the stubs do not know that this hook answers
+    asked._client.meta.events.register("before-send.ec2", answer)
+    assert asked.interfaces(ENI) == [NetworkInterface(ENI, "10.0.1.11", True, elastic_ip)]

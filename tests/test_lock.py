@@ -55,6 +55,7 @@ def audit(tmp_path: Path, lock: str, program: str | None) -> subprocess.Complete
     [
         (None, 0, "not audited: there is no pip-audit"),
         ("import sys; print('no network', file=sys.stderr); sys.exit(1)", 0, "not audited: pip-audit cannot reach"),
+        ("print('{}')", 0, "not audited: pip-audit cannot reach"),
         (
             "print({})".format(repr(json.dumps({"dependencies": [{"name": "x", "version": "1", "vulns": []}]}))),
             0,
@@ -84,3 +85,10 @@ def test_an_old_lock_is_a_warning(tmp_path: Path) -> None:
     assert done.returncode == 0
     assert done.stdout.startswith("WARNING: requirements.lock is ")
     assert "make lock" in done.stdout
+
+
+def test_a_lock_without_a_date_is_a_warning(tmp_path: Path) -> None:
+    """It was not made by `make lock`, or somebody has changed it."""
+    done = audit(tmp_path, LOCK.split("\n", 1)[1], None)
+    assert done.returncode == 0
+    assert done.stdout.startswith("WARNING: requirements.lock does not say when it was made")
