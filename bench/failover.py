@@ -49,13 +49,13 @@ connections 20 ms apart and on one that stays; for the Elastic IP a client outsi
 with the least and the most in parentheses. All contenders ran in turns on the same cluster; ClusterLabs'
 agents are Debian's, unmodified, with their defaults. {versions}.
 
-Two things favour all contenders alike: while these samples were taken, the lab's processes had precedence over others
-of the machine (a CPU group of its own), and
-Pacemaker's load-threshold is so high that it never holds back for the load.
-During the rows of one table, and some of 20, another lab ran beside. Few runs: a tenth of a second is noise.
+Pacemaker's load-threshold is so high that it never holds back for the load: all nodes, EC2 and the clients share one
+machine here.
 
 - **planned**: standby of the active node. **cut off**: no packet from or to it any more. The survivor's corosync
-  calls it lost after about 2.1 s; Pacemaker decides at once, or a second later where the survivor was its DC already.
+  calls it lost after about 2.1 s; Pacemaker decides at once, or a second later where the survivor was its DC already:
+  the DC then finds updates of its own under way, and waits 1,000 ms before it looks again (`do_pe_invoke_callback`
+  in Pacemaker's `daemons/controld/controld_schedulerd.c`). No agent and no option changes that.
   *Since the decision* is what the agents and Pacemaker's own steps make of the gap.
 - **a group**: IPaddr2, then route. **side by side**: a colocation without an order, so that both start at once.
   **the address on both nodes**: it is on both nodes' lo for good, and the route alone decides.

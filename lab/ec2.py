@@ -52,11 +52,11 @@ class Call:
 class Ec2:
     """EC2 on loopback at `url`, running from creation to `close`; creation resets moto's state.
 
-    There is one at a time: moto's state is one per process. `delay_ms` is slept in each call, beside those
-    of other calls. `credentials` maps access key ids to their expiry (time.time() seconds); with
-    `only_registered`, other keys get AuthFailure. `old` is the saved state that calls hit by the fault "stale"
-    are answered from. `buckets` throttles as EC2 does, once it is given. `watcher` is called after each call that
-    may have changed something, before its answer leaves.
+    There is one at a time: moto's state is one per process. `delay_ms` is what each call takes, beside others: half
+    on its way here, the rest, less moto's own time, on the way back. `credentials` maps access key ids to their
+    expiry (time.time() seconds); with `only_registered`, other keys get AuthFailure. `old` is the saved state that
+    calls hit by the fault "stale" are answered from. `buckets` throttles as EC2 does, once it is given. `watcher` is
+    called after each call that may have changed something, before its answer leaves.
 
     tls: the authority that vouches for it; None is plain HTTP. host: the address it listens on; port: 0 is a free
     one. name: under which its clients know it, when that is not the address.
@@ -242,10 +242,12 @@ class Ec2:
         )
         with self._lock:
             self._calls[call.number] = call
-        time.sleep(self.delay_ms / 1000)
+        delay = self.delay_ms / 1000
+        time.sleep(delay / 2)
         old = self.old if fault and fault.kind == "stale" else None
         reply = faulty(fault.kind, lambda: self._checked(request, old)) if fault else self._checked(request)
         self._tell(request)
+        time.sleep(max(0.0, call.began + delay - time.monotonic()))
         if fault:
             fault.then()
             if fault.kind == "refused":

@@ -118,6 +118,8 @@ def test_it_is_a_fraction_of_the_whole(cut: Loader, whole: Loader) -> None:
     """What a client costs: about 190 shapes instead of 4400, and no operation that the kit does not call."""
     assert set(model(cut).operation_names) == set(OPERATIONS)
     assert len(model(cut).shape_names) < 0.06 * len(model(whole).shape_names)
+    small, large = (len(json.dumps(each.load_service_model("ec2", "service-2"))) for each in (cut, whole))
+    assert small < 0.03 * large, "of which half would be documentation"
 
 
 @pytest.mark.parametrize("partition", PARTITIONS)
