@@ -204,3 +204,12 @@ def test_the_elastic_ip_on_an_eni_is_told_from_a_public_ip_of_amazons(
     answer: Any = lambda **_: cloud.response(200, told)  # noqa: E731  the stubs do not know that this hook answers
     asked._client.meta.events.register("before-send.ec2", answer)
     assert asked.interfaces(ENI) == [NetworkInterface(ENI, "10.0.1.11", True, elastic_ip)]
+
+
+@pytest.mark.parametrize(("seconds", "retries", "most"), [(300, 3, 10), (20, 3, 5), (2, 3, 1)])
+def test_no_single_wait_takes_the_time_of_the_other_tries(seconds: float, retries: int, most: float) -> None:
+    """A reply that does not come leaves time to ask again; 10 s are the most, however large the budget is."""
+    config = ec2("https://ec2.example.com", retries=retries, seconds=seconds)._client.meta.config
+    told: Any = config  # the stubs do not know these two
+    assert told.read_timeout == most
+    assert told.connect_timeout <= min(most, 3)
