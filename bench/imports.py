@@ -15,6 +15,7 @@ from bench.processes import RESULTS, kits
 from bench.tables import bars, table
 
 _ROUNDS = 9
+_LARGE = 5  # packages that have a colour of their own
 _ALL = "import ec2kit.cli, ec2kit.imds, ec2kit.aws"
 _STANDARD = "standard library"
 
@@ -38,13 +39,19 @@ def section(result: dict[str, Any]) -> str:
     order = sorted(packages, key=lambda name: -max(each.get(name, 0) for each in kits_.values()))
     shown = [name for name in order if max(each.get(name, 0) for each in kits_.values()) >= 1]
     rows = [[name, *(f"{each[name]:.0f}" if name in each else "-" for each in kits_.values())] for name in shown]
+    large = shown[:_LARGE]
+    parts = {
+        kit: {name: each.get(name, 0) for name in large}
+        | {"others": sum(ms for name, ms in each.items() if name not in large)}
+        for kit, each in kits_.items()
+    }
     rows.append(["all", *(f"{sum(each.values()):.0f}" for each in kits_.values())])
     return (
         "## Imports\n\nMilliseconds of each package's own code until EC2 can be asked "
         f"(`-X importtime`, which itself costs; median of {result['rounds']}).\n\n"
         + table(["package", *kits_], rows)
         + "\n"
-        + bars("imports", "imports until EC2 can be asked", "ms", kits_)
+        + bars("imports", "imports until EC2 can be asked", "ms", parts)
     )
 
 

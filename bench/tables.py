@@ -40,7 +40,7 @@ def bars(name: str, title: str, unit: str, values: Mapping[str, Mapping[str, flo
     axes.set_xlabel(unit)
     axes.set_title(title)
     if len(next(iter(values.values()))) > 1:
-        axes.legend(fontsize=6)
+        axes.legend(fontsize=6, loc="center left", bbox_to_anchor=(1, 0.5))
     PICTURES.mkdir(exist_ok=True)
     figure.savefig(PICTURES / f"{name}.svg", metadata={"Date": None})
     return f"![{title}](benchmarks/{name}.svg)\n"
