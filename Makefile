@@ -1,8 +1,8 @@
 # make demo   sets itself up, then plays the main job on the embedded lab
 # make lab    sets itself up, then runs a lab to try the kit in by hand, until Ctrl-C
 # make test   sets itself up, then runs the tests
-# make test-faults  the whole fault matrix: each action times each outside call times each fault, about 8 minutes
-# make test-load  a fleet of 10,000 nodes in simulated time, with and without what makes the kit fit for it
+# make test-faults  each action times each outside call times each fault, and two nodes at once: about 8 minutes
+# make test-load  10,000 nodes in simulated time, with and without what makes the kit fit for it: two minutes
 # make lock   requirements.lock anew: what the kit needs at run time, each with its version and hashes
 # make audit  how old the lock is, and what pip-audit knows of it where it can be asked
 # make check  format, lint, purity of the core, types
