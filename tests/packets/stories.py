@@ -84,7 +84,10 @@ class World:
             self.lab.imds[name].mend()
         for name in NODES:
             self.cluster.online(name)
-        self.cluster.wait(lambda status: status.online == set(NODES), 60)
+        try:
+            self.cluster.wait(lambda status: status.online == set(NODES), 60)
+        except TimeoutError:
+            self.boot_again()
         began, asked = time.monotonic(), False
         while (waited := time.monotonic() - began) < 120:
             time.sleep(0.5)
@@ -99,6 +102,17 @@ class World:
                 if self.whole() == active and not self.cluster.status().failed:
                     return active, next(name for name in NODES if name != active)
         raise TimeoutError(f"not whole after 120 s: {self.truth()}, {self.cluster.status()}")
+
+    def boot_again(self) -> None:
+        """Boot a node whose Pacemaker says nothing, and tell its log: once in a while it does not come up."""
+        for name in NODES:
+            if not self.cluster.status(name).online:
+                print(f"{name} says nothing:\n{self.cluster.log(name)[-20_000:]}")  # noqa: T201  shown with a failure
+                self.lab.kill(name)
+                self.boot(name)
+        for name in NODES:
+            self.cluster.online(name)
+        self.cluster.wait(lambda status: status.online == set(NODES), 60)
 
     def whole(self) -> str | None:
         """The node on which all runs, by Pacemaker's word and by EC2's truth; None when there is no such node."""
