@@ -52,7 +52,7 @@ agents are Debian's, unmodified, with their defaults. {versions}.
 All nodes, EC2 and the clients share one machine here. Three things touch all contenders alike. While these samples
 were taken, the lab's processes had precedence over others of the machine (a CPU group of its own), and during the
 rows of one table, and some of 20, another lab ran beside. Pacemaker's load-threshold is so high that it never holds
-back for the load. A call took its {delay:g} ms and moto's own time on top, one call after another; this has been mended
+back for the load. A call took its {delay:g} ms and moto's own time on top, one call after another: mended
 since. Few runs: a tenth of a second is noise.
 
 - **planned**: standby of the active node. **cut off**: no packet from or to it any more. The survivor's corosync
