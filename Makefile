@@ -54,7 +54,7 @@ lab-net-stop: $(VENV)/demo.done
 	@$(BIN)/python -m lab.net stop
 
 test: $(VENV)/test.done
-	$(BIN)/python -X dev -m pytest -n 3 --dist worksteal $(TESTS)
+	$(BIN)/python -X dev -m pytest -n 4 --dist worksteal $(TESTS)
 
 test-cluster: $(VENV)/test.done
 	@$(BIN)/python -m lab.net check
