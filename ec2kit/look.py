@@ -186,8 +186,8 @@ def _view(resource: Resource, ec2: Ec2, node: Node, run: Run, *, expect_here: bo
             public_ip = str(resource.public_ip)
             if expect_here:
                 named = ec2.addresses_named(public_ip)
-                if addresses.stands_here(resource, node, named):
-                    return addresses.view(resource, node, named, [], link=link)
+                interfaces = [] if addresses.stands_here(resource, node, named) else ec2.interfaces(node.eni)
+                return addresses.view(resource, node, named, interfaces, link=link)
             known, interfaces = _ask_address(ec2, node, public_ip, run.deadline)
             return addresses.view(resource, node, known, interfaces, link=link)
 
