@@ -7,7 +7,8 @@
 # make audit  how old the lock is, and what pip-audit knows of it where it can be asked
 # make check  format, lint, purity of the core, types
 # make bench  how quick the kit is, beside its peers; writes docs/benchmarks.md
-# make docs   writes docs/messages.md from the message catalogue; make docs-faults docs/faults.md from the matrix
+# make docs   writes docs/messages.md from the message catalogue, and the OCF agents' meta-data
+# make docs-faults  docs/faults.md from the matrix
 # No root is needed for any of these, and no AWS.
 #
 # make lab-net       starts the lab with real packets: nodes, client and VPC router in network namespaces; as root
@@ -117,6 +118,8 @@ test-events: $(VENV)/test.done
 docs: $(VENV)/demo.done
 	$(BIN)/ec2kit explain --output markdown > docs/messages.md.new
 	mv docs/messages.md.new docs/messages.md
+	$(BIN)/python -c 'from ec2kit.agents import *; print(meta_data(ROUTE), end="")' > ocf/route.xml
+	$(BIN)/python -c 'from ec2kit.agents import *; print(meta_data(EIP), end="")' > ocf/eip.xml
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

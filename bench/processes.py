@@ -2,9 +2,10 @@
 
     python -m bench.processes [--rounds N] [--kit NAME=PREFIX ...] [--only TEXT] [--result FILE]
 
-EC2 is moto behind the lab's front: TLS, 50 ms a call, the instance role's credentials over IMDSv2. Each round runs
-every contender of a work once, one after the other, so that a busy moment hits all of them alike. --kit: an installed
-ec2kit (default: this checkout, installed into a folder of its own that is gone afterwards).
+EC2 is moto behind the lab's front: TLS, boto3's root certificates, 50 ms a call, the
+instance role's credentials over IMDSv2. Each round runs every contender of a work once, one after the other, so that
+a busy moment hits all of them alike. --kit: an installed ec2kit (default: this checkout, installed into a folder of
+its own that is gone afterwards).
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from bench.tables import bars, spread, table
 from lab.buckets import Buckets
 from lab.ec2 import serial
 from lab.nodes import Lab, Node, address_lab, route_lab
+from lab.tls import among_others
 from lab.vpc import AddressLab, RouteLab
 from tests.cluster import Protected, protect
 
@@ -138,9 +140,16 @@ def _cli(lab: Lab, _node: Node) -> list[str]:
     return [CLI, "ec2", "describe-route-tables", "--endpoint-url", lab.ec2.url, "--filters", filters]
 
 
+@contextmanager
+def _route_lab(folder: str, tables: int) -> Iterator[Lab]:
+    with route_lab(Path(folder), tables=tables, tls=True) as lab:
+        among_others(Path(str(lab.ec2.ca_bundle)))
+        yield lab
+
+
 def routes(course: Course, tables: int) -> None:
     """The route-table scenario with so many tables."""
-    with tempfile.TemporaryDirectory() as folder, route_lab(Path(folder), tables=max(2, tables), tls=True) as lab:
+    with tempfile.TemporaryDirectory() as folder, _route_lab(folder, max(2, tables)) as lab:
         assert isinstance(lab.vpc, RouteLab)
         if tables == 1:
             truth, other = lab.ec2.truth(), lab.vpc.tables.pop("B")
@@ -160,7 +169,7 @@ def many_tables(course: Course) -> None:
     """500 tables, and EC2's token buckets: 50 changes at once, then 5 a second, so 90 s for each who moves them."""
     if course.only not in (work := "hold 500, EC2's buckets"):
         return
-    with tempfile.TemporaryDirectory() as folder, route_lab(Path(folder), tables=500, tls=True) as lab:
+    with tempfile.TemporaryDirectory() as folder, _route_lab(folder, 500) as lab:
         protected = protect(lab)
         lab.ec2.delay_ms, lab.ec2.buckets = DELAY_MS, Buckets()
         newest = course.verb("hold", protected.words)[-1:]  # of several kits an old one may give up
@@ -175,6 +184,7 @@ def _other(protected: Protected) -> Node:
 def elastic_ip(course: Course) -> None:
     """The Elastic IP scenario."""
     with tempfile.TemporaryDirectory() as folder, address_lab(Path(folder), tls=True) as lab:
+        among_others(Path(str(lab.ec2.ca_bundle)))
         protected = protect(lab)
         lab.ec2.delay_ms = DELAY_MS
         course.run("eip check", lab, course.verb("check", protected.words), lambda: lab.node1)

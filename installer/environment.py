@@ -127,9 +127,14 @@ def build(target: Target, project: Path, wheels: Path) -> Path:
     for listing in root.glob("lib/python*/site-packages/*.dist-info/RECORD"):
         listing.unlink()  # pip's list of files, those scripts among them; PREFIX is not pip's to change
     _script(root / "bin/ec2kit", _COMMAND.format(prefix=target.prefix))
-    for script in sorted([*project.glob("actions/*"), *project.glob("ocf/*")]):
-        _, _, text = script.read_text().partition("\n")
-        _script(root / script.parent.name / script.name, _FIRST_LINE.format(prefix=target.prefix) + text)
+    for file in sorted([*project.glob("actions/*"), *project.glob("ocf/*")]):
+        place = root / file.parent.name / file.name
+        if file.suffix:  # an agent's meta-data
+            shutil.copyfile(file, place)
+            place.chmod(0o644)
+            continue
+        _, _, text = file.read_text().partition("\n")
+        _script(place, _FIRST_LINE.format(prefix=target.prefix) + text)
     _run(root, "-Bm", "ec2kit.shapes", fails="")  # without it every run reads all of botocore's description of EC2
     _run(root, "-m", "compileall", "-qq", "-j0", "-s", str(root), "-p", target.prefix, str(root / "lib"), fails="")
     _run(

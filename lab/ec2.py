@@ -14,7 +14,7 @@ import boto3
 from lab.buckets import Buckets
 from lab.faults import Fault, Faults, Kind, error, faulty
 from lab.front import Exchange, Reply, Web
-from lab.strict import READING, Moto, Request
+from lab.strict import READING, Fabric, Moto, Request
 from lab.tls import Authority
 
 if TYPE_CHECKING:
@@ -220,6 +220,10 @@ class Ec2:
                     aws_secret_access_key="truth",
                 )
             return self._truth
+
+    def fabric(self, vpc: str) -> Fabric:
+        """Where the VPC's packets go now; no call of it is counted."""
+        return self._moto.fabric(vpc)
 
     def _answer(self, exchange: Exchange) -> None:
         path, _, query = exchange.path.partition("?")

@@ -6,6 +6,7 @@ EC2KIT_DEFAULTS names says where EC2, the metadata, /sys and LifeKeeper are.
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -236,6 +237,7 @@ def _install_kit(node: Node) -> None:
         _executable(node.lkroot / place, _script("actions", action))
     for kind in OCF_KINDS:
         _executable(node.ocf_root / OCF_AGENTS / kind, _script("ocf", kind))
+        shutil.copy(PROJECT / f"ocf/{kind}.xml", node.ocf_root / OCF_AGENTS)
     _executable(node.lkroot / COMMAND, _EC2KIT)
     for command in (("app_create", "-a", contract.APP), ("typ_create", "-a", contract.APP, "-r", contract.TYPE)):
         node.lk(*command)  # the app may be there already

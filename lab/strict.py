@@ -6,6 +6,7 @@ import copy
 import os
 import re
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -70,6 +71,19 @@ class Request:
         return scope[part] if len(scope) == 5 else default
 
 
+@dataclass(frozen=True)
+class Fabric:
+    """What of a VPC decides where packets go.
+
+    tables: subnet, or "" for all without a table of their own -> {destination: id of the target}. checked: interfaces
+    whose source/dest check is on. addresses: Elastic IP -> its interface.
+    """
+
+    tables: Mapping[str, Mapping[str, str]]
+    checked: frozenset[str]
+    addresses: Mapping[str, str]
+
+
 class Moto:
     """moto's one EC2 of this process, reset on creation; calls run one at a time.
 
@@ -114,6 +128,24 @@ class Moto:
         with self._lock:
             self._state, kept = saved
             get_backend("ec2")[ACCOUNT][REGION] = copy.deepcopy(kept)
+
+    def fabric(self, vpc: str) -> Fabric:
+        """Where packets go now. No call of EC2's: it takes a hundredth of one's time."""
+        with self._lock:
+            backend: Any = get_backend("ec2")[ACCOUNT][REGION]
+            tables = {
+                association.get("SubnetId", ""): {
+                    route.destination_cidr_block: route.network_interface_id or route.gateway_id or ""
+                    for route in table.routes
+                    if route.destination_cidr_block
+                }
+                for table in backend.route_tables.values()
+                if table.vpc_id == vpc
+                for association in table.associations
+            }
+            checked = (eni.id for eni in backend.enis.values() if eni.source_dest_check)
+            addresses = {each.public_ip: each.eni.id for each in backend.addresses if each.eni}
+            return Fabric(tables, frozenset(checked), addresses)
 
     def truth(self, request: Request) -> Reply:
         """What moto answers, with nothing added."""

@@ -168,7 +168,7 @@ def test_staged_twice_and_taken_out(installed: Stage, staged: Path, tmp_path: Pa
 def test_scripts_begin_with_the_environment_alone(installed: Stage) -> None:
     """Each script and the command start with PREFIX's Python, apart from the caller's PYTHONPATH; no pip is left."""
     kit = installed.root / "opt/ec2kit"
-    scripts = [*(kit / "actions").iterdir(), *(kit / "ocf").iterdir(), kit / "bin/ec2kit"]
+    scripts = [*(kit / "actions").iterdir(), *(kit / "ocf" / kind for kind in OCF_KINDS), kit / "bin/ec2kit"]
     assert {script.read_text().partition("\n")[0] for script in scripts} == {"#!/opt/ec2kit/bin/python -I"}
     assert {script.name for script in scripts} >= {*ACTIONS, "create", "canextend", "extend", *OCF_KINDS}
     (packages,) = (installed.root / "opt/ec2kit/lib").glob("python*/site-packages")

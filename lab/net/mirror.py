@@ -17,13 +17,11 @@ from typing import TYPE_CHECKING, Any
 from lab.vpc import ANYWHERE
 
 if TYPE_CHECKING:
-    from mypy_boto3_ec2 import EC2Client
-
     from lab.ec2 import Ec2
+    from lab.strict import Fabric
 
 OUTSIDE, OUTSIDE_TABLE = "r-internet", 100  # the router's link to what is outside of the VPC, and its table
 INTERNET = "198.51.100.13"  # the one host there; documentation's own network
-_TARGETS = ("NetworkInterfaceId", "GatewayId")
 RULES = """
 table ip lab {
   set cut { type ifname; }
@@ -143,7 +141,7 @@ class Mirror:
                 read = self._read = self._told
                 ports = dict(self.ports)
             due = time.monotonic() + self.propagation
-            self._due.put((due, read, desired(self._ec2.truth(), self._vpc, ports)))
+            self._due.put((due, read, desired(self._ec2.fabric(self._vpc), ports)))
 
     def _carry_out(self) -> None:
         while (item := self._due.get()) is not None:
@@ -159,27 +157,18 @@ class Mirror:
                 self._turn.notify_all()
 
 
-def desired(client: EC2Client, vpc: str, ports: Mapping[str, Port]) -> State:
+def desired(fabric: Fabric, ports: Mapping[str, Port]) -> State:
     """What EC2's route tables, interfaces and addresses say, for the hosts that are plugged in at `ports`."""
-    mine: Any = [{"Name": "vpc-id", "Values": [vpc]}]
-    tables = client.describe_route_tables(Filters=mine)["RouteTables"]
-    checks = {
-        each["NetworkInterfaceId"]: each["SourceDestCheck"]
-        for each in client.describe_network_interfaces(Filters=mine)["NetworkInterfaces"]
-    }
     by_eni = {port.eni: port for port in ports.values()}
     subnets = {port.cidr: f"dev {port.link}" for port in ports.values()}
     routes = {(OUTSIDE_TABLE, to): where for to, where in {ANYWHERE: "", **subnets}.items()}
     for port in ports.values():
-        entries = {each["DestinationCidrBlock"]: _hop(each, by_eni) for each in _table_of(port, tables)["Routes"]}
+        table = fabric.tables.get(port.subnet, fabric.tables[""])
+        entries = {to: _hop(target, by_eni) for to, target in table.items()}
         routes |= {(port.table, to): where for to, where in {ANYWHERE: "", **entries, **subnets}.items()}
-    eips = [
-        (each["PublicIp"], by_eni[eni].address)
-        for each in client.describe_addresses()["Addresses"]
-        if (eni := each.get("NetworkInterfaceId", "")) in by_eni
-    ]
+    eips = [(public, by_eni[eni].address) for public, eni in fabric.addresses.items() if eni in by_eni]
     sets = {
-        "checked": frozenset(f'"{port.link}"' for port in ports.values() if checks[port.eni]),
+        "checked": frozenset(f'"{port.link}"' for port in ports.values() if port.eni in fabric.checked),
         "own": frozenset(f'"{port.link}" . {port.address}' for port in ports.values()),
         "inward": frozenset(f"{public} : {private}" for public, private in eips),
         "outward": frozenset(f"{private} : {public}" for public, private in eips),
@@ -187,26 +176,12 @@ def desired(client: EC2Client, vpc: str, ports: Mapping[str, Port]) -> State:
     return State(routes, sets)
 
 
-def _table_of(port: Port, tables: Any) -> Any:
-    """The route table of a port's subnet: its own, else the VPC's main one."""
-    main = None
-    for table in tables:
-        for association in table["Associations"]:
-            if association.get("SubnetId") == port.subnet:
-                return table
-            main = table if association.get("Main") else main
-    return main
-
-
-def _hop(route: Any, by_eni: Mapping[str, Port]) -> str:
+def _hop(target: str, by_eni: Mapping[str, Port]) -> str:
     """The rest of a kernel route; empty is a black hole."""
-    target = next((route[name] for name in _TARGETS if route.get(name)), "")
     if target.startswith("igw-"):
         return f"via {INTERNET} dev {OUTSIDE} onlink"
     port = by_eni.get(target)
-    if port is None or route.get("State") == "blackhole":
-        return ""
-    return f"via {port.address} dev {port.link} onlink"
+    return f"via {port.address} dev {port.link} onlink" if port else ""
 
 
 def apply(before: State, after: State) -> None:

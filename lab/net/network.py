@@ -18,7 +18,7 @@ from lab.ec2 import REGION, Ec2
 from lab.imds import Imds
 from lab.net.hosts import PROJECT, Host, new_network
 from lab.net.mirror import INTERNET, OUTSIDE, OUTSIDE_TABLE, RULES, Mirror, Port, feed
-from lab.tls import Authority
+from lab.tls import Authority, among_others
 from lab.vpc import PacketLab, packets
 
 NODES = ("node1", "node2")
@@ -159,6 +159,7 @@ def net_lab(kit: bytes, *, tables: int = 1, forwards: bool = False) -> Iterator[
         stack.callback(outside.kill)
         _set_up_router(outside)
         authority = Authority(outside.root / CA.lstrip("/"))  # a disk that leaves nothing behind
+        among_others(authority.bundle)
         ec2 = stack.enter_context(Ec2(tls=authority, host=FRONT, port=443, name=ENDPOINT))
         vpc = packets(ec2.truth(), tables, forwards=forwards)
         mirror = Mirror(ec2, vpc.vpc)
