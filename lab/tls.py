@@ -27,4 +27,4 @@ class Authority:
 def among_others(bundle: Path) -> None:
     """Add the root certificates that boto3 brings: reading them takes what it takes with the real EC2."""
     with bundle.open("a") as file:
-        file.write(Path(get_cert_path(verify=True)).read_text())
+        file.write(Path(str(get_cert_path(verify=True))).read_text())

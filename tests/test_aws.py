@@ -27,6 +27,7 @@ from ec2kit.steps import (
 from lab import cloud
 from lab.ec2 import Ec2 as LabEc2
 from lab.imds import Imds, NodeIdentity
+from lab.tls import Authority
 
 TABLE, VIP, ENI = TableId("rtb-1"), Destination("10.1.0.10/32"), EniId("eni-1")
 STEPS: list[Ec2Step] = [
@@ -57,6 +58,20 @@ def lab() -> Iterator[LabEc2]:
 def ec2(url: str | None, *, retries: int = 1, seconds: float = 20, **settings: str) -> Ec2:
     """The kit's access to it."""
     return Ec2(settings, region="us-east-1", url=url, action="test", retries=retries, deadline=Deadline(seconds))
+
+
+def test_the_root_certificates_are_read_once(tmp_path: Path) -> None:
+    """Not anew for each connection: with the file gone, further ones are made, and trust nobody else."""
+    authority = Authority(tmp_path / "ca.pem")
+    with LabEc2(tls=authority) as lab:
+        lab.delay_ms = 200  # so that each call has a connection of its own
+        kit = ec2(lab.url, AWS_CA_BUNDLE=str(authority.bundle))
+        kit.addresses_owned()
+        authority.bundle.unlink()
+        answers = Deadline(20).together([kit.addresses_owned] * 3)
+        assert (answers, lab.connections) == ([[], [], []], 3)
+        with pytest.raises(Unavailable, match="SSLError"):
+            ec2(lab.url).addresses_owned()
 
 
 @pytest.mark.parametrize("step", STEPS, ids=operation)
