@@ -39,7 +39,8 @@ CONTENDERS = (
     Contender(
         "ec2kit:route and IPaddr2, side by side",
         "virtual IP",
-        f"primitive b-vip {VIP}\nprimitive b {ROUTE}\ncolocation b-with inf: b-vip b\n",
+        f"primitive b-vip {VIP}\nprimitive b {ROUTE}\ncolocation b-with inf: b-vip b\n"
+        "order b-off Mandatory: b:stop b-vip:stop symmetrical=false\n",
         ("b-vip", "b"),
     ),
     Contender(
