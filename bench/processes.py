@@ -247,8 +247,9 @@ def section(result: dict[str, Any]) -> str:
         if len(samples) > 1 and "already" not in work  # neither a minute and a half, nor each look three times
     }
     return (
-        f"## Whole processes\n\nEC2 over TLS with {result['delay_ms']:g} ms a call, the instance role's credentials "
-        f"over IMDSv2, n={result['rounds']}, Python {result['python']}. A number behind hold: route tables. aws: "
+        f"## Whole processes\n\nEC2 over TLS with {result['delay_ms']:g} ms a call and boto3's root certificates, "
+        f"the instance role's credentials over IMDSv2, n={result['rounds']}, Python {result['python']}. "
+        "A number behind hold: route tables. aws: "
         "`aws ec2 describe-route-tables` of Debian's awscli, which ClusterLabs' agents call for each table. The "
         "last row is one run against EC2's token buckets as AWS documents them, which serve 500 changes in 90 s. A "
         "fourth serial call of hold 20: of twenty sent together the last began when the first had ended.\n\n"
