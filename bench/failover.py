@@ -26,7 +26,7 @@ from typing import Any, Literal
 from bench.contenders import CONTENDERS, Contender
 from bench.tables import curves, table
 from lab.ec2 import REGION
-from lab.net.hosts import PROJECT
+from lab.net import echo
 from lab.net.network import NODES, NetLab, net_lab, staged
 from lab.net.pacemaker import Cluster, why_not
 from lab.net.probe import Probe, Report
@@ -256,7 +256,7 @@ def arena(kit: bytes, tables: int) -> Iterator[Arena]:
         for name in NODES:  # the peers' own documentation asks for a Region in a profile
             config = lab.hosts[name].root / "root/.aws/config"
             config.write_text(f"{config.read_text()}region = {REGION}\n")
-            lab.hosts[name].spawn("env", f"PYTHONPATH={PROJECT}", sys.executable, "-m", "lab.net.echo")
+            echo.start(lab.hosts[name])
         cluster = Cluster(lab, token=TOKEN_MS)
         # All nodes share one machine here: without this, its load makes Pacemaker do one thing at a time.
         cluster.configure("property load-threshold=10000%\nrsc_defaults resource-stickiness=100\n")

@@ -2,6 +2,7 @@
 
 Each datagram, and each line of a connection, comes back with this host's name before it. A datagram's answer comes
 from the very address that it was sent to: a socket that is bound to all addresses would take the primary one.
+`start` has it on a host, once for each time that the host is booted.
 """
 
 from __future__ import annotations
@@ -11,9 +12,17 @@ import struct
 import sys
 import threading
 
+from lab.net.hosts import ENVIRONMENT, PROJECT, Host
+
 PORT = 4007
+_SERVES = "serves"
 _IP_PKTINFO = 8  # of linux/in.h; Python has no name for it yet
 _INFO = struct.Struct("I4s4s")  # struct in_pktinfo: interface, local address, the header's destination
+
+
+def start(host: Host) -> None:
+    """Start it on a host, where it does not run yet; returns when it serves."""
+    host.spawn(sys.executable, "-m", "lab.net.echo", env=ENVIRONMENT | {"PYTHONPATH": str(PROJECT)}, says=_SERVES)
 
 
 def serve(name: str, port: int = PORT) -> None:
@@ -23,6 +32,7 @@ def serve(name: str, port: int = PORT) -> None:
     datagrams.bind(("", port))
     threading.Thread(target=_answer, args=(datagrams, name.encode()), daemon=True).start()
     with socket.create_server(("", port), backlog=128) as door:
+        print(_SERVES, flush=True)  # for `start`
         while True:
             connection, _ = door.accept()
             threading.Thread(target=_converse, args=(connection, name.encode()), daemon=True).start()

@@ -12,7 +12,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -108,11 +109,20 @@ class Host:
             raise RuntimeError(f"{self.name}: {' '.join(command)} ended with {done.returncode}: {done.stderr}")
         return done
 
-    def spawn(self, *command: str, env: Mapping[str, str] = ENVIRONMENT) -> None:
-        """Start a daemon in this host, with nobody waiting for it; its output goes to /run/<program>.out there."""
+    def spawn(self, *command: str, env: Mapping[str, str] = ENVIRONMENT, says: str = "") -> None:
+        """Start a daemon in this host, with nobody waiting for its end; its output goes to /run/<program>.out there.
+
+        says: return when the output has this, which it prints once it serves. Raises TimeoutError after 30 s.
+        """
         out = f"/run/{Path(command[0]).name}.out"
         detached = self.command("setsid", "--fork", "sh", "-c", 'exec "$@" < /dev/null > "$0" 2>&1', out, *command)
+        file = self.root / out.lstrip("/")
+        file.unlink(missing_ok=True)  # of a former run
         subprocess.run(detached, env=env, check=True, cwd="/")
+        if says:
+            until(
+                lambda: file.exists() and says in file.read_text(), lambda: f"{' '.join(command)} on {self.name}", 30
+            )
 
     def popen(self, *command: str, env: Mapping[str, str] = ENVIRONMENT) -> subprocess.Popen[str]:
         """Start a program in this host and leave it to the caller; its standard output is a pipe."""
@@ -150,6 +160,15 @@ def _returning() -> Iterator[None]:
     finally:
         _checked(_libc.setns(before, _NEWNET), "setns")
         os.close(before)
+
+
+def until(true: Callable[[], bool], what: Callable[[], object], seconds: float) -> None:
+    """Wait until it is so; raises TimeoutError with what is so instead, or is still missing."""
+    limit = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > limit:
+            raise TimeoutError(f"after {seconds} s: {what()}")
+        time.sleep(0.1)
 
 
 def _enter(path: str) -> None:

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import re
 import shutil
-import time
 
-from lab.net.hosts import ENVIRONMENT, PROJECT
+from lab.net.hosts import ENVIRONMENT, PROJECT, until
 from lab.net.network import NODES, NetLab
 
 SAMPLE = PROJECT / "etc/keepalived"
@@ -37,11 +36,7 @@ class Keepalived:
         """End it on a node as a system's shutdown does, and wait until it has ended."""
         host = self._lab.hosts[name]
         host.run("sh", "-c", f"kill $(cat {_PID})", check=True)
-        limit = time.monotonic() + 30
-        while self.running(name):
-            if time.monotonic() > limit:
-                raise TimeoutError(f"keepalived does not end on {name}: {self.log(name)}")
-            time.sleep(0.1)
+        until(lambda: not self.running(name), lambda: f"keepalived still runs on {name}: {self.log(name)}", 30)
 
     def running(self, name: str) -> bool:
         """Whether it runs on a node."""

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
-from lab.net.hosts import ENVIRONMENT, Host
+from lab.net.hosts import ENVIRONMENT, Host, until
 from lab.net.network import NODES, NetLab
 
 PROGRAMS = ("corosync", "pacemakerd", "crm", "crm_mon", "ocf-tester", "ping", "curl", "ps")
@@ -92,7 +92,7 @@ class Cluster:
         host.write(cib, _CIB, 0o600)
         host.run("chown", "hacluster:haclient", cib, check=True)
         host.spawn("corosync", "-f")
-        _until(lambda: host.run("corosync-cfgtool", "-s").returncode == 0, 20, f"corosync on {name}")
+        until(lambda: host.run("corosync-cfgtool", "-s").returncode == 0, lambda: f"no corosync on {name}", 20)
         host.spawn("pacemakerd", env=ENVIRONMENT | {"PCMK_logfile": "/var/log/pacemaker/pacemaker.log"})
 
     def configure(self, text: str) -> None:
@@ -176,11 +176,3 @@ def why_not() -> str | None:
         return None
     packages = "pacemaker pacemaker-cli-utils corosync resource-agents crmsh iputils-ping curl procps"
     return f"Missing here: {', '.join(missing)}. On Debian: apt-get install --no-install-recommends {packages}"
-
-
-def _until(ready: Callable[[], bool], timeout: float, what: str) -> None:
-    limit = time.monotonic() + timeout
-    while not ready():
-        if time.monotonic() > limit:
-            raise TimeoutError(f"{what} is not up after {timeout} s")
-        time.sleep(0.1)

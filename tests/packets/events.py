@@ -10,27 +10,22 @@ from __future__ import annotations
 import os
 import random
 import statistics
-import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lab.net.hosts import PROJECT
 from lab.net.network import NODES, NetLab, net_lab
 from lab.net.pacemaker import Cluster
-from lab.net.probe import Probe, Report
-from lab.vpc import addresses, route_tables
 from tests.cluster import judge
+from tests.packets.service import WINDOW, Service
 
 EVENTS = int(os.environ.get("EVENTS") or 8)
 SEED = int(os.environ.get("SEED") or 1)
 TABLES, DELAY_MS = 3, 50
-WINDOW = 1.0  # seconds in which both addresses must be answered by one node alone
 FIRST = 90.0  # seconds until the cluster's own first start is done
 CONFIGURATION = """
 primitive vip-ip ocf:heartbeat:IPaddr2 params ip={vip} cidr_netmask=32 nic=eth0 \
@@ -54,30 +49,16 @@ class World:
 
     lab: NetLab
     cluster: Cluster
+    service: Service
     chance: random.Random
-
-    def eni(self, name: str) -> str:
-        """The network interface of a node."""
-        return self.lab.vpc.nodes[name].interfaces[0].eni
 
     def active(self) -> str:
         """The node that the Elastic IP is on, else any."""
-        on = addresses(self.lab.ec2.truth())[self.lab.vpc.public_ip][0]
-        return next((name for name in NODES if self.eni(name) == on), NODES[0])
+        return self.service.truth()[1] or NODES[0]
 
     def node(self) -> str:
         """A node; more often the active one."""
         return self.chance.choice((*NODES, self.active()))
-
-    def serve(self, name: str) -> None:
-        """Start on a node what the clients ask."""
-        self.lab.hosts[name].spawn("env", f"PYTHONPATH={PROJECT}", sys.executable, "-m", "lab.net.echo")
-
-    def serving(self, seconds: float) -> tuple[set[str], set[str]]:
-        """Ask both addresses for so long; which nodes answered each."""
-        with asking(self.lab) as reports:
-            time.sleep(seconds)
-        return {*reports[0].udp.by}, {*reports[1].udp.by}
 
     def trouble(self) -> str | None:
         """What is not whole, in one line: the packets, EC2's truth, Pacemaker's word; None when all is."""
@@ -86,12 +67,9 @@ class World:
         if status.online != set(NODES) or len({*map(frozenset, homes.values())}) != 1 or len(homes["public"]) != 1:
             return f"Pacemaker: {sorted(status.online)} online, running {homes}, failed {status.failed}"
         (name,) = homes["public"]
-        tables = route_tables(self.lab.ec2.truth(), self.lab.vpc.vpc)
-        entries = {each.get(f"{self.lab.vpc.vip}/32") for table, each in tables.items() if table != "main"}
-        held = addresses(self.lab.ec2.truth())[self.lab.vpc.public_ip][0]
-        if entries != {(self.eni(name), "active")} or held != self.eni(name):
-            return f"EC2: all runs on {name} ({self.eni(name)}), the entries are {entries}, the Elastic IP on {held}"
-        found = self.serving(WINDOW)
+        if (truth := self.service.truth()) != (name, name):
+            return f"EC2: all runs on {name}, the virtual IP and the Elastic IP are on {truth}"
+        found = self.service.answered_by()
         return None if found == ({name}, {name}) else f"packets: all runs on {name}, and {found} answered"
 
     def recovered(self, seconds: float) -> float:
@@ -101,17 +79,6 @@ class World:
             if time.monotonic() > began + seconds:
                 raise TimeoutError(f"not whole after {seconds} s: {trouble}")
         return time.monotonic() - began - WINDOW
-
-
-@contextmanager
-def asking(lab: NetLab) -> Iterator[list[Report]]:
-    """Ask the virtual IP from the client and the Elastic IP from outside meanwhile; their reports, at the end."""
-    reports: list[Report] = []
-    probes = Probe(lab.hosts["client"], lab.vpc.vip), Probe(lab.hosts["internet"], lab.vpc.public_ip)
-    try:
-        yield reports
-    finally:
-        reports.extend(probe.stop() for probe in probes)
 
 
 @dataclass(frozen=True)
@@ -135,7 +102,7 @@ def _kill(world: World) -> str:
     world.lab.kill(name)
     how_long = _wait(world, 1, 12)
     world.lab.boot(name)
-    world.serve(name)
+    world.service.start(name)
     world.cluster.start(name)
     return f"{name} without power, {how_long}"
 
@@ -171,7 +138,7 @@ def _repoint(world: World) -> str:
         client.delete_route(**entry)
         return f"the entry of table {table} deleted"
     other = next(name for name in NODES if name != world.active())
-    client.replace_route(**entry, NetworkInterfaceId=world.eni(other))
+    client.replace_route(**entry, NetworkInterfaceId=world.service.eni(other))
     return f"the entry of table {table} to {other}"
 
 
@@ -182,14 +149,15 @@ def _readdress(world: World) -> str:
         client.disassociate_address(AssociationId=address["AssociationId"])
         return "disassociated"
     other = next(name for name in NODES if name != world.active())
-    eni = world.eni(other)
+    eni = world.service.eni(other)
     client.associate_address(AllocationId=lab.vpc.allocation, NetworkInterfaceId=eni, AllowReassociation=True)
     return f"to {other}"
 
 
 def _check_on(world: World) -> str:
     name, on = world.active(), dict[str, Any](Value=True)
-    world.lab.ec2.truth().modify_network_interface_attribute(NetworkInterfaceId=world.eni(name), SourceDestCheck=on)  # type: ignore[arg-type]  # a plain dict is one
+    client, eni = world.lab.ec2.truth(), world.service.eni(name)
+    client.modify_network_interface_attribute(NetworkInterfaceId=eni, SourceDestCheck=on)  # type: ignore[arg-type]  # a plain dict is one
     return name
 
 
@@ -276,11 +244,11 @@ def world(kit: bytes) -> Iterator[World]:
     """A cluster that runs: the address, its routes and an Elastic IP, all on one node."""
     with net_lab(kit, tables=TABLES) as lab:
         lab.ec2.delay_ms = DELAY_MS
-        made = World(lab, Cluster(lab), random.Random(SEED))  # noqa: S311  no secret
+        made = World(lab, Cluster(lab), Service(lab), random.Random(SEED))  # noqa: S311  no secret
         tables = ",".join(table for name, table in lab.vpc.tables.items() if name != "main")
         made.cluster.configure(CONFIGURATION.format(vip=lab.vpc.vip, eip=lab.vpc.public_ip, tables=tables))
         for name in NODES:
-            made.serve(name)
+            made.service.start(name)
         made.recovered(FIRST)
         yield made
         judge(lab.ec2)
@@ -289,12 +257,13 @@ def world(kit: bytes) -> Iterator[World]:
 def test_after_each_event_one_node_has_it_all_again(world: World) -> None:
     """Both addresses are answered by the node that Pacemaker and EC2 name, by no other, within the event's time."""
     log, order = Log(), list[Event]()
+    clients = Service(world.lab)  # who ask all the time, while world.service asks now and then
     log.say(f"{EVENTS} events, seed {SEED}, {TABLES} route tables, {DELAY_MS} ms a call")
     for number in range(1, EVENTS + 1):
         if not order:
             order = world.chance.sample(KINDS, len(KINDS))
         event = order.pop()
-        with asking(world.lab) as reports:
+        with clients.asked():
             began = time.monotonic()
             try:
                 what = event.do(world)
@@ -304,7 +273,7 @@ def test_after_each_event_one_node_has_it_all_again(world: World) -> None:
                 log.say(f"{number:3} {event.name}: NOT WHOLE AGAIN: {error}")
                 _show(world, log)
                 raise
-        gaps = [report.udp.gap_ms / 1000 for report in reports]
+        gaps = [report.udp.gap_ms / 1000 for report in clients.reports]
         log.found.setdefault(event.name, []).append((after, *gaps))  # type: ignore[arg-type]  # two gaps
         log.say(
             f"{number:3} {time.strftime('%T')} {event.name}: {what}; its own time {took:.1f} s, "

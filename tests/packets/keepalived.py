@@ -11,10 +11,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from lab.net.hosts import until
 from lab.net.keepalived import AGAIN, Keepalived
 from lab.net.network import NODES, NetLab, net_lab
 from tests.cluster import judge
-from tests.packets.service import Service, until
+from tests.packets.service import SOON, Service
 
 
 class World:
@@ -49,11 +50,11 @@ class World:
 
     def wait(self, name: str) -> None:
         """Wait until that node alone is master and serves."""
-        until(lambda: self.is_on(name), self.tell)
+        until(lambda: self.is_on(name), self.tell, SOON)
 
     def rest(self) -> None:
         """Wait until the notify scripts have nothing to do any more: the hold that is done once more is done, too."""
-        until(lambda: time.monotonic() - max(each.ended for each in self.lab.ec2.calls) > AGAIN + 3, self.tell)
+        until(lambda: time.monotonic() - max(each.ended for each in self.lab.ec2.calls) > AGAIN + 3, self.tell, SOON)
 
     def runs(self, name: str) -> int:
         """How many runs of the kit there were on a node since it was booted: each asks for the role's credentials."""
@@ -99,14 +100,14 @@ def test_keepalived_is_stopped_and_started_on_the_master(world: World) -> None:
     with world.service.asked():
         time.sleep(1)
         world.keepalived.stop("node1")
-        until(lambda: world.service.truth() == ("node2", "node2"), world.tell)
+        until(lambda: world.service.truth() == ("node2", "node2"), world.tell, SOON)
         time.sleep(1)
     world.service.moved("node1", "node2", 20)
     assert world.keepalived.state("node2") == "MASTER"
     with world.service.asked():
         time.sleep(1)
         world.keepalived.start("node1")
-        until(lambda: world.service.truth() == ("node1", "node1"), world.tell)
+        until(lambda: world.service.truth() == ("node1", "node1"), world.tell, SOON)
         time.sleep(1)
     world.service.moved("node2", "node1", 20)
     world.wait("node1")
@@ -117,7 +118,7 @@ def test_the_master_is_killed_and_booted(world: World) -> None:
     with world.service.asked():
         time.sleep(1)
         world.lab.kill("node1")
-        until(lambda: world.service.truth() == ("node2", "node2"), world.tell)
+        until(lambda: world.service.truth() == ("node2", "node2"), world.tell, SOON)
         time.sleep(1)
     world.service.moved("node1", "node2", 30)
     world.wait("node2")
@@ -134,7 +135,7 @@ def test_a_split_and_its_end(world: World, fault: str) -> None:
         world.lab.part()
     else:
         world.lab.cut("node1")
-    until(lambda: world.service.is_on("node2"), world.tell)
+    until(lambda: world.service.is_on("node2"), world.tell, SOON)
     world.rest()
     assert world.states() == {"node1": "MASTER", "node2": "MASTER"}
     assert world.service.is_on("node2")
@@ -150,7 +151,7 @@ def test_ec2_is_away_while_the_master_dies(world: World) -> None:
     before = world.runs("node2")
     world.lab.ec2.refuse("reset")
     world.lab.kill("node1")
-    until(lambda: world.runs("node2") >= before + 4, world.tell)  # two for each address
+    until(lambda: world.runs("node2") >= before + 4, world.tell, SOON)  # two for each address
     assert world.states() == {"node2": "MASTER"}
     assert world.service.truth() == ("node1", "node1")
     assert world.service.answered_by() == (set(), set())

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from lab.net.hosts import until
 from lab.net.lifekeeper import LifeKeeper
 from lab.net.network import NODES, NetLab, net_lab
 from tests.cluster import judge
-from tests.packets.service import Service, until
+from tests.packets.service import SOON, Service
 
 INTERVALS = 3  # that a healthy service must live through
 
@@ -91,7 +92,7 @@ def world(running: World, request: pytest.FixtureRequest) -> Iterator[World]:
     """All is in service on node1; shows LifeKeeper's log of a story that failed."""
     failures = request.session.testsfailed
     running.serve_on("node1")
-    until(lambda: running.is_on("node1"), running.tell)
+    until(lambda: running.is_on("node1"), running.tell, SOON)
     yield running
     if request.session.testsfailed > failures:
         for name in NODES:
@@ -158,5 +159,5 @@ def test_what_a_hand_has_moved_comes_back(world: World) -> None:
     truth.associate_address(AllocationId=vpc.allocation, NetworkInterfaceId=node2, AllowReassociation=True)
     assert world.service.truth() == (None, "node2")
     world.lifekeeper.run("node1", "lkcheck", "--once")
-    until(lambda: world.is_on("node1"), world.tell)
+    until(lambda: world.is_on("node1"), world.tell, SOON)
     assert set(world.states("node2").values()) == {"OSU"}

@@ -10,17 +10,19 @@ from typing import Any
 
 import pytest
 
-from lab.net.hosts import PROJECT, Host
+from lab.net import echo
+from lab.net.hosts import Host
 from lab.net.network import NODES, NetLab, net_lab
 from lab.net.probe import Probe
 
 
 @pytest.fixture(scope="module")
 def lab(kit: bytes) -> Iterator[NetLab]:
-    """The lab, with the virtual IP on both nodes' interfaces, so that the routes alone decide who answers."""
+    """The lab, with the virtual IP and a service on both nodes, so that the routes alone decide who answers."""
     with net_lab(kit, tables=2, forwards=True) as made:
         for name in NODES:
             made.hosts[name].run("ip", "address", "add", f"{made.vpc.vip}/32", "dev", "eth0", check=True)
+            echo.start(made.hosts[name])
         yield made
 
 
@@ -125,16 +127,18 @@ def test_an_elastic_ip_is_reached_from_outside_where_it_is_associated(lab: NetLa
     """Nowhere at first, then the node that has it; a TCP session to the old place does not stick, a new one works."""
     outside, public, truth = lab.hosts["internet"], lab.vpc.public_ip, lab.ec2.truth()
     assert not answers(outside, public)
-    for name in NODES:
-        told = f"import socket as s; w=s.create_server(('', 7)); print(1)\nwhile 1: w.accept()[0].send(b'{name}')"
-        lab.hosts[name].spawn(sys.executable, "-u", "-c", told)
-    ask = f"import socket as s; print(s.create_connection(('{public}', 7), 2).recv(9).decode())"
+    ask = f"""import socket
+with socket.create_connection(("{public}", {echo.PORT}), 2) as line:
+    line.sendall(b"?\\n")
+    print(line.recv(9).decode())
+"""
     for name in NODES:
         truth.associate_address(
             AllocationId=lab.vpc.allocation, NetworkInterfaceId=eni(lab, name), AllowReassociation=True
         )
         lab.mirror.settle()
-        assert outside.run(sys.executable, "-c", ask).stdout.strip() == name
+        told = outside.run(sys.executable, "-c", ask)
+        assert told.stdout == f"{name} ?\n\n", told
     assert not answers(outside, lab.vpc.nodes["node1"].interfaces[0].private_ip), "a private address from outside"
     assert answers(lab.hosts["node2"], "198.51.100.13"), "no way out with an Elastic IP"
     before = received(lab, "internet")
@@ -157,9 +161,6 @@ def test_a_node_that_is_cut_off_keeps_its_link_and_its_metadata(lab: NetLab) -> 
 @pytest.mark.parametrize("healed", [True, False])
 def test_the_probe_tells_an_outage_as_it_was(lab: NetLab, healed: bool) -> None:
     """1 s cut off is a gap of 1 s, also when it lasts to the end; answers come from the address that was asked."""
-    echo = ("env", f"PYTHONPATH={PROJECT}", sys.executable, "-m", "lab.net.echo")
-    lab.hosts["node1"].spawn(*echo)
-    time.sleep(0.5)
     probe = Probe(lab.hosts["client"], lab.vpc.vip)
     time.sleep(1)
     lab.cut("node1")

@@ -2,39 +2,43 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from lab.net.hosts import PROJECT
+from lab.net import echo
 from lab.net.network import NODES, NetLab
 from lab.net.probe import Probe, Report
 from lab.vpc import addresses, route_tables
 
 SOON = 90.0  # seconds that a very busy machine may take
+WINDOW = 0.5  # seconds of asking that tell who answers
 
 
 @dataclass(frozen=True)
 class Service:
-    """What runs on the nodes is lab.net.echo, which says who answers."""
+    """What runs on the nodes is lab.net.echo, which says who answers. reports: of those who `asked` last."""
 
     lab: NetLab
     reports: list[Report] = field(default_factory=list)
 
     def start(self, name: str) -> None:
-        """Start it on a node."""
-        self.lab.hosts[name].spawn("env", f"PYTHONPATH={PROJECT}", sys.executable, "-m", "lab.net.echo")
+        """Start it on a node that has just been booted."""
+        echo.start(self.lab.hosts[name])
+
+    def eni(self, name: str) -> str:
+        """The network interface of a node."""
+        return self.lab.vpc.nodes[name].interfaces[0].eni
 
     def truth(self) -> tuple[str | None, str | None]:
-        """The nodes that have the virtual IP in all tables, and the Elastic IP; None: no single one."""
-        client, names = self.lab.ec2.truth(), {self.lab.vpc.nodes[name].interfaces[0].eni: name for name in NODES}
-        destination = f"{self.lab.vpc.vip}/32"
-        tables = route_tables(client, self.lab.vpc.vpc).values()
-        routes = {table[destination][0] for table in tables if destination in table}
-        eip = addresses(client)[self.lab.vpc.public_ip][0]
-        return names.get(routes.pop()) if len(routes) == 1 else None, names.get(eip or "")
+        """The nodes that have the virtual IP in all its tables, and the Elastic IP; None: no single one."""
+        client, names = self.lab.ec2.truth(), {self.eni(name): name for name in NODES}
+        tables = route_tables(client, self.lab.vpc.vpc)
+        entries = {each.get(f"{self.lab.vpc.vip}/32") for table, each in tables.items() if table != "main"}
+        found = {names.get(entry[0]) if entry and entry[1] == "active" else None for entry in entries}
+        eip, _ = addresses(client)[self.lab.vpc.public_ip]
+        return found.pop() if len(found) == 1 else None, names.get(eip or "")
 
     @contextmanager
     def asked(self) -> Iterator[None]:
@@ -47,9 +51,9 @@ class Service:
             self.reports[:] = [probe.stop() for probe in probes]
 
     def answered_by(self) -> tuple[set[str], set[str]]:
-        """The nodes that answer at the virtual IP, and at the Elastic IP, within half a second from now on."""
+        """The nodes that answer at the virtual IP, and at the Elastic IP, within WINDOW from now on."""
         with self.asked():
-            time.sleep(0.5)
+            time.sleep(WINDOW)
         one, two = (set(report.udp.by) for report in self.reports)
         return one, two
 
@@ -62,21 +66,15 @@ class Service:
         for report in self.reports:
             for kind in (report.udp, report.connect):
                 assert kind.by.keys() == {old, new}, report
-                assert kind.first[old] < kind.first[new], report
+                assert kind.last[old] < kind.first[new], report
                 assert kind.gap_ms < 1000 * seconds, report
 
     def stayed(self, name: str) -> None:
-        """Both clients that asked were answered by that node alone, and noticed nothing."""
+        """Both clients that asked were answered by that node alone, and noticed nothing.
+
+        A gap without a loss is the probe's own, on a busy machine.
+        """
         for report in self.reports:
             assert report.udp.by.keys() == {name}, report
             assert report.udp.lost <= 2, report
             assert report.resets == 0, report
-
-
-def until(true: Callable[[], bool], what: Callable[[], object], seconds: float = SOON) -> None:
-    """Wait until it is so; raises TimeoutError with what is so instead."""
-    limit = time.monotonic() + seconds
-    while not true():
-        if time.monotonic() > limit:
-            raise TimeoutError(f"after {seconds} s: {what()}")
-        time.sleep(0.2)

@@ -10,16 +10,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Self
 
 import pytest
 
-from lab.net.hosts import PROJECT
+from lab.net.hosts import until
 from lab.net.network import NODES, NetLab, net_lab
 from lab.net.pacemaker import Cluster, Status
-from lab.net.probe import Probe, Report
-from lab.vpc import addresses, route_tables
 from tests.cluster import judge
+from tests.packets.service import Service
 
 TABLES, DELAY_MS, INTERVAL = 20, 50, 3
 RESOURCES = {"vip", "vip-route", "eip"}
@@ -43,34 +41,16 @@ class World:
 
     lab: NetLab
     cluster: Cluster
-
-    def truth(self) -> tuple[str | None, str | None]:
-        """The nodes that have the virtual IP in all tables, and the Elastic IP; None: no single one."""
-        client, names = self.lab.ec2.truth(), {self.eni(name): name for name in NODES}
-        destination = f"{self.lab.vpc.vip}/32"
-        routes = [
-            table[destination][0] for table in route_tables(client, self.lab.vpc.vpc).values() if destination in table
-        ]
-        assert len(routes) == TABLES
-        eip = addresses(client)[self.lab.vpc.public_ip][0]
-        return names.get(routes[0]) if len(set(routes)) == 1 else None, names.get(eip or "")
-
-    def eni(self, name: str) -> str:
-        """The network interface of a node."""
-        return self.lab.vpc.nodes[name].interfaces[0].eni
+    service: Service
 
     def runs_on(self, name: str) -> Callable[[Status], bool]:
         """Whether Pacemaker says that all runs on that node, and on no other."""
         return lambda status: all(status.running.get(each) == frozenset({name}) for each in RESOURCES)
 
-    def serve(self, name: str) -> None:
-        """Start on a node what the client asks."""
-        self.lab.hosts[name].spawn("env", f"PYTHONPATH={PROJECT}", sys.executable, "-m", "lab.net.echo")
-
     def boot(self, name: str) -> None:
         """Switch a killed node on again, with its cluster and its service."""
         self.lab.boot(name)
-        self.serve(name)
+        self.service.start(name)
         self.cluster.start(name)
 
     def calm(self) -> tuple[str, str]:
@@ -101,7 +81,7 @@ class World:
                 time.sleep(INTERVAL + 1)
                 if self.whole() == active and not self.cluster.status().failed:
                     return active, next(name for name in NODES if name != active)
-        raise TimeoutError(f"not whole after 120 s: {self.truth()}, {self.cluster.status()}")
+        raise TimeoutError(f"not whole after 120 s: {self.service.truth()}, {self.cluster.status()}")
 
     def boot_again(self) -> None:
         """Boot a node whose Pacemaker says nothing, and tell its log: once in a while it does not come up."""
@@ -116,38 +96,15 @@ class World:
 
     def whole(self) -> str | None:
         """The node on which all runs, by Pacemaker's word and by EC2's truth; None when there is no such node."""
-        status, truth = self.cluster.status(), self.truth()
+        status, truth = self.cluster.status(), self.service.truth()
         return next((name for name in NODES if truth == (name, name) and self.runs_on(name)(status)), None)
 
     def check(self, name: str) -> None:
         """The service is whole on that node, in packets, in EC2's truth and in Pacemaker's word."""
-        assert self.truth() == (name, name)
+        assert self.service.truth() == (name, name)
         assert self.runs_on(name)(self.cluster.status(name))
-        with probing(self) as probes:
-            time.sleep(0.5)
-        for report in probes.reports:
-            assert report.udp.by.keys() == {name}, report
-            assert report.udp.lost <= 2, report
-
-
-class Probes:
-    """A client in the VPC that asks the virtual IP, one outside that asks the Elastic IP; then their reports."""
-
-    def __init__(self, world: World) -> None:
-        vpc, hosts = world.lab.vpc, world.lab.hosts
-        self._probes = Probe(hosts["client"], vpc.vip), Probe(hosts["internet"], vpc.public_ip)
-        self.reports: tuple[Report, ...] = ()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_exc: object) -> None:
-        self.reports = tuple(probe.stop() for probe in self._probes)
-
-
-def probing(world: World) -> Probes:
-    """Ask for as long as this lasts."""
-    return Probes(world)
+        assert self.service.answered_by() == ({name}, {name})
+        self.service.stayed(name)
 
 
 @pytest.fixture(scope="module")
@@ -155,12 +112,12 @@ def world(kit: bytes) -> Iterator[World]:
     """A cluster that runs: the address, its routes and an Elastic IP, all on one node."""
     with net_lab(kit, tables=TABLES) as lab:
         lab.ec2.delay_ms = DELAY_MS
-        made = World(lab, Cluster(lab))
+        made = World(lab, Cluster(lab), Service(lab))
         tables = ",".join(table for name, table in lab.vpc.tables.items() if name != "main")
         text = CONFIGURATION.format(vip=lab.vpc.vip, eip=lab.vpc.public_ip, tables=tables, interval=INTERVAL)
         made.cluster.configure(text)
         for name in NODES:
-            made.serve(name)
+            made.service.start(name)
         yield made
         judge(lab.ec2)
 
@@ -177,32 +134,15 @@ def nodes(world: World, request: pytest.FixtureRequest) -> Iterator[tuple[str, s
                 sys.stdout.write(f"---- {name}\n{log}\n")
 
 
-def took_over(reports: tuple[Report, ...], old: str, new: str, seconds: float) -> None:
-    """Both clients were served by the old node, then by the new one, never by both at once; the gap was no longer."""
-    for report in reports:
-        for kind in (report.udp, report.connect):
-            assert kind.by.keys() == {old, new}, report
-            assert kind.last[old] < kind.first[new], report
-            assert kind.gap_ms < 1000 * seconds, report
-
-
-def untouched(reports: tuple[Report, ...], name: str) -> None:
-    """Neither client noticed anything. A gap without a loss is the probe's own, on a busy machine."""
-    for report in reports:
-        assert report.udp.by.keys() == {name}, report
-        assert report.udp.lost <= 2, report
-        assert report.resets == 0, report
-
-
 def test_a_planned_move(world: World, nodes: tuple[str, str]) -> None:
     """Standby of the active node: the other has it all, in 20 tables, after a gap of few seconds."""
     active, standby = nodes
-    with probing(world) as probes:
+    with world.service.asked():
         time.sleep(1)
         world.cluster.crm("node", "standby", active)
         world.cluster.wait(world.runs_on(standby), 60)
         time.sleep(1)
-    took_over(probes.reports, active, standby, 15)
+    world.service.moved(active, standby, 15)
     world.check(standby)
     assert not world.cluster.status().failed
 
@@ -210,12 +150,12 @@ def test_a_planned_move(world: World, nodes: tuple[str, str]) -> None:
 def test_the_active_node_cut_off_and_healed(world: World, nodes: tuple[str, str]) -> None:
     """No packet from or to it: the other takes over; when it is back, exactly one node has all of it, and stays."""
     active, standby = nodes
-    with probing(world) as probes:
+    with world.service.asked():
         time.sleep(1)
         world.lab.cut(active)
         world.cluster.wait(world.runs_on(standby), 60, on=standby)
         time.sleep(1)
-    took_over(probes.reports, active, standby, 30)
+    world.service.moved(active, standby, 30)
     world.check(standby)
     world.lab.heal()
     after, _ = world.calm()
@@ -226,18 +166,18 @@ def test_the_active_node_cut_off_and_healed(world: World, nodes: tuple[str, str]
 def test_the_active_node_killed(world: World, nodes: tuple[str, str]) -> None:
     """Its power fails: the other takes over. Booted again it joins, and the service stays where it is, unnoticed."""
     active, standby = nodes
-    with probing(world) as probes:
+    with world.service.asked():
         time.sleep(1)
         world.lab.kill(active)
         world.cluster.wait(world.runs_on(standby), 60, on=standby)
         time.sleep(1)
-    took_over(probes.reports, active, standby, 30)
+    world.service.moved(active, standby, 30)
     world.check(standby)
-    with probing(world) as probes:
+    with world.service.asked():
         world.boot(active)
         world.cluster.wait(lambda status: status.online == set(NODES), 60, on=standby)
         time.sleep(2 * INTERVAL)
-    untouched(probes.reports, standby)
+    world.service.stayed(standby)
     world.check(standby)
 
 
@@ -253,16 +193,15 @@ def test_what_proves_nothing_changes_nothing(world: World, nodes: tuple[str, str
     active, _ = nodes
     before, seen = world.cluster.status(), unknown(world, active)
     world.lab.ec2.forget()
-    with probing(world) as probes:
+    with world.service.asked():
         if what == "metadata hangs":
             world.lab.imds[active].fault = "hang"
         else:
             world.lab.ec2.refuse("reset" if what == "EC2 resets" else "throttled")
-        limit = time.monotonic() + 120
-        while unknown(world, active) < seen + MANY:
-            assert time.monotonic() < limit, f"{unknown(world, active) - seen} monitors could not tell"
-            time.sleep(0.5)
-    untouched(probes.reports, active)
+        until(
+            lambda: unknown(world, active) >= seen + MANY, lambda: f"{unknown(world, active) - seen} of {MANY}", 120
+        )
+    world.service.stayed(active)
     after = world.cluster.status()
     assert (after.running, after.started, after.failed) == (before.running, before.started, ())
     assert not [call for call in world.lab.ec2.calls if not call.action.startswith("Describe")]
@@ -275,13 +214,13 @@ def test_ec2_throttles_while_the_active_node_fails(world: World, nodes: tuple[st
     """The standby's first calls are all refused: it goes on until EC2 lets it, in one start and within its time."""
     active, standby = nodes
     refused = world.lab.ec2.refuse("throttled", times=12)
-    with probing(world) as probes:
+    with world.service.asked():
         time.sleep(0.5)
         world.lab.kill(active)
         world.cluster.wait(world.runs_on(standby), 90, on=standby)
         time.sleep(1)
     assert refused.hits == 12, "nothing was throttled"
-    took_over(probes.reports, active, standby, 60)
+    world.service.moved(active, standby, 60)
     assert not [each for each in world.cluster.status(standby).failed if "start" in each]
     world.check(standby)
 
@@ -297,6 +236,6 @@ def test_nodes_that_lose_sight_of_each_other(world: World) -> None:
     world.cluster.wait(lambda status: status.online == set(NODES), 60)
     after, _ = world.calm()
     world.check(after)
-    with probing(world) as probes:
+    with world.service.asked():
         time.sleep(MANY * INTERVAL)
-    untouched(probes.reports, after)
+    world.service.stayed(after)
