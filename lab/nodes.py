@@ -18,8 +18,9 @@ from ec2kit import contract
 from ec2kit.places import ADMIN, COMMAND, OCF_AGENTS, OCF_KINDS, PLACES, RESOURCES, SCRIPTS
 from lab.ec2 import Ec2
 from lab.imds import Imds, NodeIdentity
-from lab.lifekeeper import install
+from lab.lifekeeper import install, store
 from lab.lifekeeper.ipkit import install_ip_kit
+from lab.lifekeeper.programs import call
 from lab.tls import Authority
 from lab.vpc import AddressLab, RouteLab, figure1, figure2
 
@@ -126,6 +127,11 @@ class Node:
         """Run one of the LifeKeeper stand-in's programs on this node."""
         return self.run(str(self.lkroot / "bin" / program), *arguments)
 
+    def lcd(self, program: str, *arguments: str) -> None:
+        """Run such a program in this process, in a tenth of the time: to set a lab up. ValueError when it fails."""
+        if (code := call(self.lkroot, program, *arguments)) not in (store.OK, store.EXISTS):
+            raise ValueError(f"{program} {' '.join(arguments)} on {self.name} ended with {code}")
+
     def set(self, **settings: object) -> None:
         """Write settings into the node's /etc/default/LifeKeeper; the last line of a name wins."""
         with self.defaults.open("a") as file:
@@ -162,13 +168,10 @@ def route_lab(folder: Path, *, tables: int = 2, tls: bool = False) -> Iterator[L
         lab = _lab(stack, folder, ec2, figure1(ec2.truth(), tables=tables))
         for name, state in (("node1", "INIT_ISP"), ("node2", "INIT_OSU")):
             node = lab.nodes[name]
-            made = node.lk("ins_create", "-a", "comm", "-r", "ip", "-t", "ip-vip", "-i", "IP-10.1.0.10", "-I", state)
-            made.check_returncode()
+            node.lcd("ins_create", "-a", "comm", "-r", "ip", "-t", "ip-vip", "-i", "IP-10.1.0.10", "-I", state)
         (lab.node1.lkroot / "addresses").write_text("10.1.0.10\n")
-        equal = lab.node1.lk(
-            "eqv_create", "-t", "ip-vip", "-p", "1", "-r", "10", "-S", "node2", "-o", "ip-vip", "-e", "SHARED"
-        )
-        equal.check_returncode()
+        equal = ("-t", "ip-vip", "-p", "1", "-r", "10", "-S", "node2", "-o", "ip-vip", "-e", "SHARED")
+        lab.node1.lcd("eqv_create", *equal)
         yield lab
 
 
@@ -240,7 +243,7 @@ def _install_kit(node: Node) -> None:
         shutil.copy(PROJECT / f"ocf/{kind}.xml", node.ocf_root / OCF_AGENTS)
     _executable(node.lkroot / COMMAND, _EC2KIT)
     for command in (("app_create", "-a", contract.APP), ("typ_create", "-a", contract.APP, "-r", contract.TYPE)):
-        node.lk(*command)  # the app may be there already
+        node.lcd(*command)  # the app may be there already
 
 
 def _script(folder: str, name: str) -> str:

@@ -113,7 +113,7 @@ def protect(lab: Lab) -> Protected:
     made = Protected(lab, f"ec2-{words[1]}", f"EC2-{words[1]}", words)
     for node, state in ((lab.node1, "INIT_ISP"), (lab.node2, "INIT_OSU")):
         kind = ("-a", "comm", "-r", "ec2", "-t", made.tag, "-i", made.id)
-        node.lk("ins_create", *kind, "-I", state, "-v", encode(Info(resource))).check_returncode()
+        node.lcd("ins_create", *kind, "-I", state, "-v", encode(Info(resource)))
         sendevent = node.lkroot / "bin/sendevent"
         sendevent.unlink()
         sendevent.write_text(f'#!/bin/sh\necho "$*" >> "{node.root}/events"\n')

@@ -124,9 +124,9 @@ def _parse(name: str, argv: list[str]) -> tuple[dict[str, str], list[str]]:
     return options, words
 
 
-def _run(name: str, argv: list[str]) -> int:
-    """Run a program for the system in whose tree its executable stands. LcdError, OSError, sqlite3.Error."""
-    standin = json.loads((Path(sys.argv[0]).resolve().parent.parent / "standin.json").read_text())
+def _run(lkroot: Path, name: str, argv: list[str]) -> int:
+    """Run a program for the system whose LKROOT that is. LcdError, OSError, sqlite3.Error."""
+    standin = json.loads((lkroot / "standin.json").read_text())
     own = standin["system"]
     options, words = _parse(name, argv)
     target = own if name == "sendevent" else options.get("d", own)
@@ -139,9 +139,14 @@ def _run(name: str, argv: list[str]) -> int:
 
 
 def main(name: str) -> int:
-    """Run the program of that name on sys.argv and give its exit code."""
+    """Run the program of that name on sys.argv, for the system in whose tree its executable stands; its exit code."""
+    return call(Path(sys.argv[0]).resolve().parent.parent, name, *sys.argv[1:])
+
+
+def call(lkroot: Path, name: str, *arguments: str) -> int:
+    """Run the program of that name in this process, for the system whose LKROOT that is; its exit code."""
     try:
-        return _run(name, sys.argv[1:])
+        return _run(lkroot, name, list(arguments))
     except LcdError as error:
         print(f"{name}: {error}", file=sys.stderr)
         return error.status
