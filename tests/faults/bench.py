@@ -89,7 +89,7 @@ class World:
         return repr((self.aws, locks, re.sub(r"127\.0\.0\.1:\d+", "", nodes)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Saved:
     aws: object
     lcd: bytes
@@ -109,6 +109,7 @@ class Bench:
     _saved: dict[Any, _Saved] = field(default_factory=dict)
     _changes: int = -1
     _aws: dict[str, Any] = field(default_factory=dict)
+    _back: tuple[_Saved | None, int] = None, -1
     _hidden: list[Path] = field(default_factory=list)
     _pid: Future[int] = field(default_factory=Future)
 
@@ -190,9 +191,10 @@ class Bench:
     def _put_back(self, saved: _Saved) -> None:
         ec2 = self.lab.ec2
         ec2.page_size = saved.page_size
-        if ec2.changes != self._changes or self._aws != saved.world.aws:
+        if (saved, ec2.changes) != self._back:  # by more than what `world` tells: an association has an id, too
             ec2.restore(saved.aws)
             self._aws, self._changes = saved.world.aws, ec2.changes
+            self._back = saved, ec2.changes
         for rest in self._store.parent.glob("lifekeeper.db-*"):
             rest.unlink()
         if self._store.read_bytes() != saved.lcd:
@@ -306,23 +308,32 @@ class Bench:
         done = self.run(row, budget=PATIENCE, limit=PATIENCE + 1 + SLACK)
         return done, self.world(), self._points(row, done)
 
+    def struck(self, row: Row, point: Point, done: Done) -> bool:
+        """Whether the run that has just ended came to that call; of a program that was taken away nobody can tell."""
+        return point.whole or bool(self._hidden) or point in self._points(row, done)
+
     def _points(self, row: Row, done: Done) -> list[Point]:
         seen: Counter[Any] = Counter()
         points: list[Point] = []
 
-        def add(edge: Edge, node: str, name: str, params: tuple[tuple[str, str], ...], words: str) -> None:
-            nth = seen[edge, node, name, params]
-            seen[edge, node, name, params] += 1
-            points.append(Point(edge, node, name, params, nth, self._named(f"{words} #{nth + 1}")))
+        def add(edge: Edge, node: str, name: str, words: str) -> None:
+            nth = seen[edge, node, name]
+            seen[edge, node, name] += 1
+            points.append(Point(edge, node, name, (), nth, self._named(f"{words} #{nth + 1}")))
 
-        for call in self.lab.ec2.calls:
-            add("EC2", "", call.action, tuple(sorted(call.params.items())), _words(call.action, call.params))
+        calls = self.lab.ec2.calls
+        for number, call in enumerate(calls):
+            # A fault hits all calls that have these parameters, whatever they have besides: see lab.faults.Fault.
+            alike = [each for each in calls[:number] if each.action == call.action]
+            nth = sum(call.params.items() <= each.params.items() for each in alike)
+            words = self._named(f"{_words(call.action, call.params)} #{nth + 1}")
+            points.append(Point("EC2", "", call.action, tuple(sorted(call.params.items())), nth, words))
         for name, node in self.lab.nodes.items():
             for method, path, _ in node.imds.calls:
                 request = f"{method} {path}"
-                add("metadata", name, request, (), f"{name} {request}")
+                add("metadata", name, request, f"{name} {request}")
         for called in done.called:
-            add("program", called.node, called.program, (), f"{called.node} {called.program}")
+            add("program", called.node, called.program, f"{called.node} {called.program}")
         for edge, where in {(point.edge, point.node) for point in points if point.edge != "program"}:
             points.append(Point(edge, where, "", (), -1, f"{where} {edge} from the first on".strip()))
         told = [point for point in points if point.edge in row.edges]

@@ -81,6 +81,8 @@ class Runner:
         on.settle()
         after = on.world()
         broken = judge(row, kind, on, before, done, after)
+        if not on.struck(row, cell.point, done):
+            broken.append("nothing was tried: the run did not come to this call")
         on.mend()
         broken += [] if lied_to(row, kind) else self._next_run(row, after)
         return Result(cell, done.code, done.last, tuple(broken), done.seconds)
