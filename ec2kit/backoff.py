@@ -10,6 +10,7 @@ from __future__ import annotations
 
 CALL_FIRST, CALL_MOST = 0.5, 0.5  # seconds: the ceiling of a pause before a throttled call is sent again; it stays
 ROUND_FIRST, ROUND_MOST = 1.0, 16.0  # seconds: the mean of the first pause between two rounds; doubled
+PERSISTENT_MOST = 4.0  # the same, for who goes on until the time is up, and should not be late when it can go on
 LAST_WORDS = 1.0  # seconds that are left for the end of a run that gives up
 
 
@@ -23,13 +24,14 @@ def throttled_call(sent: int, left: float, chance: float) -> float | None:
     return pause if pause + LAST_WORDS < left else None
 
 
-def next_round(done: int, left: float, chance: float) -> float | None:
+def next_round(done: int, left: float, chance: float, most: float = ROUND_MOST) -> float | None:
     """Seconds to wait after `done` rounds of looking and acting, 1 or more; None: the time is up.
 
-    Never less than half of the mean, because what the look did not show yet needs time to appear.
+    Never less than half of the mean, because what the look did not show yet needs time to appear; but never more
+    than half of what is left, so that the time is used to its end.
     """
-    pause = (0.5 + chance) * _doubled(ROUND_FIRST, done, ROUND_MOST)
-    return pause if pause < left else None
+    pause = (0.5 + chance) * _doubled(ROUND_FIRST, done, most)
+    return min(pause, left / 2) if left > LAST_WORDS else None
 
 
 def _doubled(first: float, number: int, most: float) -> float:

@@ -145,7 +145,7 @@ CATALOGUE = (
         messages.LOOK_AGAIN,
         cause="A round of looking, acting and looking again did not end with what is wanted, for the reason that the "
         "line gives. The next round begins after a pause of about 1, 2, 4, ... seconds; EC2_MAX_RETRY says how many "
-        "follow the first.",
+        "follow the first. The stop of an Elastic IP under Pacemaker goes on for as long as it has time.",
         action="None; the line that ends the action tells how it went. When rounds are often needed, look at the "
         "reason.",
     ),

@@ -15,6 +15,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING
 
 from ec2kit import addresses, backoff, messages, nic, routes
@@ -33,18 +34,19 @@ CONFIRM_PAUSE = 1.0  # seconds before a loss is looked at a second time: one loo
 
 def hold(resource: Resource, run: Run, site: Site | None = None) -> None:
     """Make this node hold the address, and return only when a look shows that it does."""
-    _converge(resource, site or locate(resource.interface, run, patient=True), run, drift)
+    _converge(resource, site, run, drift)
 
 
-def release(resource: Resource, run: Run, site: Site | None = None) -> None:
+def release(resource: Resource, run: Run, site: Site | None = None, *, persistent: bool = False) -> None:
     """Let go of the address if it is ours, and return only when a look shows that it is not.
 
     A route is left as it is and nothing is asked: the node that takes over moves it.
+    persistent: go on while there is time, for whom a failure costs more than the time does.
     """
     if isinstance(resource, RouteResource):
         run.log.say(messages.ROUTE_STAYS, destination=resource.destination)
     else:
-        _converge(resource, site or locate(resource.interface, run, patient=True), run, _release)
+        _converge(resource, site, run, _release, persistent=persistent)
 
 
 def check(resource: Resource, run: Run, site: Site | None = None) -> None:
@@ -80,12 +82,16 @@ def _check_once(resource: Resource, site: Site, run: Run) -> None:
         )
 
 
-def _converge(resource: Resource, site: Site, run: Run, wanted: Callable[[View], Plan]) -> None:
+def _converge(
+    resource: Resource, site: Site | None, run: Run, wanted: Callable[[View], Plan], *, persistent: bool = False
+) -> None:
     """Rounds of look, act and look, until nothing is wanted, or the rounds or the time are used up."""
     rounds = 1 + run.settings.ec2_max_retry
-    for number in range(1, rounds + 1):
+    endless = persistent and rounds > 1
+    for number in count(1):
         problem: KitError
         try:
+            site = site or locate(resource.interface, run, patient=True)
             refused: dict[Step, KitError] = {}
             view = look(resource, site, run)
             if todo := wanted(view):
@@ -97,10 +103,12 @@ def _converge(resource: Resource, site: Site, run: Run, wanted: Callable[[View],
             problem, final = _unfinished(resource, todo, refused)
         except Unavailable as error:
             problem, final = error, error.permanent
-        pause = backoff.next_round(number, run.deadline.left, random.random())  # noqa: S311  no secret
-        if final or number == rounds or pause is None:
+        longest = backoff.PERSISTENT_MOST if endless else backoff.ROUND_MOST
+        pause = backoff.next_round(number, run.deadline.left, random.random(), longest)  # noqa: S311  no secret
+        if final or pause is None or (number == rounds and not endless):
             raise problem
-        run.log.say(messages.LOOK_AGAIN, why=problem.why, number=number + 1, most=rounds)
+        most = f"within {run.deadline.seconds:g} s" if endless else f"of {rounds}"
+        run.log.say(messages.LOOK_AGAIN, why=problem.why, number=number + 1, most=most)
         run.deadline.sleep(pause)
 
 

@@ -52,7 +52,7 @@ PARAMETER_MOOT = Message(960012, Level.WARN, "the parameter {name} of another ag
 LOCATED = Message(960020, Level.INFO, "this node is {node} in {vpc}, {region}")
 STEP = Message(960021, Level.NOTIFY, "{step}")
 STEP_REFUSED = Message(960022, Level.WARN, "could not {step}: {why}")
-LOOK_AGAIN = Message(960024, Level.WARN, "{why} Trying again, round {number} of {most}")
+LOOK_AGAIN = Message(960024, Level.WARN, "{why} Trying again, round {number} {most}")
 DISPLACED = Message(
     960025, Level.WARN, "Elastic IP {other} stands on {private_ip} of {eni} and is displaced by {public_ip}"
 )

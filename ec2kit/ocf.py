@@ -59,6 +59,9 @@ class Memory(StrEnum):
     NONE = ""
 
 
+_NOT_HERE = frozenset({Memory.ELSEWHERE, Memory.STOPPED})
+
+
 @dataclass(frozen=True)
 class Call:
     """One call of an agent. recurring: a monitor of what Pacemaker has started; a probe is none."""
@@ -154,7 +157,8 @@ def _start(call: Call, resource: Resource, run: Run) -> str:
 
 
 def _stop(call: Call, resource: Resource, run: Run) -> str:
-    lifecycle.release(resource, run)
+    """Let go. A stop that fails costs the node its life, so it goes on while there is time, unless it may give up."""
+    lifecycle.release(resource, run, persistent=_recall(call) not in _NOT_HERE)
     _remember(call, run, Memory.STOPPED)
     return f"{resource} {'stays as it is' if isinstance(resource, RouteResource) else 'is not on this node'}"
 
@@ -208,7 +212,7 @@ def _finish(call: Call, run: Run, outcome: str | KitError) -> Code:
             return _fail(run, outcome, Code.NOT_RUNNING)
         run.log.say(messages.END_OK, seconds=run.deadline.spent, what=f"it is not here: {outcome}")
         return Code.NOT_RUNNING
-    untouched = not run.report.acted and _recall(call) in {Memory.ELSEWHERE, Memory.STOPPED}
+    untouched = not run.report.acted and _recall(call) in _NOT_HERE
     if call.action == "stop" and untouched and not isinstance(outcome, NotHeld):
         then = "for it was not here at the last look, and this node has not taken it since"
         run.log.say(messages.END_UNKNOWN, seconds=run.deadline.spent, why=outcome.why, then=then)

@@ -37,3 +37,12 @@ def test_a_throttled_call_waits_anything_up_to_a_low_ceiling(number: int, ceilin
 def test_a_round_waits_about_a_doubled_mean(number: int, mean: float) -> None:
     """From half of it to one and a half: what could not be seen yet needs time to appear."""
     assert [backoff.next_round(number, 300, chance) for chance in (0, 0.5, 1)] == [mean / 2, mean, mean * 1.5]
+
+
+@given(LEFT, CHANCES)
+def test_rounds_use_the_time_to_its_end(left: float, chance: float) -> None:
+    """Who may go on for as long as there is time does not stop because a long pause would not fit."""
+    done = 0
+    while (pause := backoff.next_round(done := done + 1, left, chance)) is not None:
+        left -= pause
+    assert left <= backoff.LAST_WORDS

@@ -54,7 +54,7 @@ def test_each_level_has_its_own_severity(daemon: socket.socket) -> None:
         (messages.STEP, 5),
         (messages.BEGIN, 6),
     ):
-        journal.say(message, why="because.", step="a step", number=2, most=4)
+        journal.say(message, why="because.", step="a step", number=2, most="of 4")
         priority, _, said = daemon.recv(4096).decode().partition(">")
         assert (priority, said.split(": ")[1].split(":")[:2]) == (
             f"<{22 * 8 + severity}",

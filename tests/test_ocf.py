@@ -359,6 +359,31 @@ def test_an_elastic_ip_of_which_nothing_is_known_is_not_stopped(eip_agent: Agent
     assert eip_agent.run("stop", lab.node1).returncode == GENERIC
 
 
+@pytest.mark.parametrize("away", ["EC2", "metadata"])
+def test_a_stop_goes_on_while_there_is_time(eip_agent: Agent, away: str) -> None:
+    """A failed stop costs the node its life: what was started here is let go of once there are answers again."""
+    lab = eip_agent.protected.lab
+    assert eip_agent.run("start", lab.node1).returncode == SUCCESS
+    lab.node1.set(EC2_MAX_RETRY=1)
+    if away == "EC2":
+        lab.ec2.refuse("reset", times=9)  # in two calls a look, each sent twice
+    else:
+        lab.node1.imds.refuse("reset", "PUT /latest/api/token", 5)
+    done = eip_agent.run("stop", lab.node1, CRM_meta_timeout="60000")
+    assert (done.returncode, "round 3 within 58 s" in done.stderr) == (SUCCESS, True), done.stderr
+    assert eip_agent.protected.holder() is None
+
+
+def test_a_stop_of_what_is_not_here_does_not_wait(eip_agent: Agent) -> None:
+    """Before another node may start it, the node on which its start failed has to stop it."""
+    lab = eip_agent.protected.lab
+    assert eip_agent.probe(lab.node2).returncode == NOT_RUNNING
+    lab.node2.set(EC2_MAX_RETRY=1)
+    lab.ec2.refuse("reset")
+    done = eip_agent.run("stop", lab.node2, CRM_meta_timeout="60000")
+    assert (done.returncode, "round 2 of 2" in done.stderr, "round 3" in done.stderr) == (SUCCESS, True, False)
+
+
 @pytest.mark.parametrize("kind", ["throttled", "lost"])
 def test_a_start_that_may_have_taken_it_is_not_stopped_unseen(eip_agent: Agent, kind: Kind) -> None:
     """It was elsewhere, then an association was sent: from then on only a look tells where it is."""

@@ -26,6 +26,7 @@ from tests.packets.service import WINDOW, Service
 EVENTS = int(os.environ.get("EVENTS") or 8)
 SEED = int(os.environ.get("SEED") or 1)
 TABLES, DELAY_MS = 3, 50
+FORGOTTEN = 60.0  # failure-timeout: when a start fails on both nodes, which an event may bring on just after another
 FIRST = 90.0  # seconds until the cluster's own first start is done
 CONFIGURATION = """
 primitive vip-ip ocf:heartbeat:IPaddr2 params ip={vip} cidr_netmask=32 nic=eth0 \
@@ -204,9 +205,9 @@ KINDS = (
     Event("route changed by hand", _repoint, 30),
     Event("Elastic IP changed by hand", _readdress, 30),
     Event("source/dest check switched on", _check_on, 30),
-    Event("EC2 throttles", _throttled, 45),
-    Event("EC2 gone", _gone, 45),
-    Event("metadata service hangs", _metadata, 45),
+    Event("EC2 throttles", _throttled, FORGOTTEN + 30),
+    Event("EC2 gone", _gone, FORGOTTEN + 30),
+    Event("metadata service hangs", _metadata, FORGOTTEN + 30),
     Event("node killed while EC2 throttles", _throttled_kill, 120),
 )
 
