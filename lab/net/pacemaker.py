@@ -75,6 +75,7 @@ class Cluster:
     def __init__(self, lab: NetLab, *, token: int = 3000) -> None:
         self._lab = lab
         self._token = token
+        self._started: list[str] = []
         for name in NODES:
             self.start(name)
         self.wait(lambda status: status.online == set(NODES), 60)
@@ -82,6 +83,7 @@ class Cluster:
     def start(self, name: str) -> None:
         """Start it on one node, which has no state of it yet."""
         host = self._lab.hosts[name]
+        self._started = [*(each for each in self._started if each != name), name]
         host.run("sh", "-c", f"for folder in {_STATE}; do find $folder -type f -delete; done", check=True)
         nodes = "".join(
             _NODE.format(address=self._lab.vpc.nodes[each].interfaces[0].private_ip, name=each, number=number)
@@ -100,24 +102,21 @@ class Cluster:
         self.crm("configure", "load", "update", "-", stdin=text)
 
     def crm(self, *words: str, on: str | None = None, stdin: str = "") -> str:
-        """Run crm on a node that is up (on: that one). Raises RuntimeError with what it said when it fails."""
+        """Run crm on the node that is up for longest (on: that one). Raises RuntimeError with what it said."""
         return self._host(on).run("crm", *words, stdin=stdin, check=True).stdout
 
-    def online(self, name: str, timeout: float = 60) -> None:
-        """End a node's standby, once Pacemaker knows of its nodes: one that has just been booted does not."""
-        limit = time.monotonic() + timeout
-        while True:
-            try:
-                self.crm("node", "online", name)
-            except RuntimeError:
-                if time.monotonic() > limit:
-                    raise
-                time.sleep(0.5)
-            else:
-                return
+    def standby(self, name: str, *, on: bool) -> None:
+        """Put a node into standby, or end that.
+
+        By Pacemaker's own program. crm (4.4, ui_node.py) reads the whole CIB twice and writes the difference: what
+        the cluster has written in between is undone, such as the result of a start, or on a node that has just
+        been booted everything that it has got from its peer.
+        """
+        value = "on" if on else "off"
+        self._host(None).run("crm_standby", "--node", name, "--update", value, check=True)
 
     def status(self, on: str | None = None) -> Status:
-        """What Pacemaker says on one node (None: the first that is up). One that does not answer says nothing."""
+        """What Pacemaker says on one node (None: that is up for longest). One that does not answer says nothing."""
         told = self._host(on).run("crm_mon", "--one-shot", "--inactive", "--output-as=xml", timeout=10).stdout
         return parsed(told)
 
@@ -135,7 +134,7 @@ class Cluster:
         return (self._lab.hosts[name].root / "var/log/pacemaker/pacemaker.log").read_text()
 
     def _host(self, name: str | None) -> Host:
-        return self._lab.hosts[name or next(each for each in NODES if each in self._lab.hosts)]
+        return self._lab.hosts[name or next(each for each in self._started if each in self._lab.hosts)]
 
 
 def parsed(xml: str) -> Status:

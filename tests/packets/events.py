@@ -125,9 +125,9 @@ def _part(world: World) -> str:
 
 def _standby(world: World) -> str:
     name = world.node()
-    world.cluster.crm("node", "standby", name)
+    world.cluster.standby(name, on=True)
     how_long = _wait(world, 1, 10)
-    world.cluster.online(name)
+    world.cluster.standby(name, on=False)
     return f"{name}, {how_long}"
 
 

@@ -63,36 +63,17 @@ class World:
                 self.boot(name)
             self.lab.imds[name].mend()
         for name in NODES:
-            self.cluster.online(name)
-        try:
-            self.cluster.wait(lambda status: status.online == set(NODES), 60)
-        except TimeoutError:
-            self.boot_again()
-        began, asked = time.monotonic(), False
-        while (waited := time.monotonic() - began) < 120:
+            self.cluster.standby(name, on=False)
+        self.cluster.wait(lambda status: status.online == set(NODES), 60)
+        limit = time.monotonic() + 120
+        while time.monotonic() < limit:
             time.sleep(0.5)
-            if (
-                waited > 45 and not asked
-            ):  # after a split without fencing Pacemaker may count on a start that was lost
-                self.cluster.crm("resource", "refresh")
-                asked = True
             if active := self.whole():
                 self.cluster.crm("resource", "cleanup")  # of what is written of failures; nothing is mended by it
                 time.sleep(INTERVAL + 1)
                 if self.whole() == active and not self.cluster.status().failed:
                     return active, next(name for name in NODES if name != active)
         raise TimeoutError(f"not whole after 120 s: {self.service.truth()}, {self.cluster.status()}")
-
-    def boot_again(self) -> None:
-        """Boot a node whose Pacemaker says nothing, and tell its log: once in a while it does not come up."""
-        for name in NODES:
-            if not self.cluster.status(name).online:
-                print(f"{name} says nothing:\n{self.cluster.log(name)[-20_000:]}")  # noqa: T201  shown with a failure
-                self.lab.kill(name)
-                self.boot(name)
-        for name in NODES:
-            self.cluster.online(name)
-        self.cluster.wait(lambda status: status.online == set(NODES), 60)
 
     def whole(self) -> str | None:
         """The node on which all runs, by Pacemaker's word and by EC2's truth; None when there is no such node."""
@@ -139,7 +120,7 @@ def test_a_planned_move(world: World, nodes: tuple[str, str]) -> None:
     active, standby = nodes
     with world.service.asked():
         time.sleep(1)
-        world.cluster.crm("node", "standby", active)
+        world.cluster.standby(active, on=True)
         world.cluster.wait(world.runs_on(standby), 60)
         time.sleep(1)
     world.service.moved(active, standby, 15)
