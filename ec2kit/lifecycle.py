@@ -41,7 +41,7 @@ def release(resource: Resource, run: Run, site: Site | None = None, *, persisten
     """Let go of the address if it is ours, and return only when a look shows that it is not.
 
     A route is left as it is and nothing is asked: the node that takes over moves it.
-    persistent: go on while there is time, for whom a failure costs more than the time does.
+    persistent: go on while there is time, whatever the cause, for whom a failure costs more than the time does.
     """
     if isinstance(resource, RouteResource):
         run.log.say(messages.ROUTE_STAYS, destination=resource.destination)
@@ -105,7 +105,7 @@ def _converge(
             problem, final = error, error.permanent
         longest = backoff.PERSISTENT_MOST if endless else backoff.ROUND_MOST
         pause = backoff.next_round(number, run.deadline.left, random.random(), longest)  # noqa: S311  no secret
-        if final or pause is None or (number == rounds and not endless):
+        if pause is None or ((final or number == rounds) and not endless):
             raise problem
         most = f"within {run.deadline.seconds:g} s" if endless else f"of {rounds}"
         run.log.say(messages.LOOK_AGAIN, why=problem.why, number=number + 1, most=most)

@@ -359,7 +359,7 @@ def test_an_elastic_ip_of_which_nothing_is_known_is_not_stopped(eip_agent: Agent
     assert eip_agent.run("stop", lab.node1).returncode == GENERIC
 
 
-@pytest.mark.parametrize("away", ["EC2", "metadata"])
+@pytest.mark.parametrize("away", ["EC2", "metadata", "permission"])
 def test_a_stop_goes_on_while_there_is_time(eip_agent: Agent, away: str) -> None:
     """A failed stop costs the node its life: what was started here is let go of once there are answers again."""
     lab = eip_agent.protected.lab
@@ -367,6 +367,8 @@ def test_a_stop_goes_on_while_there_is_time(eip_agent: Agent, away: str) -> None
     lab.node1.set(EC2_MAX_RETRY=1)
     if away == "EC2":
         lab.ec2.refuse("reset", times=9)  # in two calls a look, each sent twice
+    elif away == "permission":
+        lab.ec2.refuse("denied", times=5)  # in two calls a look
     else:
         lab.node1.imds.refuse("reset", "PUT /latest/api/token", 5)
     done = eip_agent.run("stop", lab.node1, CRM_meta_timeout="60000")
@@ -415,6 +417,7 @@ def test_stop_leaves_what_the_peer_holds(agent: Agent) -> None:
 def test_an_elastic_ip_that_is_refused_to_go_is_not_stopped(eip_agent: Agent) -> None:
     """The look after the refusal shows it here still."""
     lab = eip_agent.protected.lab
+    hurry(lab.node1)
     lab.ec2.refuse("denied", "DisassociateAddress")
     done = eip_agent.run("stop", lab.node1)
     assert (done.returncode, "Allow ec2:DisassociateAddress" in done.stderr) == (GENERIC, True)
