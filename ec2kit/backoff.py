@@ -27,8 +27,8 @@ def throttled_call(sent: int, left: float, chance: float) -> float | None:
 def next_round(done: int, left: float, chance: float, most: float = ROUND_MOST) -> float | None:
     """Seconds to wait after `done` rounds of looking and acting, 1 or more; None: the time is up.
 
-    Never less than half of the mean, because what the look did not show yet needs time to appear; but never more
-    than half of what is left, so that the time is used to its end.
+    Half to one and a half of the mean, because what the look did not show yet needs time to appear. Towards the
+    end half of what is left, so that the time is used.
     """
     pause = (0.5 + chance) * _doubled(ROUND_FIRST, done, most)
     return min(pause, left / 2) if left > LAST_WORDS else None

@@ -21,11 +21,12 @@ import pytest
 from lab.net.network import NODES, NetLab, net_lab
 from lab.net.pacemaker import Cluster
 from tests.cluster import judge
-from tests.packets.service import WINDOW, Service
+from tests.packets.service import Service
 
 EVENTS = int(os.environ.get("EVENTS") or 8)
 SEED = int(os.environ.get("SEED") or 1)
 TABLES, DELAY_MS = 3, 50
+WINDOW = 1.0  # seconds in which both addresses must be answered by one node alone
 FORGOTTEN = 60.0  # failure-timeout: when a start fails on both nodes, which an event may bring on just after another
 FIRST = 90.0  # seconds until the cluster's own first start is done
 CONFIGURATION = """
@@ -70,7 +71,7 @@ class World:
         (name,) = homes["public"]
         if (truth := self.service.truth()) != (name, name):
             return f"EC2: all runs on {name}, the virtual IP and the Elastic IP are on {truth}"
-        found = self.service.answered_by()
+        found = self.service.answered_by(WINDOW)
         return None if found == ({name}, {name}) else f"packets: all runs on {name}, and {found} answered"
 
     def recovered(self, seconds: float) -> float:
@@ -205,9 +206,9 @@ KINDS = (
     Event("route changed by hand", _repoint, 30),
     Event("Elastic IP changed by hand", _readdress, 30),
     Event("source/dest check switched on", _check_on, 30),
-    Event("EC2 throttles", _throttled, FORGOTTEN + 30),
+    Event("EC2 throttles", _throttled, 45),
     Event("EC2 gone", _gone, FORGOTTEN + 30),
-    Event("metadata service hangs", _metadata, FORGOTTEN + 30),
+    Event("metadata service hangs", _metadata, 45),
     Event("node killed while EC2 throttles", _throttled_kill, 120),
 )
 

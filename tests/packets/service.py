@@ -13,7 +13,6 @@ from lab.net.probe import Probe, Report
 from lab.vpc import addresses, route_tables
 
 SOON = 90.0  # seconds that a very busy machine may take
-WINDOW = 0.5  # seconds of asking that tell who answers
 
 
 @dataclass(frozen=True)
@@ -50,10 +49,10 @@ class Service:
         finally:
             self.reports[:] = [probe.stop() for probe in probes]
 
-    def answered_by(self) -> tuple[set[str], set[str]]:
-        """The nodes that answer at the virtual IP, and at the Elastic IP, within WINDOW from now on."""
+    def answered_by(self, seconds: float = 0.5) -> tuple[set[str], set[str]]:
+        """The nodes that answer at the virtual IP, and at the Elastic IP, within so many seconds from now on."""
         with self.asked():
-            time.sleep(WINDOW)
+            time.sleep(seconds)
         one, two = (set(report.udp.by) for report in self.reports)
         return one, two
 
