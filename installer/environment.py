@@ -23,7 +23,7 @@ from installer.wheels import pip_of
 _FIRST_LINE = "#!{prefix}/bin/python -I\n"
 _COMMAND = _FIRST_LINE + "from ec2kit.cli import main\n\nmain()\n"
 _SOURCES = (
-    "ec2kit/*.py",
+    "ec2kit/**/*.py",
     "ec2kit/py.typed",
     "installer/environment.py",
     "actions/*",

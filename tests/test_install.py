@@ -21,6 +21,7 @@ import pytest
 from ec2kit import __version__
 from ec2kit.errors import Misconfigured
 from ec2kit.places import ACTIONS, COMMAND, OCF_AGENTS, OCF_KINDS, PLACES, RESOURCES
+from installer.environment import source
 from installer.pacemaker import refuse_in_use
 from installer.target import Target
 from lab.lifekeeper import install as install_lifekeeper
@@ -138,6 +139,27 @@ def test_the_same_versions_give_the_same_bundle(archive: Path, tmp_path: Path) -
         names = [Path(name).name for name in tar.getnames() if name.endswith(".whl")]
     assert all(name.endswith("-none-any.whl") for name in names), names
     assert not {name.split("-")[0] for name in names} & {"awscrt", "moto", "setuptools"}
+
+
+def test_every_module_of_the_kit_is_installed_and_can_be_imported(staged: Path) -> None:
+    """In whatever folder it is: the environment has those of the checkout, and no other."""
+    environment = staged / "opt/ec2kit"
+    (kit,) = environment.glob("lib/python3*/site-packages/ec2kit")
+    modules = {path.relative_to(PROJECT / "ec2kit") for path in PROJECT.glob("ec2kit/**/*.py")}
+    assert {path.relative_to(kit) for path in kit.glob("**/*.py")} == modules
+    names = [".".join(["ec2kit", *path.with_suffix("").parts]).removesuffix(".__init__") for path in sorted(modules)]
+    good(run(environment / "bin/python", "-IBc", f"import {', '.join(names)}", folder=staged))
+
+
+def test_a_change_of_any_module_is_a_change_of_what_is_installed(tmp_path: Path) -> None:
+    """However deep its folder is: else the next install would find nothing to do."""
+    module = tmp_path / "ec2kit/package/below/module.py"
+    module.parent.mkdir(parents=True)
+    digests = set()
+    for text in ("", "1\n", "2\n"):
+        module.write_text(text)
+        digests.add(source(tmp_path))
+    assert len(digests) == len({"", "1", "2"})
 
 
 def test_the_environment_has_ec2s_description_cut_down(staged: Path) -> None:

@@ -70,7 +70,7 @@ def test_a_number_is_the_kits_own_and_never_used_again() -> None:
 def test_each_message_is_used_in_the_kit() -> None:
     """What nothing logs needs no explanation, and has no number."""
     used: set[str] = set()
-    for path in PROJECT.glob("ec2kit/*.py"):
+    for path in PROJECT.glob("ec2kit/**/*.py"):
         if path.stem in {"messages", "catalogue"}:
             continue
         for node in ast.walk(ast.parse(path.read_text())):
