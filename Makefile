@@ -118,8 +118,8 @@ test-events: $(VENV)/test.done
 docs: $(VENV)/demo.done
 	$(BIN)/ec2kit explain --output markdown > docs/messages.md.new
 	mv docs/messages.md.new docs/messages.md
-	$(BIN)/python -c 'from ec2kit.agents import *; print(meta_data(ROUTE), end="")' > ocf/route.xml
-	$(BIN)/python -c 'from ec2kit.agents import *; print(meta_data(EIP), end="")' > ocf/eip.xml
+	$(BIN)/python -c 'from ec2kit.pacemaker.agents import *; print(meta_data(ROUTE), end="")' > ocf/route.xml
+	$(BIN)/python -c 'from ec2kit.pacemaker.agents import *; print(meta_data(EIP), end="")' > ocf/eip.xml
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -137,7 +137,7 @@ $(VENV)/lock.done: EXTRAS = lock
 $(VENV)/%.done: $(BIN)/python pyproject.toml requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS)]'
-	$(BIN)/python -m ec2kit.shapes
+	$(BIN)/python -m ec2kit.ec2.shapes
 	@touch $@
 
 clean:

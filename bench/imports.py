@@ -16,7 +16,7 @@ from bench.tables import bars, table
 
 _ROUNDS = 9
 _LARGE = 5  # packages that have a colour of their own
-_ALL = "import ec2kit.cli, ec2kit.imds, ec2kit.aws"
+_ALL = "import ec2kit.console.cli, ec2kit.host.imds, ec2kit.ec2.client"
 _STANDARD = "standard library"
 
 

@@ -17,7 +17,7 @@ import venv
 from pathlib import Path
 
 from ec2kit import __version__
-from ec2kit.errors import Misconfigured, Unavailable
+from ec2kit.core.errors import Misconfigured, Unavailable
 from installer import wheels
 
 WHEELS = "wheels"

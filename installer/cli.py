@@ -1,4 +1,4 @@
-"""The grammar of ./install, and its exit codes: those of ec2kit.errors.ExitCode."""
+"""The grammar of ./install, and its exit codes: those of ec2kit.core.errors.ExitCode."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from ec2kit import __version__
-from ec2kit.deadline import INTERRUPTED
-from ec2kit.errors import ExitCode, KitError
+from ec2kit.core.errors import ExitCode, KitError
+from ec2kit.host.deadline import INTERRUPTED
 from installer import bundle
 from installer.install import install
 from installer.target import Target, alone, checked

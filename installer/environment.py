@@ -14,14 +14,14 @@ import sys
 import venv
 from pathlib import Path
 
-from ec2kit.errors import Misconfigured
+from ec2kit.core.errors import Misconfigured
 from installer import record
 from installer.target import Target, like
 from installer.wheels import pip_of
 
 # -I: nothing of the caller's PYTHONPATH, folder or home reaches code that runs as root. AWS_* is read as ever.
 _FIRST_LINE = "#!{prefix}/bin/python -I\n"
-_COMMAND = _FIRST_LINE + "from ec2kit.cli import main\n\nmain()\n"
+_COMMAND = _FIRST_LINE + "from ec2kit.console.cli import main\n\nmain()\n"
 _SOURCES = (
     "ec2kit/**/*.py",
     "ec2kit/py.typed",
@@ -135,12 +135,12 @@ def build(target: Target, project: Path, wheels: Path) -> Path:
             continue
         _, _, text = file.read_text().partition("\n")
         _script(place, _FIRST_LINE.format(prefix=target.prefix) + text)
-    _run(root, "-Bm", "ec2kit.shapes", fails="")  # without it every run reads all of botocore's description of EC2
+    _run(root, "-Bm", "ec2kit.ec2.shapes", fails="")  # without it every run reads all of EC2's description
     _run(root, "-m", "compileall", "-qq", "-j0", "-s", str(root), "-p", target.prefix, str(root / "lib"), fails="")
     _run(
         root,
         "-Bc",
-        "import ec2kit.cli, ec2kit.admin, boto3, rich, questionary",
+        "import ec2kit.console.cli, ec2kit.console.hierarchy, boto3, rich, questionary",
         fails="the new environment does not work",
     )
     return root

@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from ec2kit import __version__
-from ec2kit.errors import Misconfigured
-from ec2kit.settings import settings
+from ec2kit.core.errors import Misconfigured
+from ec2kit.core.settings import settings
 from installer import bundle, environment, links, pacemaker, record, registration, tunables, wheels
 from installer.record import Record
 from installer.target import Target, write

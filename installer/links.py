@@ -6,12 +6,13 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from ec2kit.contract import APP, TYPE
-from ec2kit.errors import Misconfigured
-from ec2kit.places import COMMAND, OCF_AGENTS, OCF_KINDS, PLACES
+from ec2kit.core.errors import Misconfigured
+from ec2kit.lifekeeper.contract import APP, TYPE
+from ec2kit.lifekeeper.places import COMMAND, OCF_AGENTS, OCF_KINDS, PLACES
 from installer.target import Target
 
-_OUR_TEXTS = (b"from ec2kit.lifekeeper import ", b"from ec2kit.cli import ", b"from ec2kit.ocf import ")
+_ENTRIES = ("lifekeeper", "cli", "ocf", "lifekeeper.actions", "console.cli", "pacemaker.actions")  # 0.1.0's first
+_OUR_TEXTS = tuple(f"from ec2kit.{module} import ".encode() for module in _ENTRIES)
 _CURE = (
     f"Is another recovery kit of app {APP} and type {TYPE}, or of OCF's provider ec2kit, installed? Take it out, or "
     "move the file away, then install again"

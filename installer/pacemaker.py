@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 
-from ec2kit.errors import Misconfigured
+from ec2kit.core.errors import Misconfigured
 from installer.target import Target
 
 _SECONDS = 30.0

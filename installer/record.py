@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field, fields
 
-from ec2kit.errors import Misconfigured
+from ec2kit.core.errors import Misconfigured
 from installer.target import Target, write
 
 NAME = "installed.json"

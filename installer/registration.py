@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 
-from ec2kit.contract import APP, SEPARATOR, TYPE
-from ec2kit.deadline import Deadline
-from ec2kit.errors import Misconfigured
-from ec2kit.lcd import ALREADY_EXISTS, NOT_THERE, Lcd
+from ec2kit.core.errors import Misconfigured
+from ec2kit.host.deadline import Deadline
+from ec2kit.lifekeeper.contract import APP, SEPARATOR, TYPE
+from ec2kit.lifekeeper.lcd import ALREADY_EXISTS, NOT_THERE, Lcd
 from installer.target import Target
 
 COMMANDS = {"app": ("app_create", "-a", APP), "type": ("typ_create", "-a", APP, "-r", TYPE)}

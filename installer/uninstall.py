@@ -6,9 +6,9 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from ec2kit import profiles
-from ec2kit.errors import Misconfigured
-from ec2kit.settings import Settings
+from ec2kit.core import profiles
+from ec2kit.core.errors import Misconfigured
+from ec2kit.core.settings import Settings
 from installer import environment, links, pacemaker, record, registration, tunables
 from installer.record import Record
 from installer.target import Target, write

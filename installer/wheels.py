@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from ec2kit.errors import Misconfigured
+from ec2kit.core.errors import Misconfigured
 
 SUMS = "SHA256SUMS"  # as sha256sum -c reads it
 REQUIREMENTS = "requirements.txt"  # as pip install --require-hashes reads it

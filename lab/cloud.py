@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.compat import HTTPHeaders
 
-from ec2kit.model import EniId
+from ec2kit.core.model import EniId
 
 _FILTER_NAME = re.compile(r"Filter\.\d+\.Name")
 _LOCAL = "10.0.0.0/16"  # every table has the VPC's own entry

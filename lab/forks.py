@@ -119,11 +119,11 @@ def _warm() -> None:
     import botocore.loaders
     import botocore.session
 
-    import ec2kit.admin
-    import ec2kit.aws
-    import ec2kit.cli
-    import ec2kit.imds
-    import ec2kit.lifekeeper  # noqa: F401
+    import ec2kit.console.cli
+    import ec2kit.console.hierarchy
+    import ec2kit.ec2.client
+    import ec2kit.host.imds
+    import ec2kit.lifekeeper.actions  # noqa: F401
 
     loader: Any = botocore.loaders.JSONFileLoader
     read: Any = functools.cache(loader().load_file)

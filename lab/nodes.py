@@ -14,8 +14,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ec2kit import contract
-from ec2kit.places import ADMIN, COMMAND, OCF_AGENTS, OCF_KINDS, PLACES, RESOURCES, SCRIPTS
+from ec2kit.lifekeeper import contract
+from ec2kit.lifekeeper.places import ADMIN, COMMAND, OCF_AGENTS, OCF_KINDS, PLACES, RESOURCES, SCRIPTS
 from lab.ec2 import Ec2
 from lab.imds import Imds, NodeIdentity
 from lab.lifekeeper import install, store
@@ -40,7 +40,7 @@ esac
 """
 # How a script of the kit begins here: with this lab's Python, and the kit of this lab's own tree.
 _PYTHON = f"#!{sys.executable}\nimport sys\n\nsys.path.insert(0, {str(PROJECT)!r})\n"
-_EC2KIT = _PYTHON + "from ec2kit.cli import main\n\nmain()\n"
+_EC2KIT = _PYTHON + "from ec2kit.console.cli import main\n\nmain()\n"
 _NMCLI = "#!/bin/sh\necho 'Error: NetworkManager is not running.' >&2\nexit 8\n"
 
 

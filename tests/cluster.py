@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import boto3
 
-from ec2kit.info import Info, encode
-from ec2kit.model import AddressResource, RouteResource, TableId
+from ec2kit.core.model import AddressResource, RouteResource, TableId
+from ec2kit.lifekeeper.info import Info, encode
 from lab.ec2 import Call, Ec2
 from lab.nodes import Lab, Node
 from lab.vpc import AddressLab, RouteLab, addresses, route_tables

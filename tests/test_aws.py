@@ -11,11 +11,9 @@ import botocore.session
 import pytest
 from botocore.validate import ParamValidator
 
-from ec2kit.aws import Ec2, Signer
-from ec2kit.deadline import Deadline
-from ec2kit.errors import Misconfigured, Unavailable, ec2_error
-from ec2kit.model import AllocationId, AssociationId, Destination, EniId, NetworkInterface, TableId, VpcId
-from ec2kit.steps import (
+from ec2kit.core.errors import Misconfigured, Unavailable, ec2_error
+from ec2kit.core.model import AllocationId, AssociationId, Destination, EniId, NetworkInterface, TableId, VpcId
+from ec2kit.core.steps import (
     AssociateAddress,
     CreateRoute,
     DisableSourceDestCheck,
@@ -24,6 +22,8 @@ from ec2kit.steps import (
     ReplaceRoute,
     operation,
 )
+from ec2kit.ec2.client import Ec2, Signer
+from ec2kit.host.deadline import Deadline
 from lab import cloud
 from lab.ec2 import Ec2 as LabEc2
 from lab.imds import Imds, NodeIdentity

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ec2kit import backoff
+from ec2kit.core import backoff
 
 NUMBERS = st.integers(1, 10_000)
 CHANCES = st.floats(0, 1)

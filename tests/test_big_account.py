@@ -21,7 +21,7 @@ from tests.test_lifecycle import drop_entry
 TABLES, PAGE, ENTRIES, ADDRESSES = 500, 100, 1_000, 200
 MOST_MB = 64
 LAUNCH = PROJECT / "bench/launch.py"  # small, so that the process that it measures begins small
-_MAIN = "import sys; sys.path.insert(0, {!r}); from ec2kit.cli import main; main()"
+_MAIN = "import sys; sys.path.insert(0, {!r}); from ec2kit.console.cli import main; main()"
 
 
 @pytest.fixture(scope="module")
@@ -87,9 +87,9 @@ def kits(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     for name in ("cut down", "whole"):
         made[name] = tmp_path_factory.mktemp("kit")
         shutil.copytree(PROJECT / "ec2kit", made[name] / "ec2kit", ignore=shutil.ignore_patterns("shapes.d"))
-    write = [sys.executable, "-m", "ec2kit.shapes"]
+    write = [sys.executable, "-m", "ec2kit.ec2.shapes"]
     subprocess.run(write, cwd=made["cut down"], check=True)
-    assert (made["cut down"] / "ec2kit/shapes.d").is_dir()
+    assert (made["cut down"] / "ec2kit/ec2/shapes.d").is_dir()
     return made
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from ec2kit import contract
+from ec2kit.lifekeeper import contract
 
 PROJECT = Path(__file__).parent.parent
 
 
 def unverified() -> list[str]:
     """The constants below a comment that calls them unverified."""
-    text = (PROJECT / "ec2kit/contract.py").read_text()
+    text = (PROJECT / "ec2kit/lifekeeper/contract.py").read_text()
     blocks = re.findall(r"((?:^#.*\n)+)((?:^[A-Z].*\n)+)", text, re.MULTILINE)
     named = [
         re.findall(r"[A-Z_]{2,}", line.partition("=")[0])

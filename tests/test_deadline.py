@@ -10,8 +10,8 @@ import time
 
 import pytest
 
-from ec2kit.deadline import Deadline
-from ec2kit.errors import DeadlineExceeded, KitError, Unavailable
+from ec2kit.core.errors import DeadlineExceeded, KitError, Unavailable
+from ec2kit.host.deadline import Deadline
 from tests.cluster import SLACK
 
 HANGS = {
@@ -30,7 +30,7 @@ def test_the_process_is_gone_within_a_second_of_its_deadline(hang: str) -> None:
     """guard() leaves with the code of the one who says the last line; the thread that hangs stays behind."""
     program = f"""
 import ctypes, os, subprocess, sys, threading
-from ec2kit.deadline import Deadline, guard
+from ec2kit.host.deadline import Deadline, guard
 def expired():
     print(deadline.epitaph, flush=True)
     return 9
@@ -51,7 +51,7 @@ def test_a_reader_that_does_not_read_holds_nothing_up() -> None:
     """Standard error is a full pipe: the last line cannot be written, the process ends all the same."""
     program = """
 import sys
-from ec2kit.deadline import Deadline, guard
+from ec2kit.host.deadline import Deadline, guard
 def expired():
     sys.stderr.write("x" * 1_000_000)
     return 9
@@ -124,7 +124,7 @@ def test_sleep_never_passes_the_deadline() -> None:
 def test_work_that_breaks_ends_with_the_code_for_it() -> None:
     """A bug behind the boundary must not end in Python's own exit code 1."""
     program = (
-        "from ec2kit.deadline import Deadline, guard; guard(Deadline(5), lambda: 1 // 0, lambda: 9, otherwise=7)"
+        "from ec2kit.host.deadline import Deadline, guard; guard(Deadline(5), lambda: 1 // 0, lambda: 9, otherwise=7)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=20, check=False)
     assert done.returncode == 7
@@ -133,7 +133,7 @@ def test_work_that_breaks_ends_with_the_code_for_it() -> None:
 def test_ctrl_c_ends_at_once_and_without_a_traceback() -> None:
     """A person changes her mind."""
     program = (
-        "import signal, threading; from ec2kit.deadline import Deadline, guard\n"
+        "import signal, threading; from ec2kit.host.deadline import Deadline, guard\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a background job's is ignored
         "guard(Deadline(9), lambda: print('at work', flush=True) or threading.Event().wait(), lambda: 9, otherwise=7)"
     )

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from ec2kit.deadline import Deadline
-from ec2kit.errors import Unavailable
-from ec2kit.lcd import Lcd
+from ec2kit.core.errors import Unavailable
+from ec2kit.host.deadline import Deadline
+from ec2kit.lifekeeper.lcd import Lcd
 from lab.nodes import Lab, Node, route_lab
 
 CREATE = ("--type", "route-table", "--ip-resource", "ip-vip", "--tag", "vip-route")

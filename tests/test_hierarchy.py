@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ec2kit import info
-from ec2kit.model import AddressResource, RouteResource
+from ec2kit.core.model import AddressResource, RouteResource
+from ec2kit.lifekeeper import info
 from lab.nodes import Lab, Node, route_lab
 from lab.vpc import AddressLab, RouteLab, snapshot
 from tests.cluster import eni_of

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ec2kit.errors import ExitCode
-from ec2kit.history import Entry, entries, line, since, worth_keeping
+from ec2kit.core.errors import ExitCode
+from ec2kit.lifekeeper.history import Entry, entries, line, since, worth_keeping
 
 ENTRIES = st.builds(
     Entry,

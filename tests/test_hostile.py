@@ -21,17 +21,18 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from ec2kit import info, lifecycle, lifekeeper, look
-from ec2kit.aws import Ec2, Signer
-from ec2kit.deadline import Deadline
-from ec2kit.entry import attempt, past_of, read_settings
-from ec2kit.errors import Internal, KitError, Misconfigured
-from ec2kit.imds import Metadata
-from ec2kit.log import Journal
-from ec2kit.look import Run, Site
-from ec2kit.messages import Level
-from ec2kit.model import AccessKey, EniId, Node, VpcId
-from ec2kit.settings import Settings
+from ec2kit.core.errors import Internal, KitError, Misconfigured
+from ec2kit.core.messages import Level
+from ec2kit.core.model import AccessKey, EniId, Node, VpcId
+from ec2kit.core.settings import Settings
+from ec2kit.ec2.client import Ec2, Signer
+from ec2kit.host.deadline import Deadline
+from ec2kit.host.imds import Metadata
+from ec2kit.host.log import Journal
+from ec2kit.lifekeeper import actions, info
+from ec2kit.verbs import lifecycle, look
+from ec2kit.verbs.look import Run, Site
+from ec2kit.verbs.process import attempt, past_of, read_settings
 from lab import cloud
 from lab.cloud import Call
 from lab.front import Exchange, Reply, Web
@@ -169,7 +170,7 @@ def test_any_value_in_ec2s_reply(wire: tuple[Ec2, list[Any]], verb: Any, which: 
 def test_any_arguments(tmp_path: Path, arguments: list[bytes], action: str) -> None:
     """The tag names a line of the log and a file in the history's folder, and no other place."""
     as_given = [os.fsdecode(each) for each in arguments]
-    tag = lifekeeper.tag_of(action, as_given)
+    tag = actions.tag_of(action, as_given)
     assert "\n" not in Journal(action, tag).tag
     assert past_of(tag, Settings(ec2kit_history=str(tmp_path))).parent == tmp_path
 

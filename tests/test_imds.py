@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from ec2kit.deadline import Deadline
-from ec2kit.errors import DeadlineExceeded, Misconfigured, Unavailable
-from ec2kit.imds import Metadata
+from ec2kit.core.errors import DeadlineExceeded, Misconfigured, Unavailable
+from ec2kit.host.deadline import Deadline
+from ec2kit.host.imds import Metadata
 from lab.imds import Imds, NodeIdentity, NodeInterface
 from tests.cluster import SLACK
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ec2kit.errors import Misconfigured
-from ec2kit.info import Info, decode, encode
-from ec2kit.model import AddressResource, RouteResource, TableId
+from ec2kit.core.errors import Misconfigured
+from ec2kit.core.model import AddressResource, RouteResource, TableId
+from ec2kit.lifekeeper.info import Info, decode, encode
 
 ADDRESSES = st.ip_addresses(v=4).map(lambda address: IPv4Address(int(address)))
 WORDS = st.none() | st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)

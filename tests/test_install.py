@@ -19,8 +19,8 @@ from subprocess import CompletedProcess
 import pytest
 
 from ec2kit import __version__
-from ec2kit.errors import Misconfigured
-from ec2kit.places import ACTIONS, COMMAND, OCF_AGENTS, OCF_KINDS, PLACES, RESOURCES
+from ec2kit.core.errors import Misconfigured
+from ec2kit.lifekeeper.places import ACTIONS, COMMAND, OCF_AGENTS, OCF_KINDS, PLACES, RESOURCES
 from installer.environment import source
 from installer.pacemaker import refuse_in_use
 from installer.target import Target
@@ -165,9 +165,9 @@ def test_a_change_of_any_module_is_a_change_of_what_is_installed(tmp_path: Path)
 def test_the_environment_has_ec2s_description_cut_down(staged: Path) -> None:
     """For the botocore that is in it, beside the kit's own files; whoever can change one can change the other."""
     environment = staged / "opt/ec2kit"
-    ask = "from ec2kit import shapes; import botocore; print(botocore.__version__); assert shapes.loader()"
+    ask = "from ec2kit.ec2 import shapes; import botocore; print(botocore.__version__); assert shapes.loader()"
     version = good(run(environment / "bin/python", "-IBc", ask, folder=staged)).strip()
-    (place,) = environment.glob(f"lib/python3*/site-packages/ec2kit/shapes.d/{version}")
+    (place,) = environment.glob(f"lib/python3*/site-packages/ec2kit/ec2/shapes.d/{version}")
     assert {path.stat().st_mode & 0o022 for path in [place, *place.rglob("*")]} == {0}
 
 
@@ -262,13 +262,20 @@ def test_a_prefix_that_is_not_ours_is_refused(empty: Stage) -> None:
     assert tree(empty.root, times=True) == before
 
 
-def test_scripts_that_were_copied_by_hand_become_links(installed: Stage) -> None:
+FIRST = {"lifekeeper.actions": "lifekeeper", "console.cli": "cli"}  # what the scripts of 0.1.0 imported
+
+
+@pytest.mark.parametrize("modules", [{}, FIRST], ids=["of this version", "of 0.1.0"])
+def test_scripts_that_were_copied_by_hand_become_links(installed: Stage, modules: dict[str, str]) -> None:
     """The README once said to copy them; a link to a former PREFIX that is gone is ours as well."""
     wanted = inside(installed)
     copied = [installed.root / "opt/LifeKeeper" / place for place, _ in PLACES]
     for (_, action), path in zip(PLACES, copied, strict=True):
         path.unlink()
-        path.write_text("#!/opt/ec2kit/bin/python\n" + (PROJECT / "actions" / action).read_text())
+        text = (PROJECT / "actions" / action).read_text()
+        for now, then in modules.items():
+            text = text.replace(now, then)
+        path.write_text("#!/opt/ec2kit/bin/python\n" + text)
     command = installed.root / "opt/LifeKeeper" / COMMAND
     command.unlink()
     command.symlink_to("/usr/local/former/bin/ec2kit")

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from ec2kit.deadline import Deadline
-from ec2kit.errors import DeadlineExceeded, Misconfigured, Unavailable
-from ec2kit.lcd import Lcd
+from ec2kit.core.errors import DeadlineExceeded, Misconfigured, Unavailable
+from ec2kit.host.deadline import Deadline
+from ec2kit.lifekeeper.lcd import Lcd
 from tests.cluster import SLACK
 
 ROW = "node1\\001comm\\001ec2\\001ec2-x\\001EC2-10.1.0.10\\001ec2kit=1 kind=route\\001ISP\\001more\\n"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ec2kit import contract, info
+from ec2kit.lifekeeper import contract, info
 from lab.lifekeeper import install
 from lab.lifekeeper.ipkit import install_ip_kit
 from lab.nodes import Lab, Node, _install_kit, _node, address_lab, route_lab

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from ec2kit import log, messages
-from ec2kit.log import Journal
-from ec2kit.messages import Level
+from ec2kit.core import messages
+from ec2kit.core.messages import Level
+from ec2kit.host import log
+from ec2kit.host.log import Journal
 from tests.cluster import SLACK
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from ec2kit import nic
-from ec2kit.deadline import Deadline
-from ec2kit.errors import Misconfigured, Unavailable
+from ec2kit.core.errors import Misconfigured, Unavailable
+from ec2kit.host import nic
+from ec2kit.host.deadline import Deadline
 
 HEADER = "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT\n"
 

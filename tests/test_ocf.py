@@ -14,9 +14,9 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from ec2kit import agents
-from ec2kit.errors import Misconfigured
-from ec2kit.model import AddressResource, RouteResource, TableId
+from ec2kit.core.errors import Misconfigured
+from ec2kit.core.model import AddressResource, RouteResource, TableId
+from ec2kit.pacemaker import agents
 from lab.faults import Kind
 from lab.imds import Fault
 from lab.nodes import Lab, Node
@@ -265,7 +265,7 @@ def test_a_kit_that_cannot_be_loaded(agent: Agent) -> None:
     """No loss is proven by that: only the recurring monitor is 0; everything else is OCF_ERR_INSTALLED."""
     node = agent.protected.lab.node1
     script = node.ocf_root / "resource.d/ec2kit" / agent.kind
-    script.write_text(script.read_text().replace("ec2kit.ocf", "nonexistent"))
+    script.write_text(script.read_text().replace("ec2kit.pacemaker.actions", "nonexistent"))
     codes = [done.returncode for done in (agent.monitor(node), agent.probe(node), agent.run("start", node),
                                           agent.run("stop", node))]  # fmt: skip
     assert codes == [SUCCESS, INSTALLED, INSTALLED, INSTALLED]

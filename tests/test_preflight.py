@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ec2kit import preflight
-from ec2kit.errors import Misconfigured
-from ec2kit.model import Ec2Instance, EniId, Node, VpcId
+from ec2kit.core.errors import Misconfigured
+from ec2kit.core.model import Ec2Instance, EniId, Node, VpcId
+from ec2kit.lifekeeper import preflight
 
 NUMBERS = st.integers(1, 999)
 KNOWN = st.dictionaries(st.sampled_from(["node1", "node2", "node3", "node4"]), NUMBERS, max_size=4).filter(

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ec2kit import files, profiles
-from ec2kit.errors import Misconfigured
-from ec2kit.model import AccessKey
+from ec2kit.core import profiles
+from ec2kit.core.errors import Misconfigured
+from ec2kit.core.model import AccessKey
+from ec2kit.host import files
 
 KEY = AccessKey("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
 TAGS = st.from_regex(r"[A-Za-z0-9_./=][A-Za-z0-9_./=-]{0,20}", fullmatch=True)

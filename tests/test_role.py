@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from ec2kit.errors import ExitCode
+from ec2kit.core.errors import ExitCode
 from tests.cluster import Protected
 
 

@@ -10,10 +10,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ec2kit import routes
-from ec2kit.errors import Misconfigured, NotHeld
-from ec2kit.model import Destination, EniId, NetworkInterface, Node, Route, RouteResource, RouteTable, TableId, VpcId
-from ec2kit.steps import CreateRoute, DisableSourceDestCheck, Plan, ReplaceRoute, Step
+from ec2kit.core.errors import Misconfigured, NotHeld
+from ec2kit.core.kinds import route as routes
+from ec2kit.core.model import (
+    Destination,
+    EniId,
+    NetworkInterface,
+    Node,
+    Route,
+    RouteResource,
+    RouteTable,
+    TableId,
+    VpcId,
+)
+from ec2kit.core.steps import CreateRoute, DisableSourceDestCheck, Plan, ReplaceRoute, Step
 
 OURS = EniId("eni-0a")
 VIP = Destination("10.1.0.10/32")

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ec2kit.errors import Misconfigured
-from ec2kit.settings import Settings, refuse_plain_http, settings
+from ec2kit.core.errors import Misconfigured
+from ec2kit.core.settings import Settings, refuse_plain_http, settings
 
 SHIPPED = Path(__file__).parent.parent / "etc/default/LifeKeeper"
 GUIDE = {  # administration guide 9.2.1, "Adjusting Recovery Kit for EC2 Tunable Values"

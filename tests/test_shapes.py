@@ -15,11 +15,11 @@ from botocore.exceptions import BotoCoreError
 from botocore.loaders import Loader
 from botocore.model import ServiceModel, Shape
 
-from ec2kit import shapes
-from ec2kit.aws import Ec2
-from ec2kit.deadline import Deadline
-from ec2kit.model import VpcId
-from ec2kit.shapes import OPERATIONS
+from ec2kit.core.model import VpcId
+from ec2kit.ec2 import shapes
+from ec2kit.ec2.client import Ec2
+from ec2kit.ec2.shapes import OPERATIONS
+from ec2kit.host.deadline import Deadline
 from lab.ec2 import Ec2 as LabEc2
 from lab.vpc import figure1
 from tests.cluster import policy

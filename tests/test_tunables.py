@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ec2kit.settings import settings
+from ec2kit.core.settings import settings
 from installer.tunables import BEGIN, END, NAMES, lines, merge, missing, unmerge
 
 SHIPPED = (Path(__file__).parent.parent / "etc/default/LifeKeeper").read_text()

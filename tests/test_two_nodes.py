@@ -23,16 +23,16 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from ec2kit import lifecycle
-from ec2kit.aws import Ec2, Signer
-from ec2kit.deadline import Deadline
-from ec2kit.entry import attempt
-from ec2kit.errors import KitError, NotHeld
-from ec2kit.log import Journal
-from ec2kit.look import Run, Site
-from ec2kit.messages import Level
-from ec2kit.model import AccessKey, AddressResource, EniId, Node, Resource, RouteResource, TableId, VpcId
-from ec2kit.settings import Settings
+from ec2kit.core.errors import KitError, NotHeld
+from ec2kit.core.messages import Level
+from ec2kit.core.model import AccessKey, AddressResource, EniId, Node, Resource, RouteResource, TableId, VpcId
+from ec2kit.core.settings import Settings
+from ec2kit.ec2.client import Ec2, Signer
+from ec2kit.host.deadline import Deadline
+from ec2kit.host.log import Journal
+from ec2kit.verbs import lifecycle
+from ec2kit.verbs.look import Run, Site
+from ec2kit.verbs.process import attempt
 from lab import cloud
 from lab.cloud import Call, Held, State
 from tests.turns import Clock, hand_over

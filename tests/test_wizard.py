@@ -12,9 +12,10 @@ from typing import Any, Self
 
 import pytest
 
-from ec2kit import info, questions
-from ec2kit.lcd import Instance
-from ec2kit.model import AccessKey, AddressResource, RouteResource
+from ec2kit.console.wizard import answers
+from ec2kit.core.model import AccessKey, AddressResource, RouteResource
+from ec2kit.lifekeeper import info
+from ec2kit.lifekeeper.lcd import Instance
 from lab.nodes import Lab, Node
 from lab.vpc import AddressLab, snapshot
 from tests.terminal import CTRL_C, CTRL_D, CTRL_U, Terminal
@@ -335,24 +336,24 @@ def test_create_by_options_imports_no_questions(figure1: Lab) -> None:
     assert not imported & {"questionary", "prompt_toolkit", "rich"}
 
 
-FIRST = questions.Answers("node1", ("node1", "node2"), server="node1", ip_resource="ip-vip")
+FIRST = answers.Answers("node1", ("node1", "node2"), server="node1", ip_resource="ip-vip")
 
 
 def test_ip_resources_that_route_tables_can_move() -> None:
     """In service and IPv4, each with its address; the others are not offered."""
     rows = (("a", "10.1.0.10", "ISP"), ("b", "10.1.0.11", "OSU"), ("c", "fd00::1", "ISP"))
     found = [Instance("node1", "comm", "ip", tag, f"IP-{ip}", "", state, "") for tag, ip, state in rows]
-    assert [(each.title, each.value) for each in questions.ip_resources(found)] == [("a  10.1.0.10", "a")]
+    assert [(each.title, each.value) for each in answers.ip_resources(found)] == [("a  10.1.0.10", "a")]
 
 
 def test_the_options_and_the_summary_of_the_answers() -> None:
     """What does not apply is left out, a leading dash is no option, and the secret is nowhere."""
     key = AccessKey(KEY, SECRET)
-    by_key = replace(FIRST, signer=questions.KEY, key_id=KEY, key=key, profile="left", elastic_ip="203.0.113.10")
-    words = questions.arguments(by_key)
+    by_key = replace(FIRST, signer=answers.KEY, key_id=KEY, key=key, profile="left", elastic_ip="203.0.113.10")
+    words = answers.arguments(by_key)
     assert words[-2:] == ["--access-key-id", KEY]
     assert not {"--profile", "--elastic-ip", "--server"} & set(words)
-    assert SECRET not in f"{words} {questions.summary(by_key)} {by_key}"
-    other = replace(FIRST, server="node2", signer=questions.PROFILE, profile="-x", url="https://ec2.example.com")
-    assert questions.arguments(other)[-5:] == ["--server", "node2", "--ec2-url", other.url, "--profile=-x"]
+    assert SECRET not in f"{words} {answers.summary(by_key)} {by_key}"
+    other = replace(FIRST, server="node2", signer=answers.PROFILE, profile="-x", url="https://ec2.example.com")
+    assert answers.arguments(other)[-5:] == ["--server", "node2", "--ec2-url", other.url, "--profile=-x"]
     assert other.signing is None

@@ -15,8 +15,8 @@ from botocore import UNSIGNED
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from greenlet import getcurrent
 
-from ec2kit import deadline
-from ec2kit.aws import Ec2
+from ec2kit.ec2.client import Ec2
+from ec2kit.host import deadline
 from lab import cloud
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 from typing import cast
 
-from ec2kit.places import COMMAND, PLACES
+from ec2kit.lifekeeper.places import COMMAND, PLACES
 from lab.lifekeeper import install
 from lab.lifekeeper.programs import PROGRAMS
 from lab.net.network import CA, NODES, NetLab

@@ -12,11 +12,9 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ec2kit.aws import Ec2, Signer
-from ec2kit.deadline import Deadline
-from ec2kit.errors import KitError
-from ec2kit.model import AccessKey, AllocationId, AssociationId, Destination, EniId, TableId, VpcId
-from ec2kit.steps import (
+from ec2kit.core.errors import KitError
+from ec2kit.core.model import AccessKey, AllocationId, AssociationId, Destination, EniId, TableId, VpcId
+from ec2kit.core.steps import (
     AssociateAddress,
     CreateRoute,
     DisableSourceDestCheck,
@@ -24,6 +22,8 @@ from ec2kit.steps import (
     Ec2Step,
     ReplaceRoute,
 )
+from ec2kit.ec2.client import Ec2, Signer
+from ec2kit.host.deadline import Deadline
 from lab import cloud, ec2, vpc
 from lab.cloud import Held, RefusedError, State
 

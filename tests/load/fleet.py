@@ -25,15 +25,9 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from greenlet import getcurrent, greenlet
 
-from ec2kit import lifecycle
-from ec2kit.aws import Ec2, Signer
-from ec2kit.deadline import SIDE_BY_SIDE, Deadline
-from ec2kit.entry import attempt
-from ec2kit.errors import KitError, NotHeld
-from ec2kit.log import Journal
-from ec2kit.look import Run, Site
-from ec2kit.messages import Level
-from ec2kit.model import (
+from ec2kit.core.errors import KitError, NotHeld
+from ec2kit.core.messages import Level
+from ec2kit.core.model import (
     AccessKey,
     AddressResource,
     EniId,
@@ -43,7 +37,13 @@ from ec2kit.model import (
     TableId,
     VpcId,
 )
-from ec2kit.settings import Settings
+from ec2kit.core.settings import Settings
+from ec2kit.ec2.client import Ec2, Signer
+from ec2kit.host.deadline import SIDE_BY_SIDE, Deadline
+from ec2kit.host.log import Journal
+from ec2kit.verbs import lifecycle
+from ec2kit.verbs.look import Run, Site
+from ec2kit.verbs.process import attempt
 from lab import cloud
 from lab.buckets import Buckets
 from lab.cloud import Call, Held, State

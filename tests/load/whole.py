@@ -10,7 +10,9 @@ from multiprocessing import get_context
 
 import pytest
 
-from ec2kit import addresses, aws, backoff
+from ec2kit.core import backoff
+from ec2kit.core.kinds import elastic_ip
+from ec2kit.ec2 import client
 from tests.load.fleet import CHECK, Figures, Shape, simulate
 
 FLEET = Shape()  # 10,000 nodes, a check each in 120 s, a storm of 500
@@ -50,12 +52,12 @@ def long_pauses(patch: pytest.MonkeyPatch) -> None:
 
 def botocores_own(patch: pytest.MonkeyPatch) -> None:
     """botocore's standard retries decide about throttled calls, too, also in checks."""
-    patch.setattr(aws, "throttled", lambda _: False)
+    patch.setattr(client, "throttled", lambda _: False)
 
 
 def whole_looks(patch: pytest.MonkeyPatch) -> None:
     """A check of an Elastic IP asks for the ENI, too, and for the address again."""
-    patch.setattr(addresses, "stands_here", lambda *_: None)
+    patch.setattr(elastic_ip, "stands_here", lambda *_: None)
 
 
 WHOLE = (

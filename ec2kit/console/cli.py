@@ -1,0 +1,198 @@
+"""The admin's command line: `ec2kit hold|check|release|plan` for any engine, LifeKeeper's hierarchy, explain."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NoReturn
+
+from ec2kit import __version__
+from ec2kit.console import outcome
+from ec2kit.core.errors import ExitCode, KitError
+from ec2kit.core.messages import Level
+from ec2kit.core.model import AddressResource, Resource, RouteResource, TableId
+from ec2kit.host.deadline import INTERRUPTED, Deadline, guard, leave
+from ec2kit.host.log import Journal
+from ec2kit.lifekeeper import contract
+from ec2kit.lifekeeper.options import create_parser, ipv4
+from ec2kit.verbs import lifecycle
+from ec2kit.verbs.look import Run
+from ec2kit.verbs.process import attempt, read_settings, timed_out
+
+Verb = Callable[[Resource, Run], None]
+
+_VERBS: dict[str, tuple[Verb, str, str]] = {
+    "hold": (lifecycle.hold, "ec2_restore_timeout", "make this node hold the address"),
+    "check": (lifecycle.check, "ec2_quickcheck_timeout", "tell whether this node holds the address"),
+    "release": (lifecycle.release, "ec2_remove_timeout", "let go of the address if it is this node's"),
+    "plan": (lifecycle.plan, "ec2_quickcheck_timeout", "show what hold would do; changes nothing"),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and leave with the exit code of ec2kit.core.errors.ExitCode."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given == ["create"]:
+        create([])
+    options = parser().parse_args(given)
+    options.given = given[1:]
+    if options.verb in _VERBS:
+        _run_verb(options)
+    if options.verb == "explain":
+        from ec2kit.console import explain
+
+        leave(explain.run(options.line, options.output))
+    from ec2kit.console import hierarchy
+
+    try:
+        leave(hierarchy.run(options))
+    except KeyboardInterrupt:
+        leave(INTERRUPTED)
+
+
+def create(arguments: Sequence[str] | None = None) -> NoReturn:
+    """LifeKeeper's script create, and `ec2kit create`: without any option, on a terminal, it asks."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if not given and all(stream and stream.isatty() for stream in (sys.stdin, sys.stdout)):
+        from ec2kit.console.wizard import questions
+
+        questions.main()
+    from ec2kit.lifekeeper import actions
+
+    actions.main("create", given)
+
+
+def _run_verb(options: argparse.Namespace) -> NoReturn:
+    settings, notes = read_settings()
+    verb, budget, _ = _VERBS[options.verb]
+    resource = _resource(options)
+    deadline = Deadline(options.timeout or getattr(settings, budget))
+    log = Journal(options.verb, str(options.address), least=Level.INFO if options.verbose else Level.WARN)
+    for message, facts in notes:
+        log.say(message, **facts)
+    run = Run(settings, deadline, log, options.region, options.profile, options.endpoint_url)
+
+    def finish(error: KitError | None) -> int:
+        told = outcome.Told(options.verb, resource, run.report, error, deadline.spent)
+        if options.output == "json":
+            print(json.dumps(outcome.as_json(told)), flush=True)
+        else:
+            outcome.as_text(told, brief=deadline.spent >= deadline.seconds)
+        return told.code
+
+    guard(
+        deadline,
+        lambda: finish(attempt(partial(verb, resource, run), log)),
+        lambda: finish(timed_out(deadline)),
+        otherwise=ExitCode.UNAVAILABLE,
+    )
+
+
+def _resource(options: argparse.Namespace) -> Resource:
+    if options.kind == "route":
+        return RouteResource(options.address, options.interface, frozenset(map(TableId, options.table)))
+    return AddressResource(options.address, options.interface)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole grammar."""
+    top = argparse.ArgumentParser("ec2kit", description="Move a cluster's address between EC2 instances.")
+    top.add_argument("--version", action="version", version=f"ec2kit {__version__}")
+    verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for name, (_, _, help_) in _VERBS.items():
+        kinds = verbs.add_parser(name, help=help_).add_subparsers(dest="kind", required=True, metavar="KIND")
+        route = kinds.add_parser("route", parents=[_common()], help="entries of route tables for a virtual IP")
+        route.add_argument("address", type=ipv4, metavar="VIP", help="the virtual IP, such as 10.1.0.10")
+        route.add_argument(
+            "--table", action="append", default=[], metavar="RTB", help="a table that must have the entry; repeat"
+        )
+        eip = kinds.add_parser("eip", parents=[_common()], help="an Elastic IP")
+        eip.add_argument("address", type=ipv4, metavar="ELASTIC-IP")
+    verbs.add_parser("create", parents=[create_parser()], help="create a LifeKeeper resource")
+    _add_hierarchy(verbs)
+    return top
+
+
+def _add_hierarchy(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """The commands for LifeKeeper's hierarchy, beside create."""
+    extend = verbs.add_parser("extend", help="extend a LifeKeeper resource to another system")
+    extend.add_argument("tag")
+    extend.add_argument("--to", required=True, metavar="SYSTEM")
+    extend.add_argument("--interface", help="network interface there (default: the one of the same name)")
+    extend.add_argument("--switchback", choices=list(contract.SWITCHBACK), help="(default: as it is)")
+    for name, text in (
+        ("--template-priority", "of this system, at the first extend; lower is higher (default: 1)"),
+        ("--target-priority", "of the other system; lower is higher (default: 10, else the first unused)"),
+    ):
+        extend.add_argument(name, type=int, choices=range(1, 1000), metavar="1-999", help=text)
+    unextend = verbs.add_parser("unextend", help="remove a resource from a system on which it is not in service")
+    unextend.add_argument("tag")
+    unextend.add_argument("--from", dest="system", required=True, metavar="SYSTEM")
+    delete = verbs.add_parser("delete", help="remove a resource from all systems; AWS stays as it is")
+    delete.add_argument("tag")
+    delete.add_argument("--yes", action="store_true", help="do not ask")
+    for name, text in (
+        ("in-service", "bring into service here, with all that it depends on"),
+        ("out-of-service", "take out of service here, with all that depends on it"),
+    ):
+        verbs.add_parser(name, help=text).add_argument("tag")
+    shown = verbs.add_parser("properties", help="show a resource's properties, or change them")
+    shown.add_argument("tag")
+    shown.add_argument(
+        "--set",
+        action="append",
+        type=_assignment,
+        metavar="KEY=VALUE",
+        help="switchback=intelligent|automatic, priority=1-999 (of this system), ec2-url=URL, profile=NAME "
+        "(empty: the default), tables=refresh; repeat for several",
+    )
+    shown.add_argument("--output", choices=["text", "json"], default="text")
+    key = verbs.add_parser("key", help="give this system an access key for a resource; its secret is asked for")
+    key.add_argument("tag")
+    key.add_argument("--access-key-id", required=True, metavar="ID")
+    choices = verbs.add_parser("choices", help="what create can choose from on this system, as JSON")
+    choices.add_argument("--profile")
+    for each in (key, choices):
+        each.add_argument("--ec2-url", metavar="URL")
+    status = verbs.add_parser("status", help="what is protected, where, what EC2 says of it, and what was done")
+    status.add_argument("tag", nargs="?")
+    status.add_argument("--here", action="store_true", help="this system's part alone")
+    status.add_argument("--output", choices=["text", "json"], default="text")
+    explain = verbs.add_parser("explain", help="tell why a line of the log appears and what to do about it")
+    about = "a message's number, or a line of the log in quotation marks (default: list all messages)"
+    explain.add_argument("line", nargs="*", metavar="NUMBER", help=about)
+    explain.add_argument("--output", choices=["text", "json", "markdown"], default="text")
+
+
+def _assignment(text: str) -> tuple[str, str]:
+    from ec2kit.lifekeeper.properties import assignment
+
+    try:
+        return assignment(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _common() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--interface", help="network interface of this node (default: the one of the default route)")
+    common.add_argument("--region", help="(default: the instance's)")
+    common.add_argument("--profile", help="credentials: profile of the AWS configuration files (default: the role)")
+    common.add_argument("--endpoint-url", metavar="URL", help="EC2 URL (default: the Region's)")
+    common.add_argument("--timeout", type=_seconds, metavar="SECONDS", help="(default: the settings file's)")
+    common.add_argument("--output", choices=["text", "json"], default="text")
+    common.add_argument("-v", "--verbose", action="store_true", help="log every step")
+    return common
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= 86_400:  # noqa: PLR2004  a day
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0")
+    return seconds

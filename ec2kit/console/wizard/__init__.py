@@ -1,0 +1,1 @@
+"""The create wizard: `ec2kit create` without an option, on a terminal."""

@@ -1,0 +1,170 @@
+"""The create wizard: `ec2kit create` without an option, on a terminal. It asks in the administration guide's order.
+
+It decides nothing that create does not check again. Until Create is chosen, EC2 and LifeKeeper are only read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NoReturn
+
+from ec2kit.console.wizard import answers as questions
+from ec2kit.console.wizard import credentials, extension
+from ec2kit.console.wizard.answers import EIP, ROUTE, Answers
+from ec2kit.console.wizard.prompts import Back, Cancelled, Option, Step, choose, text, walk
+from ec2kit.core import profiles
+from ec2kit.core.errors import ExitCode, KitError, Misconfigured
+from ec2kit.core.settings import refuse_plain_http
+from ec2kit.host.deadline import INTERRUPTED, leave
+from ec2kit.host.log import Journal
+from ec2kit.lifekeeper import actions, contract
+from ec2kit.lifekeeper.managers import cluster_now
+from ec2kit.verbs.process import attempt, read_settings
+
+
+def main() -> NoReturn:
+    """Ask, create, and extend if that is wanted; leave with the exit code, 130 when it was cancelled."""
+    try:
+        outcome = attempt(_wizard, Journal("create", ""))
+    except KeyboardInterrupt:
+        outcome = _cancelled()
+    if isinstance(outcome, KitError):
+        print(outcome.why)
+        leave(outcome.code)
+    leave(outcome)
+
+
+def _wizard() -> int:
+    cluster = cluster_now()
+    first = Answers(cluster.system, tuple(cluster.lcd.systems()), server=cluster.system)
+    print("Create an EC2 resource. Nothing is made before the end; Ctrl-C cancels.\n")
+    try:
+        made = walk(_STEPS, first)
+    except Cancelled:
+        return _cancelled()
+    return extension.run(made.name, made.server)
+
+
+def _cancelled() -> int:
+    print("Cancelled; nothing was created.")
+    return INTERRUPTED
+
+
+def _switchback(answers: Answers, back: bool) -> Answers:
+    chosen = choose("Switchback type", questions.SWITCHBACKS, default=answers.switchback, back=back)
+    return replace(answers, switchback=chosen)
+
+
+def _server(answers: Answers, back: bool) -> Answers:
+    return replace(answers, server=choose("Server", questions.servers(answers), default=answers.server, back=back))
+
+
+def _url(answers: Answers, back: bool) -> Answers:
+    settings, _ = read_settings()
+    known = settings.aws.get("AWS_ENDPOINT_URL_EC2") or settings.aws.get("AWS_ENDPOINT_URL") or "the Region's own"
+    default = known if answers.local else f"as {answers.server} is set"
+
+    def check(url: str) -> None:
+        if url:
+            refuse_plain_http(url)
+
+    url = text(f"EC2 URL, empty for the default, {default}", default=answers.url, back=back, check=check)
+    return replace(answers, url=url)
+
+
+def _kind(answers: Answers, back: bool) -> Answers:
+    return replace(answers, kind=choose("EC2 resource type", questions.KINDS, default=answers.kind, back=back))
+
+
+def _ip_resource(answers: Answers, back: bool) -> Answers:
+    found = cluster_now().lcd.instances(contract.IP_APP, contract.IP_TYPE, system=answers.server)
+    options = questions.ip_resources(found)
+    if not options:
+        print(
+            f"No IPv4 IP resource is in service on {answers.server}. Create one with the IP kit, or bring it into "
+            "service there."
+        )
+        raise Back
+    return replace(answers, ip_resource=choose("IP resource", options, default=answers.ip_resource, back=back))
+
+
+def _interface(answers: Answers, back: bool) -> Answers:
+    options = questions.interfaces(credentials.offered(answers))
+    if not options:
+        print(f"{answers.server} has no network interface with an ENI. Attach one to the instance.")
+        raise Back
+    return replace(answers, interface=choose("Network interface", options, default=answers.interface, back=back))
+
+
+def _elastic_ip(answers: Answers, back: bool) -> Answers:
+    options = questions.elastic_ips(credentials.offered(answers), answers.interface)
+    if not options:
+        print(
+            f"No Elastic IP stands on {answers.interface}, and none is free. Choose the interface that has one, or "
+            "allocate one (aws ec2 allocate-address) and begin again."
+        )
+        raise Back
+    return replace(answers, elastic_ip=choose("Elastic IP", options, default=answers.elastic_ip, back=back))
+
+
+def _tag(answers: Answers, back: bool) -> Answers:
+    lcd = cluster_now().lcd
+
+    def check(tag: str) -> None:
+        if not profiles.good_tag(tag):
+            raise Misconfigured("this can be no tag", "It has letters, digits and - _ . / =, and no dash in front")
+        if lcd.instance(tag, system=answers.server) is not None:
+            raise Misconfigured(f"the tag {tag} is taken on {answers.server}", "Choose another")
+
+    tag = text("Tag of the new resource", default=answers.name, back=back, check=check)
+    return replace(answers, tag="" if tag == answers.suggested else tag)
+
+
+def _confirm(answers: Answers, back: bool) -> Answers:
+    """Show all answers, and create. When create refuses, it has said why: Back leads to the questions."""
+    print()
+    for name, value in questions.summary(answers):
+        print(f"  {name + ':':19}{value}")
+    print(f"\nThe same without questions:\n  {questions.command(['create', *questions.arguments(answers)])}\n")
+    question, option, unsure = "Create it", Option("Create", "create"), False
+    while True:
+        try:
+            choose(question, [option], back=back)
+        except Cancelled:
+            if not unsure:
+                raise
+            print(f"Cancelled. Whether it was created all the same: ec2kit status {answers.name}")
+            leave(INTERRUPTED)
+        code = _created(answers)
+        if code == ExitCode.OK:
+            return answers
+        unsure = code not in {ExitCode.MISCONFIGURED, ExitCode.USAGE}
+        question, option = "It was not created, as told above", Option("Try again", "create")
+
+
+def _created(answers: Answers) -> int:
+    """Create as by options; the exit code."""
+    words = questions.arguments(answers)
+    try:
+        if answers.local:
+            return actions.create(words, answers.signing)
+        code, output = cluster_now().ask("create", answers.server, *words)
+    except KeyboardInterrupt:
+        print(f"Interrupted while it was being created. Whether it was: ec2kit status {answers.name}")
+        leave(INTERRUPTED)
+    print(output, end="")
+    return code
+
+
+_STEPS = (
+    Step("switchback", _switchback),
+    Step("server", _server),
+    Step("url", _url),
+    *credentials.STEPS,
+    Step("type", _kind),
+    Step("ip-resource", _ip_resource, lambda answers: answers.kind == ROUTE),
+    Step("interface", _interface, lambda answers: answers.kind == EIP),
+    Step("elastic-ip", _elastic_ip, lambda answers: answers.kind == EIP),
+    Step("tag", _tag),
+    Step("create", _confirm),
+)

@@ -1,0 +1,1 @@
+"""Facts in, decisions out: no clock, environment, log or network."""

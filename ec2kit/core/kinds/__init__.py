@@ -1,0 +1,1 @@
+"""A module a kind of address: its view, its drift, its release."""

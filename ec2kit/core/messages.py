@@ -1,0 +1,84 @@
+"""The kit's own messages: numbers, texts, and per message the level it is logged at. Pure.
+
+The numbers are ec2kit's, not SIOS's. A number never changes its meaning and is never used again.
+Why each is logged, and what to do about it, stands in ec2kit.console.catalogue, which no action imports.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class Level(IntEnum):
+    """LifeKeeper's log levels, valued as the `logging` module's."""
+
+    INFO = 20
+    NOTIFY = 25
+    WARN = 30
+    ERROR = 40
+
+
+@dataclass(frozen=True)
+class Message:
+    """One catalogue entry; `text` is a str.format template, filled by keyword."""
+
+    number: int
+    level: Level
+    text: str
+
+
+RETIRED = frozenset({960023, 960031})  # numbers of messages that are no more
+
+BEGIN = Message(960001, Level.INFO, 'BEGIN {action} of "{tag}"')
+END_OK = Message(960002, Level.INFO, 'END successful {action} of "{tag}" after {seconds:.1f} s: {what}')
+END_FAILED = Message(960003, Level.ERROR, 'END failed {action} of "{tag}" after {seconds:.1f} s: {why}')
+END_UNKNOWN = Message(
+    960004,
+    Level.WARN,
+    'END {action} of "{tag}" after {seconds:.1f} s without an answer; not a failure, {then}: {why}',
+)
+END_MISCONFIGURED = Message(
+    960005, Level.ERROR, 'END {action} of "{tag}" after {seconds:.1f} s: a person must act: {why}'
+)
+INTERNAL = Message(960006, Level.ERROR, "internal error, please report it:\n{trace}")
+USAGE = Message(960007, Level.ERROR, "{why}")
+FAILED = Message(960008, Level.ERROR, "{why}")
+
+SETTING_IGNORED = Message(960010, Level.WARN, "{file}: {warning}")
+DEFAULTS_UNREADABLE = Message(960011, Level.WARN, "{file} cannot be read ({why}); every setting has its default")
+PARAMETER_MOOT = Message(960012, Level.WARN, "the parameter {name} of another agent makes no difference here")
+
+LOCATED = Message(960020, Level.INFO, "this node is {node} in {vpc}, {region}")
+STEP = Message(960021, Level.NOTIFY, "{step}")
+STEP_REFUSED = Message(960022, Level.WARN, "could not {step}: {why}")
+LOOK_AGAIN = Message(960024, Level.WARN, "{why} Trying again, round {number} {most}")
+DISPLACED = Message(
+    960025, Level.WARN, "Elastic IP {other} stands on {private_ip} of {eni} and is displaced by {public_ip}"
+)
+TABLE_GONE = Message(960026, Level.WARN, "recorded route table {table} no longer exists; it is left out")
+SUSPECT = Message(960027, Level.INFO, "a look shows a loss ({why}); looking once more to be sure")
+LINK_REPAIR = Message(
+    960028,
+    Level.WARN,
+    "{interface} has no link; it goes down for {seconds} s and up again, with every address on it",
+)
+LINK_UP = Message(960029, Level.NOTIFY, "{interface} has link again after {seconds:.0f} s")
+ROUTE_STAYS = Message(
+    960030, Level.INFO, "routes to {destination} stay as they are: the node that takes over moves them"
+)
+EVENT_SENT = Message(960032, Level.WARN, 'recovery event {event_class}/{event} sent for "{tag}"')
+EVENT_FAILED = Message(960033, Level.ERROR, 'could not send the recovery event for "{tag}": {why}')
+ALREADY_DELETED = Message(960034, Level.INFO, '"{tag}" is not on this system: nothing to undo')
+NOT_REMEMBERED = Message(960035, Level.WARN, "what this node has last seen is not remembered: {why}")
+THROTTLED = Message(
+    960036, Level.WARN, "EC2 throttles {operation}: the account's calls are used up; sent again while there is time"
+)
+
+PROBLEM = Message(960040, Level.ERROR, "{problem}")
+CAUTION = Message(960041, Level.WARN, "{problem}")
+CREATED = Message(960042, Level.NOTIFY, '"{tag}" created on {system}: {resource} on {interface}, {state}')
+TRAFFIC_HERE = Message(960043, Level.INFO, "the entries for {destination} point at {node}: that interface it is")
+KEY_KEPT = Message(960044, Level.NOTIFY, "EC2 took the access key; it stands as [{profile}] in {file}")
+KEY_DROPPED = Message(960045, Level.NOTIFY, "the access key of [{profile}] is taken out of {file}")
+HISTORY_LOST = Message(960046, Level.INFO, "this run is not recorded for 'ec2kit status': {why}")

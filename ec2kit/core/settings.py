@@ -1,0 +1,139 @@
+"""The tunables of /etc/default/LifeKeeper and the AWS names of the environment. Pure: text in, values out.
+
+The file is parsed as `KEY=value` lines and never executed. A bad value is a warning and the
+default, because a typo must never stop a failover.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from ec2kit.core.errors import Misconfigured
+
+DEFAULTS_FILE = "/etc/default/LifeKeeper"
+
+# The names that every AWS tool knows, from the environment or from the file (the environment wins).
+AWS_NAMES = (
+    "AWS_REGION",
+    "AWS_PROFILE",
+    "AWS_CONFIG_FILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_ENDPOINT_URL_EC2",
+    "AWS_ENDPOINT_URL",
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+    "AWS_CA_BUNDLE",
+    "AWS_USE_FIPS_ENDPOINT",
+    "AWS_USE_DUALSTACK_ENDPOINT",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+)
+_KIT_NAMES = ("EC2KIT_SYSTEM", "EC2KIT_SYSFS", "EC2KIT_PROCFS", "EC2KIT_CREDENTIALS", "EC2KIT_HISTORY", "LKROOT")
+_ASSIGNMENT = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=(.*)")
+_SHELL = re.compile(r"[$`();|&<>]")
+_DAY = 86_400
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every setting with its default. *_timeout, *_interval, ip_wait_linkdown, ip_max_linkchk: seconds.
+
+    ec2_max_retry: how often a call, and a round of look and act, is tried again; throttled calls
+    are not counted. Meanings and defaults: SIOS's administration guide 9.2.1, "Adjusting Recovery
+    Kit for EC2 Tunable Values".
+    """
+
+    ec2_restore_timeout: int = 300
+    ec2_remove_timeout: int = 300
+    ec2_recover_timeout: int = 300
+    ec2_quickcheck_timeout: int = 100
+    ec2_max_retry: int = 3
+    ip_nolinkcheck: int = 0
+    ip_wait_linkdown: int = 5
+    ip_max_linkchk: int = 5
+    nobcastping: int = 0
+    resrvrectimeout: int = 60
+    lkcheckinterval: int = 120
+    lkroot: str = "/opt/LifeKeeper"
+    ec2kit_system: str | None = None
+    ec2kit_sysfs: str = "/sys"
+    ec2kit_procfs: str = "/proc"
+    ec2kit_credentials: str = "/etc/ec2kit/credentials"
+    ec2kit_history: str = "/var/lib/ec2kit"
+    aws: Mapping[str, str] = field(default_factory=dict)
+
+
+_LEAST_MOST = {"ec2_max_retry": (0, 100), "ip_nolinkcheck": (0, 1), "nobcastping": (0, 1)}
+_FROM_ZERO = ("ip_wait_linkdown", "ip_max_linkchk", "resrvrectimeout")
+_NUMBERS = tuple(each.name for each in fields(Settings) if isinstance(each.default, int))
+
+
+def settings(text: str, environ: Mapping[str, str]) -> tuple[Settings, tuple[str, ...]]:
+    """Read the settings from the file's text and the environment; the second value is the warnings.
+
+    Tunables come from the file alone, as LifeKeeper's administrators expect; the AWS and EC2KIT
+    names from both, and there the environment wins.
+    """
+    given, warnings = _assignments(text)
+    numbers: dict[str, int] = {}
+    for name in _NUMBERS:
+        if (value := given.get(name.upper())) is not None:
+            least, most = _LEAST_MOST.get(name, (0 if name in _FROM_ZERO else 1, _DAY))
+            if re.fullmatch(r"[0-9]{1,6}", value) and least <= int(value) <= most:
+                numbers[name] = int(value)
+            else:
+                default = getattr(Settings, name)
+                warnings.append(f"{name.upper()} is no number from {least} to {most}; using {default}")
+    words = {name: value for name in _KIT_NAMES if (value := environ.get(name) or given.get(name))}
+    aws = {name: value for name in AWS_NAMES if (value := environ.get(name) or given.get(name))}
+    texts = {name.lower(): value for name, value in words.items()}
+    return Settings(**numbers, **texts, aws=aws), tuple(warnings)  # type: ignore[arg-type]  # names checked above
+
+
+def _assignments(text: str) -> tuple[dict[str, str], list[str]]:
+    """Find the assignments to names that we read; the last one wins, as it does in a shell."""
+    known = {name.upper() for name in _NUMBERS} | set(_KIT_NAMES) | set(AWS_NAMES)
+    given: dict[str, str] = {}
+    warnings: list[str] = []
+    for line in text.splitlines():
+        found = _ASSIGNMENT.fullmatch(line)
+        if not found or found[1] not in known:
+            continue
+        name, raw = found.groups()
+        try:
+            words = shlex.split(raw, comments=True)
+        except ValueError:  # an open quote
+            words = ["", ""]
+        if len(words) > 1 or any(_SHELL.search(word) or not word.isprintable() for word in words):
+            warnings.append(f"{name} is no plain value (this file is never executed); the line is ignored")
+            continue
+        given[name] = words[0] if words else ""
+    return {name: value for name, value in given.items() if value}, warnings
+
+
+def refuse_plain_http(url: str) -> None:
+    """Raise Misconfigured for an EC2 URL that would send signed requests in the clear.
+
+    Only https, or http to a loopback address, is taken.
+    """
+    try:
+        parts = urlsplit(url)
+        scheme, host = parts.scheme, parts.hostname or ""
+    except ValueError:  # a bracket that is not closed
+        scheme = host = ""
+    if scheme == "https" and host:
+        return
+    try:
+        loopback = host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        loopback = False
+    if scheme != "http" or not loopback:
+        shown = f"{scheme}://{host}" if host else "the one given"
+        raise Misconfigured(
+            f"the EC2 URL {shown} is not https",
+            "Give an https:// URL; http:// is taken for a loopback address only",
+        )

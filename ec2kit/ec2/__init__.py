@@ -1,0 +1,1 @@
+"""The EC2 API: the only package that imports boto3."""

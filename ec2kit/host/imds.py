@@ -1,0 +1,121 @@
+"""The instance metadata service, version 2: who this instance is and which ENI an interface has.
+
+docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-categories.html. Never through a
+proxy; 1 s to connect, 2 s to read; retried inside the deadline. Everything goes over one connection,
+by urllib3, which botocore imports in any case.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import NamedTuple
+
+import urllib3
+from urllib3.exceptions import HTTPError
+
+from ec2kit.core.errors import Misconfigured, Unavailable
+from ec2kit.host.deadline import Deadline
+
+ENDPOINT = "http://169.254.169.254"
+_TIMEOUTS = (1.0, 2.0)  # seconds to connect, to read
+_TOKEN_SECONDS = "300"  # no run lasts longer on one token; a 401 renews it  # noqa: S105  a lifetime, no secret
+_PAUSE = 0.2  # seconds before the first retry, doubled each time
+_MOST_BYTES = 65_536
+
+
+class _Answer(NamedTuple):
+    status: int
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        return self.body.decode(errors="replace").strip()
+
+
+class Metadata:
+    """One run's view of the metadata service. retries: how often a question is asked again."""
+
+    def __init__(self, endpoint: str | None, *, retries: int, deadline: Deadline) -> None:
+        self._base = (endpoint or ENDPOINT).rstrip("/")
+        self._retries = retries
+        self._deadline = deadline
+        self._token: str | None = None
+        self._http = urllib3.PoolManager(retries=False)  # this one obeys no proxy of the environment
+
+    def get(self, path: str) -> str | None:
+        """The text of /latest/meta-data/<path>; None when there is no such item.
+
+        Raises Unavailable when the service does not answer, Misconfigured when it is switched off.
+        """
+        renewed = False
+        while True:
+            if self._token is None:
+                self._token = self._fetch_token()
+            answer = self._ask("GET", f"/latest/meta-data/{path}", {"X-aws-ec2-metadata-token": self._token})
+            if answer.status == HTTPStatus.UNAUTHORIZED and not renewed:
+                self._token, renewed = None, True
+                continue
+            if answer.status == HTTPStatus.NOT_FOUND:
+                return None
+            if answer.status != HTTPStatus.OK:
+                raise Unavailable(f"the metadata service answered {path} with HTTP {answer.status}")
+            return answer.text
+
+    def need(self, path: str) -> str:
+        """As get, but an item that is not there is Unavailable."""
+        value = self.get(path)
+        if not value:
+            raise Unavailable(f"the metadata service has no {path}", "Is this an EC2 instance in a VPC?")
+        return value
+
+    def _fetch_token(self) -> str:
+        answer = self._ask("PUT", "/latest/api/token", {"X-aws-ec2-metadata-token-ttl-seconds": _TOKEN_SECONDS})
+        if answer.status != HTTPStatus.OK:
+            raise Unavailable(f"the metadata service gave no token (HTTP {answer.status})")
+        token = answer.text
+        if not token.isascii() or not token.isprintable() or not token:
+            raise Unavailable("the metadata service gave something that is no token")
+        return token
+
+    def _ask(self, method: str, path: str, headers: dict[str, str]) -> _Answer:
+        """One answer of the service. Connection failures and 5xx are asked again; 403 is final."""
+        problem = ""
+        for attempt in range(1 + self._retries):
+            if attempt:
+                self._deadline.sleep(_PAUSE * 2 ** (attempt - 1))
+            try:
+                with self._deadline.waiting(f"the metadata service at {self._base}"):
+                    answer = self._exchange(method, path, headers)
+            except HTTPError as error:  # a URL that is none, too
+                problem = type(error).__name__
+                continue
+            if answer.status == HTTPStatus.FORBIDDEN:
+                raise Misconfigured(
+                    "the instance metadata service is switched off or out of reach here (HTTP 403)",
+                    "Switch it on: aws ec2 modify-instance-metadata-options --http-endpoint enabled "
+                    "--http-put-response-hop-limit 2 --instance-id ...",
+                )
+            if answer.status < HTTPStatus.INTERNAL_SERVER_ERROR and len(answer.body) <= _MOST_BYTES:
+                return answer
+            problem = f"HTTP {answer.status}"
+        raise Unavailable(
+            f"the metadata service at {self._base} does not answer ({problem}, asked {1 + self._retries} times)",
+            "Check that this instance can reach it: curl -m 2 -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' "
+            f"{self._base}/latest/api/token",
+        )
+
+    def _exchange(self, method: str, path: str, headers: dict[str, str]) -> _Answer:
+        """Send one request and read its answer to the end, or to one byte more than it may have."""
+        left = self._deadline.left
+        timeout = urllib3.Timeout(connect=min(_TIMEOUTS[0], left), read=min(_TIMEOUTS[1], left))
+        response = self._http.request(
+            method, self._base + path, headers=headers, timeout=timeout, redirect=False, preload_content=False
+        )
+        try:
+            body = b""
+            while len(body) <= _MOST_BYTES and (part := response.read1(_MOST_BYTES, decode_content=False)):
+                body += part
+                _ = self._deadline.left  # however slowly it drips
+        finally:
+            response.close()  # what was read to its end has given its connection back by now
+        return _Answer(response.status, body)

@@ -1,0 +1,1 @@
+"""LifeKeeper: how its core calls the kit, its configuration database, its hierarchy."""

@@ -1,0 +1,301 @@
+"""LifeKeeper's grammar: how its core calls the actions, and what it reads from their exit codes.
+
+Arguments: ec2kit.lifekeeper.contract says what is verified of them. restore, remove, quickCheck, delete:
+`-t tag -i id`; recover: sendevent's options; canextend and extend: `<system> <tag> [<interface>]`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import NoReturn
+
+from ec2kit.core import messages
+from ec2kit.core.errors import ExitCode, KitError, Misconfigured, NotHeld
+from ec2kit.core.messages import Level
+from ec2kit.core.model import AccessKey
+from ec2kit.host import files
+from ec2kit.host.deadline import INTERRUPTED, Deadline, aside, leave, within
+from ec2kit.host.log import Journal
+from ec2kit.lifekeeper import contract, history, info
+from ec2kit.lifekeeper.lcd import Instance, Lcd
+from ec2kit.lifekeeper.options import ask_key, create_options
+from ec2kit.verbs import lifecycle
+from ec2kit.verbs.look import Run
+from ec2kit.verbs.process import attempt, past_of, read_settings, system_name, timed_out
+
+_BUDGET = {
+    "restore": "ec2_restore_timeout",
+    "remove": "ec2_remove_timeout",
+    "delete": "ec2_remove_timeout",
+    "recover": "ec2_recover_timeout",
+    "quickCheck": "ec2_quickcheck_timeout",
+    "create": "ec2_restore_timeout",
+    "extend": "ec2_restore_timeout",
+    "canextend": "ec2_restore_timeout",
+}
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of an action, for the resource of that tag."""
+
+    action: str
+    tag: str
+    arguments: tuple[str, ...]
+
+
+def main(action: str, arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run one action and leave with LifeKeeper's exit code for it, on time."""
+    try:
+        _main(action, tuple(sys.argv[1:] if arguments is None else arguments))
+    except KeyboardInterrupt:
+        leave(INTERRUPTED)
+    except Exception:  # noqa: BLE001  Python's own code for it is 1, which would be a proven loss
+        Journal(action, "").say(messages.INTERNAL, trace=traceback.format_exc())
+        leave(ExitCode.OK if action == "quickCheck" else ExitCode.INTERNAL)
+
+
+def _main(action: str, given: tuple[str, ...]) -> NoReturn:
+    if action == "create":
+        _create_asking_secret(given)
+    call = Call(action, tag_of(action, given), given)
+    run = _begin(call)
+    if not call.tag:
+        run.log.say(messages.USAGE, why=f"usage: {action} {_USAGE.get(action, '-t <tag> -i <id>')}")
+        leave(ExitCode.USAGE)
+    leave(_carry_out(call, run, partial(_ACTIONS[action], call, run)))
+
+
+def _create_asking_secret(given: tuple[str, ...]) -> NoReturn:
+    options = create_options(given)
+    log = Journal("create", options.tag)
+    key = attempt(lambda: ask_key(options.access_key_id), log)
+    if isinstance(key, KitError):
+        log.say(messages.FAILED, why=key.why)
+        leave(key.code)
+    leave(create(given, key))
+
+
+def create(arguments: Sequence[str], key: AccessKey | None) -> int:
+    """Run the action create by its options, with the secret known already, on time; the exit code.
+
+    Raises KeyboardInterrupt, and SystemExit for options that do not fit together.
+    """
+    options = create_options(arguments)
+    call = Call("create", options.tag, tuple(arguments))
+    run = replace(_begin(call), key=key)  # a person's typing of the secret is not of its time
+    return _carry_out(call, run, partial(_create, options, run))
+
+
+def _begin(call: Call) -> Run:
+    """The settings as they are now, the log, and from now on the action's time."""
+    settings, notes = read_settings()
+    log = Journal(call.action, call.tag, least=Level.NOTIFY if call.action == "quickCheck" else Level.INFO)
+    for message, facts in notes:
+        log.say(message, **facts)
+    return Run(settings, Deadline(getattr(settings, _BUDGET[call.action])), log)
+
+
+def _carry_out(call: Call, run: Run, work: Callable[[], str]) -> int:
+    run.log.say(messages.BEGIN)
+    return within(
+        run.deadline,
+        lambda: finish(call, run, attempt(work, run.log)),
+        lambda: finish(call, run, timed_out(run.deadline)),
+        otherwise=ExitCode.OK if call.action == "quickCheck" else ExitCode.UNAVAILABLE,
+    )
+
+
+def finish(call: Call, run: Run, outcome: str | KitError) -> int:
+    """Log the last line, keep it for status, and give the exit code: quickCheck fails only on evidence."""
+    seconds = run.deadline.spent
+    if call.action != "delete":
+        code, what = (ExitCode.OK, outcome) if isinstance(outcome, str) else (outcome.code, outcome.why)
+        entry = history.Entry(time.time(), call.action, code, round(seconds, 3), what)
+        aside(lambda: _keep(entry, call, run))
+    if isinstance(outcome, str):
+        run.log.say(messages.END_OK, seconds=seconds, what=outcome)
+        return ExitCode.OK
+    if call.action == "quickCheck" and not isinstance(outcome, NotHeld):
+        if isinstance(outcome, Misconfigured):
+            run.log.say(messages.END_MISCONFIGURED, seconds=seconds, why=outcome.why)
+        else:
+            then = "the resource stays in service"
+            run.log.say(messages.END_UNKNOWN, seconds=seconds, why=outcome.why, then=then)
+        return ExitCode.OK
+    run.log.say(messages.END_FAILED, seconds=seconds, why=outcome.why)
+    return outcome.code
+
+
+def _keep(entry: history.Entry, call: Call, run: Run) -> None:
+    """Write down what the action has come to. When that fails, nothing but `ec2kit status` misses it."""
+    path = past_of(call.tag, run.settings)
+    try:
+        if history.worth_keeping(history.entries(files.read(path)), entry):
+            files.append(path, history.line(entry), most=history.MOST_BYTES, keep=history.KEPT_LINES)
+    except Misconfigured as error:
+        run.log.say(messages.HISTORY_LOST, why=error.why)
+
+
+_USAGE = {
+    "recover": "-n <tag> [sendevent's options]",
+    "canextend": "<template system> <template tag> [<interface>]",
+    "extend": "<template system> <template tag> [<interface>]",
+}
+
+
+def tag_of(action: str, arguments: Sequence[str]) -> str:
+    """The resource's tag among an action's arguments; empty when it is not there."""
+    if action in {"canextend", "extend"}:
+        return next(iter(arguments[contract.EXTEND_TAG :]), "")
+    options = options_of(arguments)
+    names = contract.RECOVER_TAG_OPTIONS if action == "recover" else (contract.TAG_OPTION,)
+    return next((options[name] for name in names if options.get(name)), "")
+
+
+def options_of(arguments: Sequence[str]) -> dict[str, str]:
+    """Read `-x value` pairs and lone `-x` flags, whatever they are; the core may add some that we do not know."""
+    options: dict[str, str] = {}
+    name = ""
+    for argument in arguments:
+        if argument.startswith("-") and argument != "-":
+            name, value = argument[:2], argument[2:]
+            options[name] = value
+        elif name:
+            options[name] = argument
+            name = ""
+    return options
+
+
+def _instance(call: Call, run: Run) -> Instance | None:
+    return Lcd(run.settings.lkroot, run.deadline).instance(call.tag)
+
+
+def _here(call: Call, run: Run) -> Instance:
+    found = _instance(call, run)
+    if found is None:
+        raise Misconfigured(
+            f'there is no resource "{call.tag}" on {system_name(run.settings)}',
+            f"See the tags with {run.settings.lkroot}/bin/ins_list, or create it",
+        )
+    return found
+
+
+def _with(known: info.Info, run: Run) -> Run:
+    return replace(run, region=known.region, profile=known.profile, url=known.url)
+
+
+def _hold(call: Call, run: Run) -> str:
+    known = info.decode(_here(call, run).info)
+    run = _with(known, run)
+    lifecycle.hold(known.resource, run)
+    return f"{known.resource} is held by this node ({_steps(run)})"
+
+
+def _remove(call: Call, run: Run) -> str:
+    known = info.decode(_here(call, run).info)
+    run = _with(known, run)
+    lifecycle.release(known.resource, run)
+    if known.resource.kind == "route":
+        return f"{known.resource} stays as it is"
+    return f"{known.resource} is not on this node ({_steps(run)})"
+
+
+def _steps(run: Run) -> str:
+    done = len(run.report.done)
+    return f"{done} step{'' if done == 1 else 's'} taken" if done else "nothing was to do"
+
+
+def _quick_check(call: Call, run: Run) -> str:
+    found = _here(call, run)
+    if found.state != contract.IN_SERVICE:
+        return f"not checked, because it is {found.state}"
+    known = info.decode(found.info)
+    try:
+        lifecycle.check(known.resource, _with(known, run))
+    except NotHeld:
+        if contract.QUICKCHECK_SENDS_EVENT:
+            _send_event(call, run)
+        raise
+    return f"{known.resource} is held by this node"
+
+
+def _send_event(call: Call, run: Run) -> None:
+    """Raise the recovery event; when that fails, the exit code alone must tell, so it is only logged."""
+    try:
+        Lcd(run.settings.lkroot, run.deadline).send_event(call.tag)
+    except KitError as error:
+        run.log.say(messages.EVENT_FAILED, why=error.why)
+    else:
+        run.log.say(messages.EVENT_SENT, event_class=contract.EVENT_CLASS, event=contract.EVENT)
+
+
+def _delete(call: Call, run: Run) -> str:
+    from ec2kit.lifekeeper import create as hierarchy
+
+    if _instance(call, run) is None:
+        run.log.say(messages.ALREADY_DELETED)
+    hierarchy.forget(call.tag, run)
+    return "nothing in AWS belongs to the resource alone, so nothing is undone there"
+
+
+_ELSEWHERE = "ec2kit create --server SYSTEM"
+
+
+def _create(options: argparse.Namespace, run: Run) -> str:
+    from ec2kit.lifekeeper import create as hierarchy
+
+    system = system_name(run.settings)
+    if options.server not in {None, system}:
+        raise Misconfigured(f"this is {system}, not {options.server}", f"Run create there, or: {_ELSEWHERE}")
+    run = replace(run, profile=options.profile, url=options.ec2_url)
+    wanted = hierarchy.Wanted(
+        tag=options.tag,
+        system=system,
+        switchback=options.switchback,
+        ip_resource=options.ip_resource,
+        elastic_ip=options.elastic_ip,
+        interface=options.interface,
+    )
+    hierarchy.create(wanted, run, Lcd(run.settings.lkroot, run.deadline))
+    return f"{options.tag} exists on {wanted.system}; extend it to another system to protect it"
+
+
+def _can_extend(call: Call, run: Run) -> str:
+    from ec2kit.lifekeeper import create as hierarchy
+
+    lcd = Lcd(run.settings.lkroot, run.deadline)
+    known = hierarchy.check_extend(
+        call.arguments[contract.EXTEND_SYSTEM], call.tag, run, lcd, interface=_interface(call)
+    )
+    return f"{known.resource} can be extended to this system, on {known.resource.interface}"
+
+
+def _extend(call: Call, run: Run) -> str:
+    from ec2kit.lifekeeper import create as hierarchy
+
+    lcd = Lcd(run.settings.lkroot, run.deadline)
+    hierarchy.extend(call.arguments[contract.EXTEND_SYSTEM], call.tag, run, lcd, interface=_interface(call))
+    return "the instance exists on this system"
+
+
+def _interface(call: Call) -> str | None:
+    """The interface, where the extend manager gives one behind system and tag."""
+    return next(iter(call.arguments[contract.EXTEND_INTERFACE :]), None)
+
+
+_ACTIONS: dict[str, Callable[[Call, Run], str]] = {
+    "restore": _hold,
+    "recover": _hold,
+    "remove": _remove,
+    "quickCheck": _quick_check,
+    "delete": _delete,
+    "canextend": _can_extend,
+    "extend": _extend,
+}

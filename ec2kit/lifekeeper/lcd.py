@@ -1,0 +1,214 @@
+"""LifeKeeper's configuration database (LCD), through the programs in $LKROOT/bin and nothing else.
+
+Arguments, output and exit codes: the LifeKeeper 7.5 man pages (ins_list(1M), ins_create(1M), ...).
+What is not verified against a LifeKeeper core stands in ec2kit.lifekeeper.contract.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from ec2kit.core.errors import Misconfigured, Unavailable
+from ec2kit.host.deadline import Deadline
+from ec2kit.lifekeeper import contract
+
+ALREADY_EXISTS, NOT_THERE = 4, 7
+_FIELDS = 7  # of ins_list that are known: sys app type tag id info state
+_EQUIVALENCY_FIELDS = 4  # of eqv_list: sys tag othersys othertag
+_EVENT_SECONDS = 3.0  # how long we watch a recovery event start; its recovery goes on without us
+_GLANCE = 0.1  # the least of it, when the time is up
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One resource instance on one system; state: ISP, ISU, OSU, OSF or ILLSTATE.
+
+    switchback: `intelligent`, `automatic`, or `unknown` where ins_list does not show it in a known place.
+    """
+
+    system: str
+    app: str
+    type: str
+    tag: str
+    id: str
+    info: str
+    state: str
+    switchback: str
+
+    @classmethod
+    def of(cls, line: str) -> Instance:
+        """Read one line of ins_list. Raises Unavailable when it is in no known form."""
+        fields = line.split(contract.SEPARATOR)
+        if len(fields) < _FIELDS:
+            raise Unavailable("LifeKeeper's ins_list shows a resource in a form that is not known")
+        word = next(iter(fields[contract.SWITCHBACK_FIELD :]), "")
+        switchback = next((name for name, value in contract.SWITCHBACK.items() if value == word), "unknown")
+        system, app, kind, tag, identifier, known, state = fields[:_FIELDS]
+        return cls(system, app, kind, tag, identifier, known, state, switchback)
+
+
+@dataclass(frozen=True)
+class Equivalent:
+    """The same resource on another system. priority: this side's, other_priority: the other's; None: unknown."""
+
+    system: str
+    tag: str
+    priority: int | None
+    other_priority: int | None
+
+
+class Lcd:
+    """The LCD of one system, inside one run's deadline."""
+
+    def __init__(self, lkroot: str, deadline: Deadline) -> None:
+        self._bin = Path(lkroot, "bin")
+        self._deadline = deadline
+
+    def need_time(self, part: float, otherwise: str) -> None:
+        """Raise Unavailable when less than that part of the run's whole time is left."""
+        if self._deadline.left < part * self._deadline.seconds:
+            raise Unavailable(f"timed out after {self._deadline.spent:.1f} s: {otherwise}", "Run it again")
+
+    def run(self, program: str, *arguments: str, accept: Sequence[int] = (), share: float = 1.0) -> tuple[int, str]:
+        """Run one LCD program; its exit code and standard output. What it says on standard error is shown.
+
+        share: of the time that is left, how much it may take before it counts as hanging.
+        Raises Misconfigured when the program is missing, Unavailable when it hangs or exits with a
+        code other than 0 and those to accept.
+        """
+        command = [str(self._bin / program), *arguments]
+        try:
+            child = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                text=True,
+                errors="replace",
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise Misconfigured(
+                f"LifeKeeper's program {command[0]} cannot be run ({error.strerror})",
+                "Is LifeKeeper installed, and does LKROOT name its folder?",
+            ) from error
+        with child:
+            try:
+                with self._deadline.waiting(f"LifeKeeper's {program}"):
+                    output, _ = child.communicate(timeout=share * self._deadline.left)
+            except BaseException as error:  # a time-out, the deadline or Ctrl-C: it must not live on
+                with suppress(ProcessLookupError):  # it has just ended; who holds its output is not of its group
+                    os.killpg(child.pid, signal.SIGKILL)
+                if isinstance(error, subprocess.TimeoutExpired):
+                    raise Unavailable(f"LifeKeeper's {program} did not answer in {error.timeout:.0f} s") from error
+                raise
+        if child.returncode not in (0, *accept):
+            raise Unavailable(
+                f"LifeKeeper's {program} failed with exit code {child.returncode}",
+                "See /var/log/lifekeeper.log; 9 means that the other system was not reached",
+            )
+        return child.returncode, output
+
+    def _ask(self, program: str, *arguments: str) -> str | None:
+        """What a program shows; None when it says that there is nothing. Raises Unavailable, as run does."""
+        code, output = self.run(program, *arguments, accept=[NOT_THERE])
+        if "\0" in output:  # no name holds it, and as an argument of the next program it would be an error of ours
+            raise _unknown_form(program)
+        return None if code == NOT_THERE else output
+
+    def instance(self, tag: str, *, system: str | None = None) -> Instance | None:
+        """The instance with that tag on this system, or on another; None when there is none."""
+        where = ("-d", system) if system else ()
+        output = self._ask("ins_list", *where, "-t", tag)
+        if output is None:
+            return None
+        for line in output.splitlines():
+            if line.count(contract.SEPARATOR) >= _FIELDS - 1 and (found := Instance.of(line)).tag == tag:
+                return found
+        raise Unavailable(f"LifeKeeper's ins_list does not show {tag} in a form that is known")
+
+    def instances(self, app: str, kind: str, *, system: str | None = None) -> list[Instance]:
+        """All instances of one application and type, on this system or on another."""
+        where = ("-d", system) if system else ()
+        output = self._ask("ins_list", *where, "-a", app, "-r", kind)
+        return list(map(Instance.of, (output or "").splitlines()))
+
+    def systems(self) -> list[str]:
+        """The names of all systems that LifeKeeper knows."""
+        return (self._ask("sys_list") or "").split()
+
+    def parents(self, tag: str, *, system: str) -> list[str]:
+        """The tags that depend on a resource."""
+        return self._related("-c", tag, system, contract.DEPENDENCY_PARENT)
+
+    def children(self, tag: str, *, system: str) -> list[str]:
+        """The tags that a resource depends on."""
+        return self._related("-p", tag, system, 1 - contract.DEPENDENCY_PARENT)
+
+    def _related(self, option: str, tag: str, system: str, field: int) -> list[str]:
+        rows = _rows("dep_list", self._ask("dep_list", "-d", system, option, tag), least=2)
+        return [row[field] for row in rows]
+
+    def equivalents(self, tag: str, *, system: str) -> list[Equivalent]:
+        """The same resource on other systems, as LifeKeeper of that system knows it."""
+        rows = _rows("eqv_list", self._ask("eqv_list", "-d", system, "-t", tag), least=_EQUIVALENCY_FIELDS)
+        return [
+            Equivalent(
+                row[2],
+                row[3],
+                _priority(row, contract.EQUIVALENCY_PRIORITY),
+                _priority(row, contract.EQUIVALENCY_OTHER_PRIORITY),
+            )
+            for row in rows
+            if (row[0], row[1]) == (system, tag)
+        ]
+
+    def send_event(self, tag: str) -> None:
+        """Raise a recovery event for the resource and let its recovery go on without us.
+
+        It is sent even when the deadline has just passed: that does not make a proven loss unknown again.
+        Raises Misconfigured or Unavailable when sendevent cannot be run or fails at once.
+        """
+        command = [
+            str(self._bin / "sendevent"),
+            *("-C", contract.EVENT_CLASS, "-E", contract.EVENT, "-m", "ec2kit", "-n", tag),
+        ]
+        watch = min(_EVENT_SECONDS, max(_GLANCE, self._deadline.seconds - self._deadline.spent))
+        try:
+            child = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+            with self._deadline.waiting("LifeKeeper's sendevent"):
+                code = child.wait(watch)
+        except OSError as error:
+            raise Misconfigured(f"LifeKeeper's {command[0]} cannot be run ({error.strerror})") from error
+        except subprocess.TimeoutExpired:
+            return  # the recovery is at work
+        if code:
+            raise Unavailable(f"LifeKeeper's sendevent failed with exit code {code}")
+
+
+def _rows(program: str, output: str | None, *, least: int) -> list[list[str]]:
+    """The fields of each line. Raises Unavailable when one has too few: nothing may be left out unseen."""
+    rows = [line.split(contract.SEPARATOR) for line in (output or "").splitlines()]
+    if any(len(row) < least for row in rows):
+        raise _unknown_form(program)
+    return rows
+
+
+def _unknown_form(program: str) -> Unavailable:
+    return Unavailable(f"LifeKeeper's {program} shows something in a form that is not known")
+
+
+def _priority(row: list[str], field: int) -> int | None:
+    text = next(iter(row[field : field + 1]), "")
+    return int(text) if text.isdecimal() else None

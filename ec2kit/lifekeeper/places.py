@@ -1,0 +1,25 @@
+"""Where LifeKeeper looks for the kit, below LKROOT, and Pacemaker, below OCF_ROOT. Pure: constants only.
+
+The installer and the lab put the scripts there; other systems are asked for the command there.
+"""
+
+from __future__ import annotations
+
+from ec2kit.lifekeeper.contract import APP, EVENT, EVENT_CLASS, TYPE
+
+ACTIONS = ("restore", "remove", "quickCheck", "recover", "delete")  # called by LifeKeeper's core
+ADMIN = ("create", "canextend", "extend")  # called by a person, the GUI and the extend manager
+
+RESOURCES = f"subsys/{APP}/resources/{TYPE}"
+SCRIPTS = f"lkadm/subsys/{APP}/{TYPE}/bin"
+
+COMMAND = f"{SCRIPTS}/ec2kit"  # the command line, for lcdremexec from another system
+PLACES = (  # place below LKROOT, and which script of actions/ is called there
+    *((f"{RESOURCES}/actions/{name}", name) for name in ACTIONS),
+    (f"{RESOURCES}/recovery/{EVENT_CLASS}/{EVENT}", "recover"),
+    *((f"{SCRIPTS}/{name}", name) for name in ADMIN),
+)
+
+OCF_ROOT = "/usr/lib/ocf"
+OCF_AGENTS = "resource.d/ec2kit"  # OCF resource agent API 1.0: the provider is a folder
+OCF_KINDS = ("route", "eip")

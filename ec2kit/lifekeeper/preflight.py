@@ -1,0 +1,190 @@
+"""What must be so before a resource is created or extended: every problem at once, with its cure. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ec2kit.core.errors import KitError, Misconfigured
+from ec2kit.core.kinds import elastic_ip
+from ec2kit.core.kinds import route as routes
+from ec2kit.core.kinds.elastic_ip import AddressView
+from ec2kit.core.kinds.route import RouteView
+from ec2kit.core.model import Ec2Instance, EniId, Node, RouteTable, VpcId
+from ec2kit.core.settings import Settings
+from ec2kit.core.steps import ReplaceRoute
+
+_ADVISED_RESRVRECTIMEOUT = 300  # the guide, "User System Setup", notes
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is not as it must be. `fatal` ones forbid the creation, others are cautions."""
+
+    what: str
+    cure: str
+    fatal: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.what}. {self.cure}"
+
+    @classmethod
+    def of(cls, error: KitError) -> Problem:
+        """The problem that an error tells."""
+        return cls(str(error), error.cure)
+
+
+def host(settings: Settings, *, route: bool) -> list[Problem]:
+    """Check this system's LifeKeeper settings."""
+    problems = []
+    if route and settings.nobcastping != 1:
+        problems.append(
+            Problem(
+                "NOBCASTPING is not 1: LifeKeeper would ping for the virtual IP where no subnet has it",
+                "Put NOBCASTPING=1 into /etc/default/LifeKeeper on every node",
+            )
+        )
+    if settings.resrvrectimeout < _ADVISED_RESRVRECTIMEOUT:
+        problems.append(
+            Problem(
+                f"RESRVRECTIMEOUT is {settings.resrvrectimeout}, less than the advised {_ADVISED_RESRVRECTIMEOUT} s",
+                f"Put RESRVRECTIMEOUT={_ADVISED_RESRVRECTIMEOUT} into /etc/default/LifeKeeper",
+                fatal=False,
+            )
+        )
+    if settings.ec2_quickcheck_timeout >= settings.lkcheckinterval:
+        problems.append(
+            Problem(
+                f"EC2_QUICKCHECK_TIMEOUT ({settings.ec2_quickcheck_timeout}) is not below LKCHECKINTERVAL "
+                f"({settings.lkcheckinterval}): one check could still wait when the next is due",
+                "Lower the first in /etc/default/LifeKeeper",
+                fatal=False,
+            )
+        )
+    return problems
+
+
+def instance(found: Ec2Instance | None) -> list[Problem]:
+    """Check what EC2 itself would do to this instance, and who gets an answer from its metadata. Cautions only."""
+    problems = []
+    if found is not None and found.auto_recovery not in {"disabled", ""}:
+        problems.append(
+            Problem(
+                f"EC2 Auto Recovery is switched on for {found.id}: EC2 and LifeKeeper would recover it at once",
+                f"aws ec2 modify-instance-maintenance-options --auto-recovery disabled --instance-id {found.id}",
+                fatal=False,
+            )
+        )
+    if found is not None and not found.metadata_enabled:
+        problems.append(
+            Problem(
+                f"the metadata service of {found.id} is being switched off, and the kit cannot work without it",
+                f"aws ec2 modify-instance-metadata-options --http-endpoint enabled --instance-id {found.id}",
+                fatal=False,
+            )
+        )
+    if found is not None and found.hop_limit == 1:
+        problems.append(
+            Problem(
+                f"metadata answers of {found.id} live for one hop (HttpPutResponseHopLimit 1): enough for the kit "
+                "on the instance itself, not from a container or behind a bridge",
+                "If it is to run there: aws ec2 modify-instance-metadata-options --http-put-response-hop-limit 2 "
+                f"--instance-id {found.id}",
+                fatal=False,
+            )
+        )
+    return problems
+
+
+def one_vpc(template: VpcId | None, here: Node) -> list[Problem]:
+    """Check that the target stands in the VPC in which the resource was created."""
+    if template in {None, here.vpc}:
+        return []
+    return [
+        Problem(
+            f"this node is in {here.vpc}, the resource was created in {template}", "Both nodes must be in one VPC"
+        )
+    ]
+
+
+def priorities(
+    known: Mapping[str, int], template: str, *, template_wanted: int | None, target_wanted: int | None
+) -> tuple[int, int]:
+    """The priorities of the template and of a new target system: 1 to 999, lower is better, none twice.
+
+    known: the priorities of the systems that have the resource, by system; empty before the first
+    extension. Not wanted: what the template has, else 1; for the target 10, else the first that is free.
+    Raises Misconfigured for one that is in use, or when the template has another one already.
+    """
+    first = known.get(template, template_wanted or 1)
+    if template_wanted not in {None, first}:
+        raise Misconfigured(
+            f"the priority of {template} is {first} already, not {template_wanted}",
+            "Leave out --template-priority, or change it: ec2kit properties TAG --set priority=N",
+        )
+    others = {system: priority for system, priority in known.items() if system != template}
+    _refuse_used(first, others, "--template-priority")
+    used = {**others, template: first}
+    second = target_wanted or next((each for each in (10, *range(1, 1000)) if each not in used.values()), 10)
+    _refuse_used(second, used, "--target-priority")
+    return first, second
+
+
+def _refuse_used(number: int, used: Mapping[str, int], option: str) -> None:
+    if owner := next((system for system, priority in used.items() if priority == number), None):
+        raise Misconfigured(
+            f"priority {number} is in use by {owner}", f"Choose another number from 1 to 999 with {option}"
+        )
+
+
+def choose_interface(destination: str, tables: Sequence[RouteTable], ours: Mapping[str, EniId]) -> str | None:
+    """The interface of this node whose ENI has the traffic for `destination` now; None when none or several have.
+
+    ours: interface names and their ENIs.
+    """
+    targets = {route.target for table in tables for route in table.routes if route.destination == destination}
+    names = [name for name, eni in ours.items() if eni in targets]
+    return names[0] if len(names) == 1 else None
+
+
+def route(view: RouteView, *, active: bool) -> list[Problem]:
+    """Check a route view. active: this node has the address now, so the entries must point at it."""
+    problems = []
+    if view.source_dest_check:
+        problems.append(
+            Problem(
+                f"the source/dest check of {view.eni} is on: it would drop the traffic for {view.destination}",
+                "aws ec2 modify-network-interface-attribute --no-source-dest-check "
+                f"--network-interface-id {view.eni}",
+                fatal=active,  # where the address is not yet, in-service switches it off
+            )
+        )
+    astray = [step for batch in routes.drift(view) for step in batch if isinstance(step, ReplaceRoute)]
+    problems += [
+        Problem(
+            f"{view.destination} in {step.table} points at {step.was}, not at this node's {view.eni}",
+            f"aws ec2 replace-route --route-table-id {step.table} --destination-cidr-block {view.destination} "
+            f"--network-interface-id {view.eni}",
+        )
+        for step in astray
+        if active
+    ]
+    return problems
+
+
+def address(view: AddressView) -> list[Problem]:
+    """Check an address view: the Elastic IP is the account's, and whom it would displace."""
+    problems = []
+    try:
+        elastic_ip.drift(view)
+    except Misconfigured as error:
+        problems.append(Problem.of(error))
+    problems += [
+        Problem(
+            f"Elastic IP {other} stands on {view.private_ip} of {view.eni} and loses its place to {view.public_ip}",
+            "Move it to another address first if it is still needed",
+            fatal=False,
+        )
+        for other in view.others
+    ]
+    return problems

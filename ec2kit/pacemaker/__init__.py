@@ -1,0 +1,1 @@
+"""Pacemaker: the OCF agents."""

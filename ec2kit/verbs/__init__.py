@@ -1,0 +1,1 @@
+"""The idea: look, decide, act, look again; and how a run begins and ends."""
