@@ -26,7 +26,7 @@ if "boto3" in way:
     import boto3
 import botocore.session
 from botocore.config import Config
-from ec2kit import shapes
+from ec2kit.ec2 import shapes
 session = botocore.session.Session()
 session.set_credentials("x", "x")
 if "data_path" in way:

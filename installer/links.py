@@ -8,7 +8,8 @@ from pathlib import Path
 
 from ec2kit.core.errors import Misconfigured
 from ec2kit.lifekeeper.contract import APP, TYPE
-from ec2kit.lifekeeper.places import COMMAND, OCF_AGENTS, OCF_KINDS, PLACES
+from ec2kit.lifekeeper.places import COMMAND, PLACES
+from ec2kit.pacemaker.agents import AGENTS, FOLDER
 from installer.target import Target
 
 _ENTRIES = ("lifekeeper", "cli", "ocf", "lifekeeper.actions", "console.cli", "pacemaker.actions")  # 0.1.0's first
@@ -27,7 +28,7 @@ def wanted(target: Target, *, lifekeeper: bool, pacemaker: bool) -> dict[str, st
         links |= {f"{target.lkroot}/{place}": f"{target.prefix}/actions/{action}" for place, action in PLACES}
         links[f"{target.lkroot}/{COMMAND}"] = command
     if pacemaker:
-        links |= {f"{target.ocf_root}/{OCF_AGENTS}/{kind}": f"{target.prefix}/ocf/{kind}" for kind in OCF_KINDS}
+        links |= {f"{target.ocf_root}/{FOLDER}/{kind}": f"{target.prefix}/ocf/{kind}" for kind in AGENTS}
     return links
 
 

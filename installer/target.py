@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from ec2kit.core.errors import Misconfigured, Unavailable
 from ec2kit.core.settings import DEFAULTS_FILE, Settings
-from ec2kit.lifekeeper.places import OCF_ROOT
+from ec2kit.pacemaker.agents import OCF_ROOT
 
 _LONGEST = 100  # of PREFIX: older kernels cut a script's first line at 127
 

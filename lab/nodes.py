@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ec2kit.lifekeeper import contract
-from ec2kit.lifekeeper.places import ADMIN, COMMAND, OCF_AGENTS, OCF_KINDS, PLACES, RESOURCES, SCRIPTS
+from ec2kit.lifekeeper.places import ADMIN, COMMAND, PLACES, RESOURCES, SCRIPTS
+from ec2kit.pacemaker.agents import AGENTS, FOLDER
 from lab.ec2 import Ec2
 from lab.imds import Imds, NodeIdentity
 from lab.lifekeeper import install, store
@@ -117,7 +118,7 @@ class Node:
 
     def ocf(self, kind: str, action: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run an OCF agent of the kit on this node; environment: OCF_RESKEY_ip=..., on top of Pacemaker's own."""
-        return self.run(str(self.ocf_root / OCF_AGENTS / kind), action, environment=environment)
+        return self.run(str(self.ocf_root / FOLDER / kind), action, environment=environment)
 
     def ec2kit(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the admin's command line on this node."""
@@ -238,9 +239,9 @@ def _install_kit(node: Node) -> None:
     """Put the kit where LifeKeeper looks for it, each script with this lab's Python in its first line."""
     for place, action in PLACES:
         _executable(node.lkroot / place, _script("actions", action))
-    for kind in OCF_KINDS:
-        _executable(node.ocf_root / OCF_AGENTS / kind, _script("ocf", kind))
-        shutil.copy(PROJECT / f"ocf/{kind}.xml", node.ocf_root / OCF_AGENTS)
+    for kind in AGENTS:
+        _executable(node.ocf_root / FOLDER / kind, _script("ocf", kind))
+        shutil.copy(PROJECT / f"ocf/{kind}.xml", node.ocf_root / FOLDER)
     _executable(node.lkroot / COMMAND, _EC2KIT)
     for command in (("app_create", "-a", contract.APP), ("typ_create", "-a", contract.APP, "-r", contract.TYPE)):
         node.lcd(*command)  # the app may be there already

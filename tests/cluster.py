@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import boto3
 
-from ec2kit.core.model import AddressResource, RouteResource, TableId
+from ec2kit.core.model import ElasticIpResource, RouteResource, TableId
 from ec2kit.lifekeeper.info import Info, encode
 from lab.ec2 import Call, Ec2
 from lab.nodes import Lab, Node
@@ -100,7 +100,7 @@ def protect(lab: Lab) -> Protected:
     sendevent only writes down how it was called, so that a quickCheck that fails starts no recovery
     in the middle of a test; the recovery itself is tests/test_story.py's.
     """
-    resource: RouteResource | AddressResource
+    resource: RouteResource | ElasticIpResource
     if isinstance(lab.vpc, RouteLab):
         recorded = frozenset(
             TableId(lab.vpc.tables[name]) for name in lab.vpc.tables if name not in {"public", "main"}
@@ -108,7 +108,7 @@ def protect(lab: Lab) -> Protected:
         resource = RouteResource(IPv4Address(lab.vpc.vip), "eth1", recorded)
         words: tuple[str, ...] = ("route", lab.vpc.vip, "--interface", "eth1")
     else:
-        resource = AddressResource(IPv4Address(lab.vpc.public_ip), "eth1")
+        resource = ElasticIpResource(IPv4Address(lab.vpc.public_ip), "eth1")
         words = ("eip", lab.vpc.public_ip, "--interface", "eth1")
     made = Protected(lab, f"ec2-{words[1]}", f"EC2-{words[1]}", words)
     for node, state in ((lab.node1, "INIT_ISP"), (lab.node2, "INIT_OSU")):

@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ec2kit.core.errors import Misconfigured
-from ec2kit.core.kinds import elastic_ip
+from ec2kit.core.kinds.elastic_ip import ElasticIpView
 from ec2kit.core.model import (
     Address,
-    AddressResource,
     AllocationId,
     Association,
     AssociationId,
+    ElasticIpResource,
     EniId,
     NetworkInterface,
     Node,
@@ -26,7 +26,7 @@ from ec2kit.core.steps import AssociateAddress, BringLinkUp, DisassociateAddress
 OURS, PEERS = EniId("eni-0a"), EniId("eni-0b")
 NAME = "203.0.113.10"
 NODE = Node("us-east-1", "i-1", VpcId("vpc-1"), (IPv4Network("10.0.0.0/16"),), "eth1", OURS)
-RESOURCE = AddressResource(IPv4Address(NAME), "eth1")
+RESOURCE = ElasticIpResource(IPv4Address(NAME), "eth1")
 INTERFACES = [NetworkInterface(OURS, "10.0.2.11", source_dest_check=True)]
 
 # The world: who has which association, by Elastic IP; and whether our interface has link.
@@ -53,14 +53,14 @@ WORLDS = st.tuples(
 )
 
 
-def view(world: World) -> elastic_ip.AddressView:
+def view(world: World) -> ElasticIpView:
     """The kit's view of the world."""
     known = [
         Address(name, AllocationId(f"eipalloc-{name[-2:]}"), association_) for name, association_ in world[0].items()
     ]
     on_primary = (name for name, there in world[0].items() if there and there.private_ip == "10.0.2.11")
     ours = NetworkInterface(OURS, "10.0.2.11", source_dest_check=True, elastic_ip=next(on_primary, None))
-    return elastic_ip.view(RESOURCE, NODE, known, [ours], link=world[1])
+    return ElasticIpView.of(RESOURCE, NODE, known, [ours], link=world[1])
 
 
 def apply(world: World, step: Step) -> World:
@@ -90,31 +90,31 @@ def oracle(world: World) -> bool:
 @given(WORLDS)
 def test_drift_is_empty_exactly_when_the_oracle_says_held(world: World) -> None:
     """An oracle that does not know drift() agrees with it."""
-    assert (not elastic_ip.drift(view(world))) == oracle(world)
+    assert (not view(world).drift()) == oracle(world)
 
 
 @given(WORLDS, st.integers(0, 3))
 def test_any_applied_part_then_a_new_plan_leaves_none(world: World, cut: int) -> None:
     """Applying the drift, or a part of it and then the new drift, leaves none."""
-    for step in [step for batch in elastic_ip.drift(view(world)) for step in batch][:cut]:
+    for step in [step for batch in view(world).drift() for step in batch][:cut]:
         world = apply(world, step)
-    for batch in elastic_ip.drift(view(world)):
+    for batch in view(world).drift():
         for step in batch:
             world = apply(world, step)
     assert oracle(world)
-    assert elastic_ip.drift(view(world)) == ()
+    assert view(world).drift() == ()
 
 
 @given(WORLDS)
 def test_release_is_non_empty_exactly_when_we_hold(world: World) -> None:
     """Release names our association and nothing else, and only when it is on our ENI."""
     ours = world[0][NAME]
-    plan = elastic_ip.release(view(world))
+    plan = view(world).release()
     assert bool(plan) == (ours is not None and ours.eni == OURS)
     if ours is not None and plan:
         assert plan == ((DisassociateAddress(NAME, ours.id, OURS),),)
         after = apply(world, plan[0][0])
-        assert elastic_ip.release(view(after)) == ()
+        assert view(after).release() == ()
         assert {name: there for name, there in after[0].items() if name != NAME} == {
             name: there for name, there in world[0].items() if name != NAME
         }
@@ -123,7 +123,7 @@ def test_release_is_non_empty_exactly_when_we_hold(world: World) -> None:
 @given(WORLDS)
 def test_nothing_but_our_address_and_our_eni_is_named(world: World) -> None:
     """Steps name our Elastic IP, our ENI and its primary address; AllowReassociation is always said."""
-    for batch in elastic_ip.drift(view(world)):
+    for batch in view(world).drift():
         for step in batch:
             match step:
                 case AssociateAddress():
@@ -140,7 +140,7 @@ def test_nothing_but_our_address_and_our_eni_is_named(world: World) -> None:
 def test_the_peers_new_association_cannot_be_hit() -> None:
     """A peer that took the address between look and release has another association id."""
     mine: World = ({NAME: association(1, (OURS, "10.0.2.11"))}, True)
-    ((step,),) = elastic_ip.release(view(mine))
+    ((step,),) = view(mine).release()
     peers: World = ({NAME: association(2, (PEERS, "10.0.4.12"))}, True)
     assert apply(peers, step) == peers
 
@@ -155,7 +155,7 @@ def test_who_is_displaced_is_known_before_it_happens() -> None:
         },
         True,
     )
-    ((step,),) = elastic_ip.drift(view(world))
+    ((step,),) = view(world).drift()
     assert isinstance(step, AssociateAddress)
     assert step.displaces == ("203.0.113.11",)
     assert "displacing 203.0.113.11" in str(step)
@@ -163,22 +163,22 @@ def test_who_is_displaced_is_known_before_it_happens() -> None:
 
 def test_the_link_comes_before_the_association() -> None:
     """No traffic is attracted to an interface without link."""
-    plan = elastic_ip.drift(view(({NAME: None}, False)))
+    plan = view(({NAME: None}, False)).drift()
     assert [[type(step) for step in batch] for batch in plan] == [[BringLinkUp], [AssociateAddress]]
 
 
 def test_a_link_that_is_not_checked_is_no_drift() -> None:
     """IP_NOLINKCHECK=1 gives link None."""
     known = [Address(NAME, AllocationId("eipalloc-10"), association(1, (OURS, "10.0.2.11")))]
-    assert elastic_ip.drift(elastic_ip.view(RESOURCE, NODE, known, INTERFACES, link=None)) == ()
+    assert ElasticIpView.of(RESOURCE, NODE, known, INTERFACES, link=None).drift() == ()
 
 
 def test_an_address_of_another_account_needs_a_person() -> None:
     """Nothing can be associated; nothing is ours to release either."""
-    seen = elastic_ip.view(RESOURCE, NODE, [], INTERFACES, link=True)
+    seen = ElasticIpView.of(RESOURCE, NODE, [], INTERFACES, link=True)
     with pytest.raises(Misconfigured, match="no Elastic IP of the account"):
-        elastic_ip.drift(seen)
-    assert elastic_ip.release(seen) == ()
+        seen.drift()
+    assert seen.release() == ()
 
 
 @pytest.mark.parametrize("spot", [None, (PEERS, "10.0.4.12")])
@@ -186,19 +186,19 @@ def test_an_eni_that_ec2_does_not_show_was_not_seen(spot: tuple[EniId, str] | No
     """Credentials of another account prove nothing about our address."""
     known = [Address(NAME, AllocationId("eipalloc-10"), association(1, spot))] if spot else []
     with pytest.raises(Misconfigured, match="does not show eni-0a"):
-        elastic_ip.view(RESOURCE, NODE, known, [], link=True)
+        ElasticIpView.of(RESOURCE, NODE, known, [], link=True)
 
 
 def test_an_address_that_is_shown_on_our_eni_is_a_complete_look() -> None:
     """Whoever sees that sees our account; the ENI has nothing to add."""
     known = [Address(NAME, AllocationId("eipalloc-10"), association(1, (OURS, "10.0.2.11")))]
-    assert elastic_ip.drift(elastic_ip.view(RESOURCE, NODE, known, [], link=True)) == ()
+    assert ElasticIpView.of(RESOURCE, NODE, known, [], link=True).drift() == ()
 
 
 def test_addresses_are_compared_whole() -> None:
     """203.0.113.1 is not 203.0.113.10, though the one is written inside the other."""
-    resource = AddressResource(IPv4Address("203.0.113.1"), "eth1")
+    resource = ElasticIpResource(IPv4Address("203.0.113.1"), "eth1")
     known = [Address(NAME, AllocationId("eipalloc-10"), association(1, (OURS, "10.0.2.11")))]
-    seen = elastic_ip.view(resource, NODE, known, INTERFACES, link=True)
+    seen = ElasticIpView.of(resource, NODE, known, INTERFACES, link=True)
     assert seen.allocation is None
-    assert elastic_ip.release(seen) == ()
+    assert seen.release() == ()

@@ -11,7 +11,7 @@ import botocore.session
 import pytest
 from botocore.validate import ParamValidator
 
-from ec2kit.core.errors import Misconfigured, Unavailable, ec2_error
+from ec2kit.core.errors import Misconfigured, Unavailable
 from ec2kit.core.model import AllocationId, AssociationId, Destination, EniId, NetworkInterface, TableId, VpcId
 from ec2kit.core.steps import (
     AssociateAddress,
@@ -22,7 +22,9 @@ from ec2kit.core.steps import (
     ReplaceRoute,
     operation,
 )
-from ec2kit.ec2.client import Ec2, Signer
+from ec2kit.ec2.client import Ec2
+from ec2kit.ec2.refusals import refusal
+from ec2kit.ec2.session import Signer
 from ec2kit.host.deadline import Deadline
 from lab import cloud
 from lab.ec2 import Ec2 as LabEc2
@@ -96,7 +98,7 @@ def test_request_shapes_are_ec2s(step: Ec2Step) -> None:
 )
 def test_each_kind_of_refusal_has_its_words(code: str, words: str, *, permanent: bool) -> None:
     """By the code alone: EC2's message can hold an encoded authorization message."""
-    error = ec2_error("ReplaceRoute", "rtb-1", code)
+    error = refusal("ReplaceRoute", "rtb-1", code)
     assert words in error.why
     assert error.permanent is permanent
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ec2kit.core.model import AddressResource, RouteResource
+from ec2kit.core.model import ElasticIpResource, RouteResource
 from ec2kit.lifekeeper import info
 from lab.nodes import Lab, Node, route_lab
 from lab.vpc import AddressLab, RouteLab, snapshot
@@ -130,7 +130,7 @@ def test_create_of_an_elastic_ip_that_is_elsewhere_is_out_of_service(figure2: La
     )
     fields = made(figure2.node1, f"ec2-{figure2.vpc.free_ip}")
     assert fields[6] == "OSU"
-    assert info.decode(fields[5]).resource == AddressResource(IPv4Address(figure2.vpc.free_ip), "eth1")
+    assert info.decode(fields[5]).resource == ElasticIpResource(IPv4Address(figure2.vpc.free_ip), "eth1")
 
 
 def test_create_with_an_elastic_ip_of_another_account(figure2: Lab) -> None:

@@ -25,14 +25,15 @@ from ec2kit.core.errors import Internal, KitError, Misconfigured
 from ec2kit.core.messages import Level
 from ec2kit.core.model import AccessKey, EniId, Node, VpcId
 from ec2kit.core.settings import Settings
-from ec2kit.ec2.client import Ec2, Signer
+from ec2kit.ec2.client import Ec2
+from ec2kit.ec2.session import Signer
 from ec2kit.host.deadline import Deadline
 from ec2kit.host.imds import Metadata
 from ec2kit.host.log import Journal
-from ec2kit.lifekeeper import actions, info
-from ec2kit.verbs import lifecycle, look
-from ec2kit.verbs.look import Run, Site
-from ec2kit.verbs.process import attempt, past_of, read_settings
+from ec2kit.lifekeeper import actions, info, past
+from ec2kit.verbs import lifecycle, locate
+from ec2kit.verbs.process import attempt, settings_now
+from ec2kit.verbs.run import Run, Site
 from lab import cloud
 from lab.cloud import Call
 from lab.front import Exchange, Reply, Web
@@ -69,7 +70,7 @@ def test_any_bytes_as_defaults_file(tmp_path: Path, content: bytes) -> None:
     file.write_bytes(content)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EC2KIT_DEFAULTS", str(file))
-        found, _ = read_settings()
+        found = settings_now()
     assert 0 <= found.ec2_max_retry <= 100
 
 
@@ -89,7 +90,7 @@ def test_any_value_in_an_info_field(tmp_path: Path, interface: str, url: str, pr
         known = info.decode(text)
     except Misconfigured:
         return
-    run = Run(Settings(ec2kit_sysfs=str(tmp_path)), Deadline(5), quiet().log, known.region, known.profile, known.url)
+    run = Run(Settings(ec2kit_sysfs=str(tmp_path)), Deadline(5), quiet().log, known.reach)
     no_bug(attempt(partial(lifecycle.check, known.resource, run), run.log))
 
 
@@ -172,7 +173,7 @@ def test_any_arguments(tmp_path: Path, arguments: list[bytes], action: str) -> N
     as_given = [os.fsdecode(each) for each in arguments]
     tag = actions.tag_of(action, as_given)
     assert "\n" not in Journal(action, tag).tag
-    assert past_of(tag, Settings(ec2kit_history=str(tmp_path))).parent == tmp_path
+    assert past.file_of(tag, Settings(ec2kit_history=str(tmp_path))).parent == tmp_path
 
 
 @pytest.fixture(scope="module")
@@ -201,7 +202,7 @@ def test_any_answer_of_the_metadata_service(
     answers.append(Reply(status, body))
     run = Run(Settings(ec2_max_retry=0, ec2kit_sysfs=str(tmp_path)), Deadline(30), quiet().log)
     service = Metadata(url, retries=0, deadline=run.deadline)
-    no_bug(attempt(lambda: look._node("eth1", run, service), run.log))
+    no_bug(attempt(lambda: locate._node("eth1", run, service), run.log))
 
 
 @pytest.mark.parametrize("extra", EXTRA)

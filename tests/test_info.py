@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ec2kit.core.errors import Misconfigured
-from ec2kit.core.model import AddressResource, RouteResource, TableId
-from ec2kit.lifekeeper.info import Info, decode, encode
+from ec2kit.core.model import ElasticIpResource, Reach, RouteResource, TableId
+from ec2kit.lifekeeper.info import Info, decode, encode, good_tag
 
 ADDRESSES = st.ip_addresses(v=4).map(lambda address: IPv4Address(int(address)))
 WORDS = st.none() | st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
@@ -20,10 +20,10 @@ RESOURCES = st.builds(
     ADDRESSES,
     WORDS,
     st.frozensets(st.from_regex(r"rtb-[0-9a-f]{8,17}", fullmatch=True).map(TableId), max_size=5),
-) | st.builds(AddressResource, ADDRESSES, WORDS)
+) | st.builds(ElasticIpResource, ADDRESSES, WORDS)
 
 
-@given(st.builds(Info, RESOURCES, WORDS, WORDS, WORDS, WORDS))
+@given(st.builds(Info, RESOURCES, st.builds(Reach, WORDS, WORDS, WORDS), WORDS))
 def test_what_is_encoded_is_decoded_and_safe_for_the_lcd(info: Info) -> None:
     """Round trip, in LifeKeeper's safe characters only."""
     text = encode(info)
@@ -57,3 +57,10 @@ def test_a_damaged_field_says_what_is_wrong(text: str, why: str) -> None:
     """Each kind of damage has its own words."""
     with pytest.raises(Misconfigured, match=why):
         decode(text)
+
+
+@pytest.mark.parametrize("tag", ["", "-x", "a]b", "a b", "a\nb", "ä", "x" * 257])
+def test_tags_that_name_nothing(tag: str) -> None:
+    """They would end up in file names, options and section heads."""
+    assert not good_tag(tag)
+    assert good_tag("ec2-10.1.0.10")

@@ -20,7 +20,8 @@ import pytest
 
 from ec2kit import __version__
 from ec2kit.core.errors import Misconfigured
-from ec2kit.lifekeeper.places import ACTIONS, COMMAND, OCF_AGENTS, OCF_KINDS, PLACES, RESOURCES
+from ec2kit.lifekeeper.places import ACTIONS, COMMAND, PLACES, RESOURCES
+from ec2kit.pacemaker import agents
 from installer.environment import source
 from installer.pacemaker import refuse_in_use
 from installer.target import Target
@@ -28,7 +29,7 @@ from lab.lifekeeper import install as install_lifekeeper
 from tests.machine import BARE, PROJECT, PYTHON, Machine, Tree, good, machine, run, tree
 
 LINKS = ["usr/local/sbin/ec2kit", f"opt/LifeKeeper/{COMMAND}", *(f"opt/LifeKeeper/{place}" for place, _ in PLACES)]
-AGENTS = [f"usr/lib/ocf/{OCF_AGENTS}/{kind}" for kind in OCF_KINDS]
+AGENTS = [f"usr/lib/ocf/{agents.FOLDER}/{kind}" for kind in agents.AGENTS]
 SETTINGS = b"LKROOT=/opt/LifeKeeper\r\n# Gr\xfc\xdfe\nEC2_MAX_RETRY=2\nLKCHECKINTERVAL=120"  # no text of one kind
 
 
@@ -190,9 +191,9 @@ def test_staged_twice_and_taken_out(installed: Stage, staged: Path, tmp_path: Pa
 def test_scripts_begin_with_the_environment_alone(installed: Stage) -> None:
     """Each script and the command start with PREFIX's Python, apart from the caller's PYTHONPATH; no pip is left."""
     kit = installed.root / "opt/ec2kit"
-    scripts = [*(kit / "actions").iterdir(), *(kit / "ocf" / kind for kind in OCF_KINDS), kit / "bin/ec2kit"]
+    scripts = [*(kit / "actions").iterdir(), *(kit / "ocf" / kind for kind in agents.AGENTS), kit / "bin/ec2kit"]
     assert {script.read_text().partition("\n")[0] for script in scripts} == {"#!/opt/ec2kit/bin/python -I"}
-    assert {script.name for script in scripts} >= {*ACTIONS, "create", "canextend", "extend", *OCF_KINDS}
+    assert {script.name for script in scripts} >= {*ACTIONS, "create", "canextend", "extend", *agents.AGENTS}
     (packages,) = (installed.root / "opt/ec2kit/lib").glob("python*/site-packages")
     assert {"boto3", "rich", "questionary", "ec2kit"} <= {path.name for path in packages.iterdir()}
     assert not [path.name for path in packages.iterdir() if path.name.startswith(("pip", "awscrt", "moto"))]
@@ -425,7 +426,7 @@ def test_without_lifekeeper_and_then_with_it(unpacked: Path, tmp_path: Path) -> 
     (tmp_path / "ocf/resource.d").mkdir(parents=True)
     told = good(run("make", "install", *variables, folder=unpacked))
     assert "only the command and Pacemaker's agents" in told
-    agent = tmp_path / "ocf" / OCF_AGENTS / "route"
+    agent = tmp_path / "ocf" / agents.FOLDER / "route"
     assert agent.resolve() == home / "ocf/route"
     assert '<resource-agent name="route"' in good(run(agent, "meta-data", folder=tmp_path))
 

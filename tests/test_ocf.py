@@ -15,7 +15,7 @@ from subprocess import CompletedProcess
 import pytest
 
 from ec2kit.core.errors import Misconfigured
-from ec2kit.core.model import AddressResource, RouteResource, TableId
+from ec2kit.core.model import BY_SETTINGS, ElasticIpResource, Reach, RouteResource, TableId
 from ec2kit.pacemaker import agents
 from lab.faults import Kind
 from lab.imds import Fault
@@ -176,22 +176,22 @@ def test_each_parameter_of_the_meta_data_is_read(kind: str) -> None:
     """A value of the wrong form is refused by name, and the example of it is taken."""
     described = AGENTS[kind].parameters
     good = {f"OCF_RESKEY_{each.name}": each.like for each in described}
-    agents.named(AGENTS[kind], good)
+    agents.parameters(AGENTS[kind], good)
     for each in described:
         with pytest.raises(Misconfigured, match=each.name):
-            agents.named(AGENTS[kind], good | {f"OCF_RESKEY_{each.name}": "/ no good"})
+            agents.parameters(AGENTS[kind], good | {f"OCF_RESKEY_{each.name}": "/ no good"})
 
 
 def test_what_the_parameters_name() -> None:
     """The command line's words for the same: interface, tables, Region, profile, URL."""
     given = {"ip": "10.1.0.10/32", "interface": "eth1", "routing_table": "rtb-1, rtb-2,rtb-3", "region": "eu-west-1"}
     given |= {"profile": "cluster", "endpoint_url": "https://ec2.example"}
-    named = agents.named(agents.ROUTE, {f"OCF_RESKEY_{name}": value for name, value in given.items()})
+    named = agents.parameters(agents.ROUTE, {f"OCF_RESKEY_{name}": value for name, value in given.items()})
     tables = frozenset(map(TableId, ("rtb-1", "rtb-2", "rtb-3")))
     assert named.resource == RouteResource(IPv4Address("10.1.0.10"), "eth1", tables)
-    assert (named.region, named.profile, named.url) == ("eu-west-1", "cluster", "https://ec2.example")
-    bare = agents.named(agents.EIP, {"OCF_RESKEY_elastic_ip": "203.0.113.10", "OCF_RESKEY_profile": "default"})
-    assert bare == agents.Named(AddressResource(IPv4Address("203.0.113.10")), None, None, None)
+    assert named.reach == Reach("eu-west-1", "cluster", "https://ec2.example")
+    bare = agents.parameters(agents.EIP, {"OCF_RESKEY_elastic_ip": "203.0.113.10", "OCF_RESKEY_profile": "default"})
+    assert bare == agents.Parameters(ElasticIpResource(IPv4Address("203.0.113.10")), BY_SETTINGS)
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/pacemaker.md"])
@@ -203,7 +203,7 @@ def test_the_lines_for_crm_and_pcs_name_parameters_that_there_are(page: str) -> 
     for kind, words in lines:
         given = dict(word.split("=") for word in words.split() if word != "params")
         assert set(given) <= {each.name for each in AGENTS[kind].parameters}
-        agents.named(AGENTS[kind], {f"OCF_RESKEY_{name}": value for name, value in given.items()})
+        agents.parameters(AGENTS[kind], {f"OCF_RESKEY_{name}": value for name, value in given.items()})
 
 
 @pytest.mark.parametrize(

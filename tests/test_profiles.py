@@ -67,13 +67,6 @@ def test_what_is_no_access_key_is_refused_unrepeated(identifier: str, secret: st
     assert KEY.secret not in repr(KEY)
 
 
-@pytest.mark.parametrize("tag", ["", "-x", "a]b", "a b", "a\nb", "ä", "x" * 257])
-def test_tags_that_name_nothing(tag: str) -> None:
-    """They would end up in file names, options and section heads."""
-    assert not profiles.good_tag(tag)
-    assert profiles.good_tag("ec2-10.1.0.10")
-
-
 def test_only_root_can_read_the_file(tmp_path: Path) -> None:
     """0600 in a folder of 0700, whatever the umask; gone when nothing is left in it."""
     path = tmp_path / "etc/ec2kit/credentials"

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ec2kit.core.errors import Misconfigured, NotHeld
-from ec2kit.core.kinds import route as routes
+from ec2kit.core.kinds.route import RouteView
 from ec2kit.core.model import (
     Destination,
     EniId,
@@ -80,10 +80,10 @@ def oracle(world: World, resource: RouteResource) -> bool:
     return bool(entries) and healthy and not lost and not check
 
 
-def view(world: World, resource: RouteResource) -> routes.RouteView:
+def view(world: World, resource: RouteResource) -> RouteView:
     """The kit's view of the world."""
     tables, check = world
-    return routes.view(resource, NODE, list(tables.values()), [NetworkInterface(OURS, "10.0.2.11", check)])
+    return RouteView.of(resource, NODE, list(tables.values()), [NetworkInterface(OURS, "10.0.2.11", check)])
 
 
 TARGETS = st.sampled_from([OURS, "eni-0b", "eni-0c", "igw-1", "nat-1"])
@@ -109,19 +109,19 @@ def test_drift_is_empty_exactly_when_the_oracle_says_held(world: World, resource
     except NotHeld:
         assert not oracle(world, resource)
         return
-    assert (not routes.drift(seen)) == oracle(world, resource)
+    assert (not seen.drift()) == oracle(world, resource)
 
 
 @given(WORLDS, RESOURCES)
 def test_applying_the_drift_leaves_none(world: World, resource: RouteResource) -> None:
     """One round of steps, in their order, makes the promise true."""
     try:
-        plan = routes.drift(view(world, resource))
+        plan = view(world, resource).drift()
     except NotHeld:
         return
     for step in steps(plan):
         world = apply(world, step)
-    assert routes.drift(view(world, resource)) == ()
+    assert view(world, resource).drift() == ()
     assert oracle(world, resource)
 
 
@@ -129,14 +129,14 @@ def test_applying_the_drift_leaves_none(world: World, resource: RouteResource) -
 def test_any_applied_part_then_a_new_plan_leaves_none(world: World, resource: RouteResource, random: Random) -> None:
     """However a run is cut short, in whatever order its batch went out, the next one ends the work."""
     try:
-        plan = routes.drift(view(world, resource))
+        plan = view(world, resource).drift()
     except NotHeld:
         return
     mixed = [random.sample(batch, len(batch)) for batch in plan]
     flat = [step for batch in mixed for step in batch]
     for step in flat[: random.randint(0, len(flat))]:
         world = apply(world, step)
-    for step in steps(routes.drift(view(world, resource))):
+    for step in steps(view(world, resource).drift()):
         world = apply(world, step)
     assert oracle(world, resource)
 
@@ -145,7 +145,7 @@ def test_any_applied_part_then_a_new_plan_leaves_none(world: World, resource: Ro
 def test_nothing_but_our_destination_and_our_eni_is_ever_named(world: World, resource: RouteResource) -> None:
     """No step names another destination, another target or a table outside the VPC; neighbours stay."""
     try:
-        plan = routes.drift(view(world, resource))
+        plan = view(world, resource).drift()
     except NotHeld:
         return
     for step in steps(plan):
@@ -161,7 +161,7 @@ def test_nothing_but_our_destination_and_our_eni_is_ever_named(world: World, res
 def test_the_check_goes_off_before_traffic_is_attracted(world: World, resource: RouteResource) -> None:
     """When the source/dest check is on, its step is alone in the first batch."""
     try:
-        plan = routes.drift(view(world, resource))
+        plan = view(world, resource).drift()
     except NotHeld:
         return
     if world[1]:
@@ -171,58 +171,58 @@ def test_the_check_goes_off_before_traffic_is_attracted(world: World, resource: 
 
 def test_a_blackhole_entry_is_not_held_even_when_it_names_our_eni() -> None:
     """EC2 shows `blackhole` for a target that cannot take traffic."""
-    seen = routes.view(RESOURCE, NODE, [table("rtb-1", Route(VIP, OURS, "blackhole"))], CHECK_OFF)
-    assert steps(routes.drift(seen)) == [ReplaceRoute(TableId("rtb-1"), VIP, OURS)]
-    assert "blackhole" in str(steps(routes.drift(seen))[0])
+    seen = RouteView.of(RESOURCE, NODE, [table("rtb-1", Route(VIP, OURS, "blackhole"))], CHECK_OFF)
+    assert steps(seen.drift()) == [ReplaceRoute(TableId("rtb-1"), VIP, OURS)]
+    assert "blackhole" in str(steps(seen.drift())[0])
 
 
 def test_a_view_without_routes_cannot_be_built() -> None:
     """An empty view has no drift, so it would look healthy."""
     with pytest.raises(ValueError, match="healthy"):
-        routes.RouteView(VIP, OURS, source_dest_check=False, entries=())
+        RouteView(VIP, OURS, source_dest_check=False, entries=())
 
 
 def test_no_entry_anywhere_is_not_held() -> None:
     """Without an entry and without recorded tables a complete look shows the loss."""
     with pytest.raises(NotHeld, match="none of the 2 route tables"):
-        routes.view(RESOURCE, NODE, [table("rtb-1"), table("rtb-2")], CHECK_OFF)
+        RouteView.of(RESOURCE, NODE, [table("rtb-1"), table("rtb-2")], CHECK_OFF)
 
 
 def test_a_recorded_table_that_lost_its_entry_gets_it_back() -> None:
     """Self-healing: CreateRoute in the recorded table, nothing in a table that never had the entry."""
     recorded = replace(RESOURCE, tables=frozenset({TableId("rtb-1")}))
-    seen = routes.view(recorded, NODE, [table("rtb-1"), table("rtb-2")], CHECK_OFF)
-    assert steps(routes.drift(seen)) == [CreateRoute(TableId("rtb-1"), VIP, OURS)]
+    seen = RouteView.of(recorded, NODE, [table("rtb-1"), table("rtb-2")], CHECK_OFF)
+    assert steps(seen.drift()) == [CreateRoute(TableId("rtb-1"), VIP, OURS)]
 
 
 def test_a_recorded_table_that_is_gone_is_no_drift() -> None:
     """A deleted route table is told apart from a lost entry, and costs nothing."""
     recorded = replace(RESOURCE, tables=frozenset({TableId("rtb-1"), TableId("rtb-9")}))
-    seen = routes.view(recorded, NODE, [table("rtb-1", Route(VIP, OURS))], CHECK_OFF)
+    seen = RouteView.of(recorded, NODE, [table("rtb-1", Route(VIP, OURS))], CHECK_OFF)
     assert seen.gone == ("rtb-9",)
-    assert routes.drift(seen) == ()
+    assert seen.drift() == ()
 
 
 def test_a_propagated_route_is_nobodys_entry() -> None:
     """A route that a gateway propagates can be neither replaced nor counted as ours."""
     with pytest.raises(NotHeld):
-        routes.view(RESOURCE, NODE, [table("rtb-1", Route(VIP, OURS, propagated=True))], CHECK_OFF)
+        RouteView.of(RESOURCE, NODE, [table("rtb-1", Route(VIP, OURS, propagated=True))], CHECK_OFF)
 
 
 def test_a_vpc_without_route_tables_was_not_seen() -> None:
     """Credentials of another account see nothing; that proves nothing."""
     with pytest.raises(Misconfigured, match="no route table of vpc-1"):
-        routes.view(RESOURCE, NODE, [], CHECK_OFF)
+        RouteView.of(RESOURCE, NODE, [], CHECK_OFF)
 
 
 def test_an_eni_that_ec2_does_not_show_was_not_seen() -> None:
     """Without our ENI in the answer the look is not complete."""
     with pytest.raises(Misconfigured, match="does not show eni-0a"):
-        routes.view(RESOURCE, NODE, [table("rtb-1", Route(VIP, OURS))], [])
+        RouteView.of(RESOURCE, NODE, [table("rtb-1", Route(VIP, OURS))], [])
 
 
 def test_a_virtual_ip_inside_the_vpc_is_refused() -> None:
     """EC2 routes addresses inside the VPC itself; no entry could move one."""
     inside = replace(RESOURCE, vip=IPv4Address("10.0.9.9"))
     with pytest.raises(Misconfigured, match=r"lies inside 10\.0\.0\.0/16"):
-        routes.view(inside, NODE, [table("rtb-1")], CHECK_OFF)
+        RouteView.of(inside, NODE, [table("rtb-1")], CHECK_OFF)

@@ -25,14 +25,15 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from ec2kit.core.errors import KitError, NotHeld
 from ec2kit.core.messages import Level
-from ec2kit.core.model import AccessKey, AddressResource, EniId, Node, Resource, RouteResource, TableId, VpcId
+from ec2kit.core.model import AccessKey, ElasticIpResource, EniId, Node, Resource, RouteResource, TableId, VpcId
 from ec2kit.core.settings import Settings
-from ec2kit.ec2.client import Ec2, Signer
+from ec2kit.ec2.client import Ec2
+from ec2kit.ec2.session import Signer
 from ec2kit.host.deadline import Deadline
 from ec2kit.host.log import Journal
 from ec2kit.verbs import lifecycle
-from ec2kit.verbs.look import Run, Site
 from ec2kit.verbs.process import attempt
+from ec2kit.verbs.run import Run, Site
 from lab import cloud
 from lab.cloud import Call, Held, State
 from tests.turns import Clock, hand_over
@@ -53,7 +54,7 @@ VERBS: dict[str, Callable[[Resource, Run, Site], None]] = {
 }
 RESOURCES: dict[str, Resource] = {
     "routes": RouteResource(IPv4Address("10.1.0.10"), "eth1", frozenset({TableId("rtb-1"), TableId("rtb-2")})),
-    "address": AddressResource(IPv4Address(PUBLIC_IP), "eth1"),
+    "address": ElasticIpResource(IPv4Address(PUBLIC_IP), "eth1"),
 }
 BEGINNING = State(
     tables=("rtb-1", "rtb-2", "rtb-3"),

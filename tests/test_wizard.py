@@ -13,7 +13,7 @@ from typing import Any, Self
 import pytest
 
 from ec2kit.console.wizard import answers
-from ec2kit.core.model import AccessKey, AddressResource, RouteResource
+from ec2kit.core.model import AccessKey, ElasticIpResource, RouteResource
 from ec2kit.lifekeeper import info
 from ec2kit.lifekeeper.lcd import Instance
 from lab.nodes import Lab, Node
@@ -107,7 +107,7 @@ def test_an_elastic_ip_with_going_back(figure2: Lab) -> None:
     seen.answer("Tag", "<", anew=True)
     seen.choose("Elastic IP", used)
     seen.answer("Tag", " $x")
-    seen.sees("this can be no tag")
+    seen.sees("not a valid tag")
     seen.answer("Tag", "public", anew=True)
     seen.choose("Create", "Create")
     seen.choose("public is created", "Not now")
@@ -115,7 +115,7 @@ def test_an_elastic_ip_with_going_back(figure2: Lab) -> None:
     assert "ec2kit extend public --to node2" in seen.shown
     fields = made(figure2.node1, "public")
     assert fields[6:8] == ["ISP", "AUTOMATIC"]
-    assert info.decode(fields[5]).resource == AddressResource(IPv4Address(used), "eth1")
+    assert info.decode(fields[5]).resource == ElasticIpResource(IPv4Address(used), "eth1")
 
 
 def test_cancelling_leaves_nothing_behind(figure1: Lab) -> None:
@@ -233,7 +233,7 @@ def test_an_access_key_typed_unseen(figure1: Lab) -> None:
     assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
     having = [file for file in node.root.parent.rglob("*") if file.is_file() and SECRET.encode() in file.read_bytes()]
     assert having == [path], "not in the info field, the history or the log"
-    assert info.decode(made(node, TAG)[5]).profile == f"ec2kit-{TAG}"
+    assert info.decode(made(node, TAG)[5]).reach.profile == f"ec2kit-{TAG}"
 
     figure1.ec2.forget()
     done = node.action("restore", "-t", TAG, "-i", "EC2-10.1.0.10")
@@ -269,7 +269,7 @@ def test_what_create_refuses_can_be_cancelled_or_mended(figure1: Lab) -> None:
     seen.choose("Create", "Create")
     seen.choose(f"{TAG} is created", "Extend to: node2")
     seen.answer("Template priority", "0", anew=True)
-    seen.sees("this is no priority")
+    seen.sees("not a valid priority")
     seen.answer("Template priority", "10", anew=True)
     seen.answer("Target priority", "10", anew=True)
     seen.sees("priority 10 is in use by node1")
@@ -309,7 +309,7 @@ def test_creating_on_the_other_server(figure2: Lab) -> None:
     seen.answer("Target priority", "7", anew=True)
     assert seen.ends() == 0
     assert made(figure2.node2, tag)[6] == "OSU", "EC2 shows it on no node"
-    assert info.decode(made(figure2.node1, tag)[5]).resource == AddressResource(IPv4Address(free), "eth1")
+    assert info.decode(made(figure2.node1, tag)[5]).resource == ElasticIpResource(IPv4Address(free), "eth1")
     assert f"node2C{tag}Cnode1C{tag}CSHAREDC5C7" in figure2.node2.lk("eqv_list", "-fC", "-t", tag).stdout
     assert snapshot(figure2.ec2.truth())["addresses"][free] == (None, None)
 
@@ -350,10 +350,10 @@ def test_the_options_and_the_summary_of_the_answers() -> None:
     """What does not apply is left out, a leading dash is no option, and the secret is nowhere."""
     key = AccessKey(KEY, SECRET)
     by_key = replace(FIRST, signer=answers.KEY, key_id=KEY, key=key, profile="left", elastic_ip="203.0.113.10")
-    words = answers.arguments(by_key)
+    words = by_key.creation.arguments()
     assert words[-2:] == ["--access-key-id", KEY]
     assert not {"--profile", "--elastic-ip", "--server"} & set(words)
-    assert SECRET not in f"{words} {answers.summary(by_key)} {by_key}"
+    assert SECRET not in f"{words} {by_key.summary()} {by_key}"
     other = replace(FIRST, server="node2", signer=answers.PROFILE, profile="-x", url="https://ec2.example.com")
-    assert answers.arguments(other)[-5:] == ["--server", "node2", "--ec2-url", other.url, "--profile=-x"]
+    assert other.creation.arguments()[-5:] == ["--server", "node2", "--ec2-url", other.url, "--profile=-x"]
     assert other.signing is None

@@ -113,7 +113,7 @@ CATALOGUE = (
         "that is not there at all is no problem and is not told.",
     ),
     Entry(
-        messages.PARAMETER_MOOT,
+        messages.PARAMETER_IGNORED,
         cause="The Pacemaker resource has a parameter that ClusterLabs' agents aws-vpc-move-ip or awseip have. It "
         "was passed by: docs/pacemaker.md tells what the kit does instead.",
         action="Take it out of the resource: `crm resource param vip delete monapi`, or `pcs resource update vip "

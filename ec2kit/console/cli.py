@@ -10,25 +10,26 @@ from functools import partial
 from typing import NoReturn
 
 from ec2kit import __version__
-from ec2kit.console import outcome
+from ec2kit.console.outcome import Outcome
 from ec2kit.core.errors import ExitCode, KitError
 from ec2kit.core.messages import Level
-from ec2kit.core.model import AddressResource, Resource, RouteResource, TableId
-from ec2kit.host.deadline import INTERRUPTED, Deadline, guard, leave
+from ec2kit.core.model import ElasticIpResource, Reach, Resource, RouteResource, TableId
+from ec2kit.core.settings import Budget
+from ec2kit.host.deadline import INTERRUPTED, guard, leave
 from ec2kit.host.log import Journal
 from ec2kit.lifekeeper import contract
 from ec2kit.lifekeeper.options import create_parser, ipv4
 from ec2kit.verbs import lifecycle
-from ec2kit.verbs.look import Run
-from ec2kit.verbs.process import attempt, read_settings, timed_out
+from ec2kit.verbs.process import attempt, begin, timed_out
+from ec2kit.verbs.run import Run
 
 Verb = Callable[[Resource, Run], None]
 
-_VERBS: dict[str, tuple[Verb, str, str]] = {
-    "hold": (lifecycle.hold, "ec2_restore_timeout", "make this node hold the address"),
-    "check": (lifecycle.check, "ec2_quickcheck_timeout", "tell whether this node holds the address"),
-    "release": (lifecycle.release, "ec2_remove_timeout", "let go of the address if it is this node's"),
-    "plan": (lifecycle.plan, "ec2_quickcheck_timeout", "show what hold would do; changes nothing"),
+_VERBS: dict[str, tuple[Verb, Budget, str]] = {
+    "hold": (lifecycle.hold, Budget.RESTORE, "make this node hold the address"),
+    "check": (lifecycle.check, Budget.QUICKCHECK, "tell whether this node holds the address"),
+    "release": (lifecycle.release, Budget.REMOVE, "let go of the address if it is this node's"),
+    "plan": (lifecycle.plan, Budget.QUICKCHECK, "show what hold would do; changes nothing"),
 }
 
 
@@ -38,7 +39,6 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     if given == ["create"]:
         create([])
     options = parser().parse_args(given)
-    options.given = given[1:]
     if options.verb in _VERBS:
         _run_verb(options)
     if options.verb == "explain":
@@ -66,22 +66,20 @@ def create(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _run_verb(options: argparse.Namespace) -> NoReturn:
-    settings, notes = read_settings()
     verb, budget, _ = _VERBS[options.verb]
     resource = _resource(options)
-    deadline = Deadline(options.timeout or getattr(settings, budget))
     log = Journal(options.verb, str(options.address), least=Level.INFO if options.verbose else Level.WARN)
-    for message, facts in notes:
-        log.say(message, **facts)
-    run = Run(settings, deadline, log, options.region, options.profile, options.endpoint_url)
+    reach = Reach(options.region, options.profile, options.endpoint_url)
+    run = begin(log, lambda settings: options.timeout or settings.seconds(budget), reach)
+    deadline = run.deadline
 
     def finish(error: KitError | None) -> int:
-        told = outcome.Told(options.verb, resource, run.report, error, deadline.spent)
+        outcome = Outcome(options.verb, resource, run.record, error, deadline.spent)
         if options.output == "json":
-            print(json.dumps(outcome.as_json(told)), flush=True)
+            print(json.dumps(outcome.as_json()), flush=True)
         else:
-            outcome.as_text(told, brief=deadline.spent >= deadline.seconds)
-        return told.code
+            outcome.show(brief=deadline.spent >= deadline.seconds)
+        return outcome.code
 
     guard(
         deadline,
@@ -94,7 +92,7 @@ def _run_verb(options: argparse.Namespace) -> NoReturn:
 def _resource(options: argparse.Namespace) -> Resource:
     if options.kind == "route":
         return RouteResource(options.address, options.interface, frozenset(map(TableId, options.table)))
-    return AddressResource(options.address, options.interface)
+    return ElasticIpResource(options.address, options.interface)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -111,7 +109,8 @@ def parser() -> argparse.ArgumentParser:
         )
         eip = kinds.add_parser("eip", parents=[_common()], help="an Elastic IP")
         eip.add_argument("address", type=ipv4, metavar="ELASTIC-IP")
-    verbs.add_parser("create", parents=[create_parser()], help="create a LifeKeeper resource")
+    creating = verbs.add_parser("create", parents=[create_parser()], help="create a LifeKeeper resource")
+    creating.set_defaults(refuse=creating.error)
     _add_hierarchy(verbs)
     return top
 

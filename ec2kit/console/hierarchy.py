@@ -7,30 +7,32 @@ import json
 import sys
 from dataclasses import replace
 
-from ec2kit.console import tables
-from ec2kit.core import messages
+from ec2kit.core import messages, schema
 from ec2kit.core.errors import ExitCode, KitError, Misconfigured, NotHeld
 from ec2kit.core.messages import Level
-from ec2kit.host.deadline import Deadline
+from ec2kit.core.model import BY_SETTINGS, Reach
+from ec2kit.core.settings import Budget
 from ec2kit.host.log import Journal
-from ec2kit.lifekeeper import actions, choices, contract, create, info, managers, properties, status
-from ec2kit.lifekeeper.lcd import Lcd
-from ec2kit.lifekeeper.managers import PATIENCE, Cluster, Extension
-from ec2kit.lifekeeper.options import ask_key
-from ec2kit.verbs.look import Run
-from ec2kit.verbs.process import attempt, read_settings, system_name
+from ec2kit.lifekeeper import actions, contract, info, keys, managers, properties, status
+from ec2kit.lifekeeper.choices import choices
+from ec2kit.lifekeeper.cluster import PATIENCE, Cluster, cluster_of, system_name
+from ec2kit.lifekeeper.managers import Extension
+from ec2kit.lifekeeper.options import ask_key, creation
+from ec2kit.verbs.process import attempt, begin, settings_now
+from ec2kit.verbs.run import Run
 
 
 def run(options: argparse.Namespace) -> int:
     """Carry out one command of the hierarchy; the exit code."""
-    settings, notes = read_settings()
+    if options.verb == "create":
+        options.wanted = creation(options, options.refuse)
+        if options.wanted.server in {None, system_name(settings_now())}:
+            return actions.create_asking(options.wanted)
     quiet = options.verb in {"status", "choices"}  # what they find is all that they tell
     log = Journal(options.verb, getattr(options, "tag", None) or "", least=Level.ERROR if quiet else Level.INFO)
-    for message, facts in notes if options.verb != "create" else ():  # create tells them itself
-        log.say(message, **facts)
-    deadline = Deadline(settings.ec2_quickcheck_timeout if quiet else PATIENCE)
-    cluster = Cluster(Lcd(settings.lkroot, deadline), system_name(settings), settings.lkroot)
-    outcome = attempt(lambda: _COMMANDS[options.verb](options, cluster, Run(settings, deadline, log)), log)
+    run = begin(log, lambda settings: settings.seconds(Budget.QUICKCHECK) if quiet else PATIENCE)
+    cluster = cluster_of(run.settings, run.deadline)
+    outcome = attempt(lambda: _COMMANDS[options.verb](options, cluster, run), log)
     if isinstance(outcome, KitError):
         log.say(messages.FAILED, why=outcome.why)
         return outcome.code
@@ -38,21 +40,18 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _create(options: argparse.Namespace, cluster: Cluster, _run: Run) -> int:
-    """Create on this system as LifeKeeper's own create does; on another one, that system's create does it."""
-    if options.server in {None, cluster.system}:
-        actions.main("create", options.given)
-    if options.access_key_id:
-        raise Misconfigured(
-            "an access key is given on the system that is to keep it", f"Run this on {options.server}"
-        )
-    code, output = cluster.ask("create", options.server, *options.given)
+    """Create on another system: that system's own create does it."""
+    wanted = options.wanted
+    if wanted.key_id:
+        raise Misconfigured("an access key is given on the system that is to keep it", f"Run this on {wanted.server}")
+    code, output = cluster.ask("create", wanted.server, *wanted.arguments())
     print(output, end="")
     return code
 
 
 def _choices(options: argparse.Namespace, _cluster: Cluster, run: Run) -> int:
-    run = replace(run, url=options.ec2_url, profile=options.profile)
-    print(json.dumps(choices.as_json(choices.offer(run))))
+    run = replace(run, reach=Reach(profile=options.profile, url=options.ec2_url))
+    print(json.dumps(choices(run).as_json()))
     return ExitCode.OK
 
 
@@ -60,9 +59,9 @@ def _key(options: argparse.Namespace, cluster: Cluster, run: Run) -> int:
     """Give this system another access key for a resource, or the first one, before it is extended to it."""
     key = ask_key(options.access_key_id)
     there = cluster.lcd.instance(options.tag)
-    known = info.decode(cluster.ours(options.tag).info) if there else None
-    url, region = (known.url, known.region) if known else (None, None)
-    create.prove_key(options.tag, replace(run, key=key, url=options.ec2_url or url, region=region))
+    known = info.decode(cluster.ours(options.tag).info).reach if there else BY_SETTINGS
+    reach = Reach(known.region, url=options.ec2_url or known.url)
+    keys.prove(options.tag, replace(run, key=key, reach=reach))
     return ExitCode.OK
 
 
@@ -111,20 +110,25 @@ def _delete(options: argparse.Namespace, cluster: Cluster, _run: Run) -> int:
 def _properties(options: argparse.Namespace, cluster: Cluster, run: Run) -> int:
     if options.set:
         properties.change(options.tag, dict(options.set), cluster, run)
-    found = properties.view(options.tag, cluster)
+    found = properties.properties(options.tag, cluster)
     if options.output == "json":
-        print(json.dumps(found))
+        print(json.dumps(found.as_json()))
     else:
-        tables.properties_text(found)
+        from ec2kit.console import tables
+
+        tables.show_properties(found)
     return ExitCode.OK
 
 
 def _status(options: argparse.Namespace, cluster: Cluster, run: Run) -> int:
-    found = status.collect(status.Asked(options.tag, here=options.here), cluster, run)
+    found = status.collect(options.tag, cluster, run, here=options.here)
     if options.output == "json":
-        print(json.dumps({"system": cluster.system, "resources": found}))
+        told = {"system": cluster.system, "resources": [each.as_json() for each in found]}
+        print(json.dumps(schema.VERSION | told))
     elif found:
-        tables.status_text(found)
+        from ec2kit.console import tables
+
+        tables.show_status(found)
     else:
         print(f"{cluster.system} has no resource of type {contract.APP}/{contract.TYPE}; make one: ec2kit create")
     return status.code(found)

@@ -1,25 +1,24 @@
-"""A verb's outcome for people (tables, colour only on a terminal) and for programs (one JSON object)."""
+"""A verb's outcome, for people (tables, colour only on a terminal) and for programs (one JSON object)."""
 
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
+from ec2kit.core import schema
 from ec2kit.core.errors import ExitCode, KitError
-from ec2kit.core.kinds.route import RouteView
-from ec2kit.core.model import Resource, RouteResource
-from ec2kit.core.steps import Plan, Step
-from ec2kit.verbs.look import Report, View
+from ec2kit.core.model import Resource
+from ec2kit.core.schema import Object
+from ec2kit.verbs.run import Record
 
 
 @dataclass(frozen=True)
-class Told:
+class Outcome:
     """All there is to tell about one run of a verb. error: why it did not succeed."""
 
     verb: str
     resource: Resource
-    report: Report
+    record: Record
     error: KitError | None
     seconds: float
 
@@ -33,112 +32,74 @@ class Told:
         """Whether this node holds the address; None when nobody knows."""
         if self.code is ExitCode.NOT_HELD:
             return self.verb == "release"
-        if self.error or self.report.view is None:
+        if self.error or self.record.view is None:
             return None
-        return not self.report.todo if self.verb == "plan" else self.verb != "release"
+        return not self.record.todo if self.verb == "plan" else self.verb != "release"
 
     @property
     def summary(self) -> str:
         """The one sentence that tells it."""
         if self.error:
             return self.error.why
-        here = f" by {self.report.site.node}" if self.report.site else ""
-        if self.report.todo:
+        here = f" by {self.record.site.node}" if self.record.site else ""
+        if self.record.todo:
             return f"{self.resource} is not held{here}; hold would:"
-        if self.report.site is None:
+        if self.record.site is None:
             return f"{self.resource} stays as it is; the node that takes over moves it."
         return f"{self.resource} is {'not ' if self.verb == 'release' else ''}held{here}."
 
+    def as_json(self) -> Object:
+        """All of it as one JSON object."""
+        record, site = self.record, self.record.site
+        return schema.VERSION | {
+            "verb": self.verb,
+            "resource": schema.resource(self.resource),
+            "outcome": self.code.name,
+            "exit_code": int(self.code),
+            "held": self.held,
+            "summary": self.summary,
+            "cure": self.error.cure if self.error else "",
+            "node": schema.node(site.node) if site else None,
+            "view": schema.view(record.view) if record.view else None,
+            "steps": [schema.step(step) for step in record.done],
+            "todo": [[schema.step(step) for step in batch] for batch in record.todo],
+            "api_calls": site.ec2.attempts if site else None,
+            "seconds": round(self.seconds, 3),
+        }
 
-def as_json(told: Told) -> dict[str, Any]:
-    """One object: verb, resource, outcome, exit_code, held (null: unknown), summary, cure, node, view, steps, ..."""
-    report, site = told.report, told.report.site
-    return {
-        "verb": told.verb,
-        "resource": _resource_json(told.resource),
-        "outcome": told.code.name,
-        "exit_code": int(told.code),
-        "held": told.held,
-        "summary": told.summary,
-        "cure": told.error.cure if told.error else "",
-        "node": {**asdict(site.node), "cidrs": [str(cidr) for cidr in site.node.cidrs]} if site else None,
-        "view": asdict(report.view) if report.view else None,
-        "steps": [_step_json(step) for step in report.done],
-        "todo": [[_step_json(step) for step in batch] for batch in report.todo],
-        "api_calls": site.ec2.attempts if site else None,
-        "seconds": round(told.seconds, 3),
-    }
+    def show(self, *, brief: bool = False) -> None:
+        """Print it to standard output; a failure's sentence to standard error, as the last line.
 
+        brief: only that sentence, for when the time is up: loading what draws tables may take longer than is left.
+        """
+        if not brief:
+            self._show_tables()
+        if self.error is not None:
+            sys.stdout.flush()
+            self._show_failure(self.error, plain=brief or not sys.stderr.isatty())
 
-def _resource_json(resource: Resource) -> dict[str, Any]:
-    if isinstance(resource, RouteResource):
-        named = {"destination": resource.destination, "tables": sorted(resource.tables)}
-        return {"kind": resource.kind, "interface": resource.interface, **named}
-    return {"kind": resource.kind, "interface": resource.interface, "public_ip": str(resource.public_ip)}
+    def _show_tables(self) -> None:
+        from rich.text import Text
 
+        from ec2kit.console import tables
 
-def _step_json(step: Step) -> dict[str, Any]:
-    return {"step": type(step).__name__, **asdict(step)}
+        record = self.record
+        out = tables.screen()
+        if self.error is None:
+            name, style = ("PLAN", "bold yellow") if record.todo else ("OK", "bold green")
+            calls = f", {record.site.ec2.attempts} API calls" if record.site else ""
+            out.print(Text.assemble((name, style), f" {self.summary}", (f"  ({self.seconds:.2f} s{calls})", "dim")))
+        for step in record.done or [step for batch in record.todo for step in batch]:
+            out.print(Text(f"  - {step}"))
+        if record.view:
+            out.print(tables.view_table(record.view, {record.view.eni: "this node"}))
 
+    def _show_failure(self, error: KitError, *, plain: bool) -> None:
+        why = f" {self.verb} {self.resource}: {error.why}"
+        if plain:
+            sys.stderr.write(f"{self.code.name}{why}\n")
+            return
+        from rich.console import Console
+        from rich.text import Text
 
-def as_text(told: Told, *, brief: bool = False) -> None:
-    """Print it to standard output; a failure's sentence to standard error, as the last line.
-
-    brief: only that sentence, for when the time is up: loading what draws tables may take longer than is left.
-    """
-    if not brief:
-        _print_tables(told)
-    if told.error is not None:
-        sys.stdout.flush()
-        _print_failure(told, plain=brief or not sys.stderr.isatty())
-
-
-def _print_tables(told: Told) -> None:
-    from rich.console import Console
-    from rich.text import Text
-
-    report = told.report
-    out = Console(soft_wrap=True)
-    if told.error is None:
-        name, style = ("PLAN", "bold yellow") if report.todo else ("OK", "bold green")
-        calls = f", {report.site.ec2.attempts} API calls" if report.site else ""
-        out.print(Text.assemble((name, style), f" {told.summary}", (f"  ({told.seconds:.2f} s{calls})", "dim")))
-    for line in [str(step) for step in report.done] or _plan_lines(report.todo):
-        out.print(Text(f"  - {line}"))
-    if report.view:
-        out.print(view_table(report.view))
-
-
-def _print_failure(told: Told, *, plain: bool) -> None:
-    why = f" {told.verb} {told.resource}: {told.summary}"
-    if plain:
-        sys.stderr.write(f"{told.code.name}{why}\n")
-        return
-    from rich.console import Console
-    from rich.text import Text
-
-    Console(stderr=True, soft_wrap=True).print(Text.assemble((told.code.name, "bold red"), why))
-
-
-def _plan_lines(todo: Plan) -> list[str]:
-    return [str(step) for batch in todo for step in batch]
-
-
-def view_table(view: View) -> Any:
-    """The view as a rich table: each route table's target, or the address's association."""
-    from rich.table import Table
-
-    if isinstance(view, RouteView):
-        table = Table("Route table", "Target", "State", "")
-        for entry in view.entries:
-            table.add_row(entry.table, entry.target, entry.state, "this node" if entry.target == view.eni else "")
-        for name in view.missing:
-            table.add_row(name, "-", "missing", "")
-        return table
-    table = Table("Elastic IP", "Associated with", "Private address", "Link", "")
-    association = view.association
-    where = (association.eni or "another kind of target") if association else "nothing"
-    link = {True: "up", False: "down", None: "not checked"}[view.link]
-    here = "this node" if view.associated_here else ""
-    table.add_row(view.public_ip, where, (association.private_ip or "-") if association else "-", link, here)
-    return table
+        Console(stderr=True, soft_wrap=True).print(Text.assemble((self.code.name, "bold red"), why))

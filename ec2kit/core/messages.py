@@ -47,7 +47,7 @@ FAILED = Message(960008, Level.ERROR, "{why}")
 
 SETTING_IGNORED = Message(960010, Level.WARN, "{file}: {warning}")
 DEFAULTS_UNREADABLE = Message(960011, Level.WARN, "{file} cannot be read ({why}); every setting has its default")
-PARAMETER_MOOT = Message(960012, Level.WARN, "the parameter {name} of another agent makes no difference here")
+PARAMETER_IGNORED = Message(960012, Level.WARN, "the parameter {name} of another agent makes no difference here")
 
 LOCATED = Message(960020, Level.INFO, "this node is {node} in {vpc}, {region}")
 STEP = Message(960021, Level.NOTIFY, "{step}")

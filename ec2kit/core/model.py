@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
 from typing import ClassVar, NewType
+
+from ec2kit.core.errors import Misconfigured
 
 EniId = NewType("EniId", str)
 TableId = NewType("TableId", str)
@@ -37,7 +40,7 @@ class RouteResource:
 
 
 @dataclass(frozen=True)
-class AddressResource:
+class ElasticIpResource:
     """An Elastic IP that is associated with the ENI behind one interface of the active node.
 
     allocation: its allocation id, where that is named as well; both must be of the same Elastic IP.
@@ -52,7 +55,7 @@ class AddressResource:
         return f"Elastic IP {self.public_ip}"
 
 
-Resource = RouteResource | AddressResource
+Resource = RouteResource | ElasticIpResource
 
 
 @dataclass(frozen=True)
@@ -66,8 +69,30 @@ class Node:
     interface: str
     eni: EniId
 
+    def among(self, interfaces: Iterable[NetworkInterface]) -> NetworkInterface:
+        """This node's ENI among those that EC2 shows. Raises Misconfigured when it is not there."""
+        for each in interfaces:
+            if each.id == self.eni:
+                return each
+        raise Misconfigured(
+            f"EC2 does not show {self.eni}, this node's {self.interface}, in {self.region}",
+            "These credentials belong to another account, or the Region or EC2 URL is wrong",
+        )
+
     def __str__(self) -> str:
         return f"{self.interface} ({self.eni}) of {self.instance}"
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How EC2 is reached: Region, profile of the credentials, URL of the API; None: as the settings say."""
+
+    region: str | None = None
+    profile: str | None = None
+    url: str | None = None
+
+
+BY_SETTINGS = Reach()
 
 
 # ---- facts, as the EC2 API tells them

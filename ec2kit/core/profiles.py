@@ -15,7 +15,6 @@ _OWN = "ec2kit-"
 _HEADER = re.compile(r"\s*\[([^\]]*)\]")
 _ID = re.compile(r"[A-Z0-9]{16,128}")  # IAM's AccessKey shape: docs.aws.amazon.com/IAM/latest/APIReference
 _SECRET = re.compile(r"[\x21-\x7e]{1,512}")
-_TAG = re.compile(r"[A-Za-z0-9_./=][A-Za-z0-9_./=-]{0,255}")
 
 
 def own(tag: str) -> str:
@@ -26,11 +25,6 @@ def own(tag: str) -> str:
 def is_own(profile: str | None) -> bool:
     """Whether the profile stands in the kit's own file, not in the AWS configuration files."""
     return profile is not None and profile.startswith(_OWN)
-
-
-def good_tag(tag: str) -> bool:
-    """Whether a tag can name a resource: letters, digits, `- _ . / =`, at most 256 of them, no dash in front."""
-    return _TAG.fullmatch(tag) is not None
 
 
 def access_key(identifier: str, secret: str) -> AccessKey:

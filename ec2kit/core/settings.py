@@ -10,6 +10,7 @@ import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from enum import Enum, auto
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -36,6 +37,15 @@ _KIT_NAMES = ("EC2KIT_SYSTEM", "EC2KIT_SYSFS", "EC2KIT_PROCFS", "EC2KIT_CREDENTI
 _ASSIGNMENT = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=(.*)")
 _SHELL = re.compile(r"[$`();|&<>]")
 _DAY = 86_400
+
+
+class Budget(Enum):
+    """Whose time a run takes; the command line's and Pacemaker's runs take one of LifeKeeper's four."""
+
+    RESTORE = auto()
+    REMOVE = auto()
+    RECOVER = auto()
+    QUICKCHECK = auto()
 
 
 @dataclass(frozen=True)
@@ -65,6 +75,18 @@ class Settings:
     ec2kit_credentials: str = "/etc/ec2kit/credentials"
     ec2kit_history: str = "/var/lib/ec2kit"
     aws: Mapping[str, str] = field(default_factory=dict)
+
+    def seconds(self, budget: Budget) -> int:
+        """How many seconds one run may take."""
+        match budget:
+            case Budget.RESTORE:
+                return self.ec2_restore_timeout
+            case Budget.REMOVE:
+                return self.ec2_remove_timeout
+            case Budget.RECOVER:
+                return self.ec2_recover_timeout
+            case Budget.QUICKCHECK:
+                return self.ec2_quickcheck_timeout
 
 
 _LEAST_MOST = {"ec2_max_retry": (0, 100), "ip_nolinkcheck": (0, 1), "nobcastping": (0, 1)}

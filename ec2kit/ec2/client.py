@@ -6,26 +6,18 @@ it, the next look tells.
 
 from __future__ import annotations
 
-import os
 import random
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
-import boto3
 import botocore.exceptions
-import botocore.session
-from botocore.config import Config
 from botocore.parsers import ResponseParserError
 
-from ec2kit import __version__
 from ec2kit.core import backoff
-from ec2kit.core.errors import KitError, Misconfigured, Unavailable, ec2_error, throttled
+from ec2kit.core.errors import Unavailable
 from ec2kit.core.model import (
-    AccessKey,
     Address,
     AllocationId,
     Association,
@@ -39,41 +31,18 @@ from ec2kit.core.model import (
     TableId,
     VpcId,
 )
-from ec2kit.core.settings import refuse_plain_http
 from ec2kit.core.steps import Ec2Step, operation
-from ec2kit.ec2 import role, shapes
-from ec2kit.host import imds
-from ec2kit.host.deadline import SIDE_BY_SIDE, Deadline
+from ec2kit.ec2.refusals import NO_CREDENTIALS, no_credentials, refusal, throttled
+from ec2kit.ec2.session import Signer, client
+from ec2kit.host.deadline import Deadline
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.client import EC2Client
     from mypy_boto3_ec2.type_defs import AddressTypeDef, FilterTypeDef, NetworkInterfaceTypeDef, RouteTypeDef
 
-_CONNECT, _READ = 3.0, 10.0  # seconds at most; less where the budget is small
-_NO_CREDENTIALS = (
-    botocore.exceptions.NoCredentialsError,
-    botocore.exceptions.PartialCredentialsError,
-    botocore.exceptions.CredentialRetrievalError,
-    botocore.exceptions.MetadataRetrievalError,
-)
-_METADATA = "AWS_EC2_METADATA_SERVICE_ENDPOINT"
 _PAGE = 100  # DescribeRouteTables: MaxResults 5..100
 _MOST_PAGES = 100
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Signer:
-    """Whose credentials are used: by default the instance's role.
-
-    credentials_file: where the profile's key stands, when not where every AWS tool looks. key: one that does
-    not stand in any file yet. metadata: the run's, which tells the role; None: it gets a connection of its own.
-    """
-
-    profile: str | None = None
-    credentials_file: str | None = None
-    key: AccessKey | None = None
-    metadata: imds.Metadata | None = None
 
 
 class Ec2:
@@ -97,43 +66,13 @@ class Ec2:
         a call again that failed, unless by throttling. patience: None, and a throttled call fails at once; else it
         is sent again while there is time, unless retries is 0, and patience hears of it once, with its name.
         """
-        _adopt(settings)
-        signer = signer or Signer()
         self._deadline = deadline
         self._patience = patience if retries else None
         self._waited = False
         self.attempts = 0  # HTTP requests sent, botocore's own retries included
-        share = deadline.seconds / (1 + retries)
-        config = Config(
-            connect_timeout=min(_CONNECT, max(1.0, share)),
-            read_timeout=min(_READ, max(1.0, share)),
-            retries={"mode": "standard", "total_max_attempts": 1 + retries},
-            max_pool_connections=SIDE_BY_SIDE,
-            user_agent_extra=f"ec2kit/{__version__} ec2kit-action/{action}",
+        self._client: EC2Client = client(
+            settings, signer or Signer(), region=region, url=url, action=action, retries=retries, deadline=deadline
         )
-        try:
-            core = botocore.session.Session(profile=signer.profile or settings.get("AWS_PROFILE"))
-            if signer.credentials_file:
-                core.set_config_variable("credentials_file", signer.credentials_file)
-            if signer.key:
-                core.set_credentials(signer.key.id, signer.key.secret)
-            core.set_config_variable("metadata_service_timeout", 2)
-            core.set_config_variable("metadata_service_num_attempts", 1 + retries)
-            metadata = signer.metadata or imds.Metadata(settings.get(_METADATA), retries=retries, deadline=deadline)
-            role.ask(core, metadata)
-            if not core.get_config_variable("data_path") and (cut := shapes.loader()):
-                core.register_component("data_loader", cut)
-            session = boto3.session.Session(region_name=region, botocore_session=core)
-            self._client: EC2Client = session.client("ec2", endpoint_url=url, config=config)
-        except _NO_CREDENTIALS as error:
-            raise _no_credentials("EC2", error) from error
-        except (botocore.exceptions.BotoCoreError, ValueError) as error:
-            raise Misconfigured(
-                f"EC2 cannot be set up ({type(error).__name__})",
-                "Check Region, EC2 URL, profile and the AWS configuration files",
-            ) from error
-        refuse_plain_http(self.url)
-        _read_once(self._client)
         self._client.meta.events.register("before-send.ec2", self._count)
         decide: Any = self._wait_out  # the stubs do not know that this hook answers
         self._client.meta.events.register_first("needs-retry.ec2", decide)
@@ -231,9 +170,9 @@ class Ec2:
             with self._deadline.waiting(f"{called} on {subject}"):
                 yield
         except botocore.exceptions.ClientError as error:
-            raise ec2_error(called, subject, error.response.get("Error", {}).get("Code", "no error code")) from error
-        except _NO_CREDENTIALS as error:
-            raise _no_credentials(called, error) from error
+            raise refusal(called, subject, error.response.get("Error", {}).get("Code", "no error code")) from error
+        except NO_CREDENTIALS as error:
+            raise no_credentials(called, error) from error
         except (botocore.exceptions.BotoCoreError, ResponseParserError) as error:
             raise Unavailable(
                 f"no usable answer from {where} to {called} on {subject} ({type(error).__name__})",
@@ -248,18 +187,6 @@ def _bounded(page: T, number: int) -> T:
     if number > _MOST_PAGES:
         raise Unavailable(f"EC2 gives more pages of route tables than {_MOST_PAGES}, and names always another one")
     return page
-
-
-def _no_credentials(called: str, error: Exception) -> Unavailable:
-    if isinstance(why := error.__cause__, KitError):  # the metadata service did not tell the role
-        return Unavailable(
-            f"no credentials for {called}: {why}", why.cure, permanent=not isinstance(why, Unavailable)
-        )
-    return Unavailable(
-        f"no credentials for {called} ({type(error).__name__})",
-        "Attach a role to this instance, or name a profile (--profile, AWS_PROFILE)",
-        permanent=True,
-    )
 
 
 def _routes(routes: list[RouteTypeDef]) -> Iterator[Route]:
@@ -300,35 +227,3 @@ def _address(answer: AddressTypeDef) -> Address:
             answer.get("PrivateIpAddress"),
         )
     return Address(answer["PublicIp"], AllocationId(answer["AllocationId"]), association)
-
-
-def _read_once(client: Any) -> None:
-    """Have the file of root certificates read once, not anew for each connection: 20 ms of CPU each time.
-
-    urllib3 reads it for each one, into the same TLS context (ssl_wrap_socket). Where a botocore keeps that context
-    elsewhere, this does nothing.
-    """
-    try:
-        context = client._endpoint.http_session._manager.connection_pool_kw["ssl_context"]  # noqa: SLF001  nothing public
-        read = context.load_verify_locations
-    except (AttributeError, LookupError, TypeError):
-        return
-    lock, done = threading.Lock(), set[object]()
-
-    def once(*given: object) -> None:
-        with lock:
-            if given not in done:
-                read(*given)
-                done.add(given)
-
-    context.load_verify_locations = once
-
-
-def _adopt(settings: Mapping[str, str]) -> None:
-    """Give boto3 the settings where it looks for them, and keep the metadata service off every proxy."""
-    os.environ.update(settings)
-    metadata = urlsplit(settings.get(_METADATA) or imds.ENDPOINT).hostname or ""
-    for name in ("NO_PROXY", "no_proxy"):
-        given = os.environ.get(name, "")
-        if metadata not in given.split(","):
-            os.environ[name] = ",".join(part for part in (given, metadata) if part)

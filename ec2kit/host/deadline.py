@@ -14,11 +14,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, wait
 from contextlib import contextmanager, suppress
-from typing import NoReturn, TypeVar
+from typing import NoReturn, TypeVar, cast
 
 from ec2kit.core.errors import DeadlineExceeded, KitError
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 SIDE_BY_SIDE = 32  # calls in flight at once, at most
 GRACE = 0.3  # seconds that the soft end gets to say its own last line before the hard end comes
@@ -104,6 +105,15 @@ class Deadline:
                 raise error
             outcomes.append(error if error is not None else future.result())
         return outcomes
+
+    def both(self, one: Callable[[], T], other: Callable[[], U]) -> tuple[T, U]:
+        """Run two calls side by side; both results. Raises the first KitError, and what `together` raises."""
+        calls: list[Callable[[], T | U]] = [one, other]
+        outcomes = self.together(calls)
+        for outcome in outcomes:
+            if isinstance(outcome, KitError):
+                raise outcome
+        return cast("tuple[T, U]", tuple(outcomes))
 
 
 def within(deadline: Deadline, work: Callable[[], int], expired: Callable[[], int], *, otherwise: int) -> int:

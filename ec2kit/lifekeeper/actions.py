@@ -6,7 +6,6 @@ Arguments: ec2kit.lifekeeper.contract says what is verified of them. restore, re
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 import traceback
@@ -19,25 +18,26 @@ from ec2kit.core import messages
 from ec2kit.core.errors import ExitCode, KitError, Misconfigured, NotHeld
 from ec2kit.core.messages import Level
 from ec2kit.core.model import AccessKey
-from ec2kit.host import files
-from ec2kit.host.deadline import INTERRUPTED, Deadline, aside, leave, within
+from ec2kit.core.settings import Budget
+from ec2kit.host.deadline import INTERRUPTED, aside, leave, within
 from ec2kit.host.log import Journal
-from ec2kit.lifekeeper import contract, history, info
+from ec2kit.lifekeeper import contract, history, info, past
+from ec2kit.lifekeeper.cluster import system_name
 from ec2kit.lifekeeper.lcd import Instance, Lcd
-from ec2kit.lifekeeper.options import ask_key, create_options
+from ec2kit.lifekeeper.options import Creation, ask_key, creation_of
 from ec2kit.verbs import lifecycle
-from ec2kit.verbs.look import Run
-from ec2kit.verbs.process import attempt, past_of, read_settings, system_name, timed_out
+from ec2kit.verbs.process import attempt, begin, timed_out
+from ec2kit.verbs.run import Run
 
 _BUDGET = {
-    "restore": "ec2_restore_timeout",
-    "remove": "ec2_remove_timeout",
-    "delete": "ec2_remove_timeout",
-    "recover": "ec2_recover_timeout",
-    "quickCheck": "ec2_quickcheck_timeout",
-    "create": "ec2_restore_timeout",
-    "extend": "ec2_restore_timeout",
-    "canextend": "ec2_restore_timeout",
+    "restore": Budget.RESTORE,
+    "remove": Budget.REMOVE,
+    "delete": Budget.REMOVE,
+    "recover": Budget.RECOVER,
+    "quickCheck": Budget.QUICKCHECK,
+    "create": Budget.RESTORE,
+    "extend": Budget.RESTORE,
+    "canextend": Budget.RESTORE,
 }
 
 
@@ -63,7 +63,7 @@ def main(action: str, arguments: Sequence[str] | None = None) -> NoReturn:
 
 def _main(action: str, given: tuple[str, ...]) -> NoReturn:
     if action == "create":
-        _create_asking_secret(given)
+        leave(create_asking(creation_of(given)))
     call = Call(action, tag_of(action, given), given)
     run = _begin(call)
     if not call.tag:
@@ -72,34 +72,26 @@ def _main(action: str, given: tuple[str, ...]) -> NoReturn:
     leave(_carry_out(call, run, partial(_ACTIONS[action], call, run)))
 
 
-def _create_asking_secret(given: tuple[str, ...]) -> NoReturn:
-    options = create_options(given)
-    log = Journal("create", options.tag)
-    key = attempt(lambda: ask_key(options.access_key_id), log)
+def create_asking(wanted: Creation) -> int:
+    """Run the action create once the secret of its access key is known, if it has one; the exit code."""
+    log = Journal("create", wanted.tag)
+    key = attempt(lambda: ask_key(wanted.key_id), log)
     if isinstance(key, KitError):
         log.say(messages.FAILED, why=key.why)
-        leave(key.code)
-    leave(create(given, key))
+        return key.code
+    return create(wanted, key)
 
 
-def create(arguments: Sequence[str], key: AccessKey | None) -> int:
-    """Run the action create by its options, with the secret known already, on time; the exit code.
-
-    Raises KeyboardInterrupt, and SystemExit for options that do not fit together.
-    """
-    options = create_options(arguments)
-    call = Call("create", options.tag, tuple(arguments))
-    run = replace(_begin(call), key=key)  # a person's typing of the secret is not of its time
-    return _carry_out(call, run, partial(_create, options, run))
+def create(wanted: Creation, key: AccessKey | None) -> int:
+    """Run the action create on time; the exit code. Raises KeyboardInterrupt."""
+    call = Call("create", wanted.tag, ())
+    run = replace(_begin(call), key=key, reach=wanted.reach)  # a person's typing of the secret is not of its time
+    return _carry_out(call, run, partial(_create, wanted, run))
 
 
 def _begin(call: Call) -> Run:
-    """The settings as they are now, the log, and from now on the action's time."""
-    settings, notes = read_settings()
     log = Journal(call.action, call.tag, least=Level.NOTIFY if call.action == "quickCheck" else Level.INFO)
-    for message, facts in notes:
-        log.say(message, **facts)
-    return Run(settings, Deadline(getattr(settings, _BUDGET[call.action])), log)
+    return begin(log, lambda settings: settings.seconds(_BUDGET[call.action]))
 
 
 def _carry_out(call: Call, run: Run, work: Callable[[], str]) -> int:
@@ -135,10 +127,8 @@ def finish(call: Call, run: Run, outcome: str | KitError) -> int:
 
 def _keep(entry: history.Entry, call: Call, run: Run) -> None:
     """Write down what the action has come to. When that fails, nothing but `ec2kit status` misses it."""
-    path = past_of(call.tag, run.settings)
     try:
-        if history.worth_keeping(history.entries(files.read(path)), entry):
-            files.append(path, history.line(entry), most=history.MOST_BYTES, keep=history.KEPT_LINES)
+        past.keep(entry, call.tag, run.settings)
     except Misconfigured as error:
         run.log.say(messages.HISTORY_LOST, why=error.why)
 
@@ -173,8 +163,12 @@ def options_of(arguments: Sequence[str]) -> dict[str, str]:
     return options
 
 
+def _lcd(run: Run) -> Lcd:
+    return Lcd(run.settings.lkroot, run.deadline)
+
+
 def _instance(call: Call, run: Run) -> Instance | None:
-    return Lcd(run.settings.lkroot, run.deadline).instance(call.tag)
+    return _lcd(run).instance(call.tag)
 
 
 def _here(call: Call, run: Run) -> Instance:
@@ -187,20 +181,16 @@ def _here(call: Call, run: Run) -> Instance:
     return found
 
 
-def _with(known: info.Info, run: Run) -> Run:
-    return replace(run, region=known.region, profile=known.profile, url=known.url)
-
-
 def _hold(call: Call, run: Run) -> str:
     known = info.decode(_here(call, run).info)
-    run = _with(known, run)
+    run = replace(run, reach=known.reach)
     lifecycle.hold(known.resource, run)
     return f"{known.resource} is held by this node ({_steps(run)})"
 
 
 def _remove(call: Call, run: Run) -> str:
     known = info.decode(_here(call, run).info)
-    run = _with(known, run)
+    run = replace(run, reach=known.reach)
     lifecycle.release(known.resource, run)
     if known.resource.kind == "route":
         return f"{known.resource} stays as it is"
@@ -208,7 +198,7 @@ def _remove(call: Call, run: Run) -> str:
 
 
 def _steps(run: Run) -> str:
-    done = len(run.report.done)
+    done = len(run.record.done)
     return f"{done} step{'' if done == 1 else 's'} taken" if done else "nothing was to do"
 
 
@@ -218,7 +208,7 @@ def _quick_check(call: Call, run: Run) -> str:
         return f"not checked, because it is {found.state}"
     known = info.decode(found.info)
     try:
-        lifecycle.check(known.resource, _with(known, run))
+        lifecycle.check(known.resource, replace(run, reach=known.reach))
     except NotHeld:
         if contract.QUICKCHECK_SENDS_EVENT:
             _send_event(call, run)
@@ -229,7 +219,7 @@ def _quick_check(call: Call, run: Run) -> str:
 def _send_event(call: Call, run: Run) -> None:
     """Raise the recovery event; when that fails, the exit code alone must tell, so it is only logged."""
     try:
-        Lcd(run.settings.lkroot, run.deadline).send_event(call.tag)
+        _lcd(run).send_event(call.tag)
     except KitError as error:
         run.log.say(messages.EVENT_FAILED, why=error.why)
     else:
@@ -237,51 +227,39 @@ def _send_event(call: Call, run: Run) -> None:
 
 
 def _delete(call: Call, run: Run) -> str:
-    from ec2kit.lifekeeper import create as hierarchy
+    from ec2kit.lifekeeper.create import forget
 
     if _instance(call, run) is None:
         run.log.say(messages.ALREADY_DELETED)
-    hierarchy.forget(call.tag, run)
+    forget(call.tag, run)
     return "nothing in AWS belongs to the resource alone, so nothing is undone there"
 
 
 _ELSEWHERE = "ec2kit create --server SYSTEM"
 
 
-def _create(options: argparse.Namespace, run: Run) -> str:
-    from ec2kit.lifekeeper import create as hierarchy
+def _create(wanted: Creation, run: Run) -> str:
+    from ec2kit.lifekeeper.create import create as make
 
     system = system_name(run.settings)
-    if options.server not in {None, system}:
-        raise Misconfigured(f"this is {system}, not {options.server}", f"Run create there, or: {_ELSEWHERE}")
-    run = replace(run, profile=options.profile, url=options.ec2_url)
-    wanted = hierarchy.Wanted(
-        tag=options.tag,
-        system=system,
-        switchback=options.switchback,
-        ip_resource=options.ip_resource,
-        elastic_ip=options.elastic_ip,
-        interface=options.interface,
-    )
-    hierarchy.create(wanted, run, Lcd(run.settings.lkroot, run.deadline))
-    return f"{options.tag} exists on {wanted.system}; extend it to another system to protect it"
+    if wanted.server not in {None, system}:
+        raise Misconfigured(f"this is {system}, not {wanted.server}", f"Run create there, or: {_ELSEWHERE}")
+    make(wanted, system, run, _lcd(run))
+    return f"{wanted.tag} exists on {system}; extend it to another system to protect it"
 
 
 def _can_extend(call: Call, run: Run) -> str:
-    from ec2kit.lifekeeper import create as hierarchy
+    from ec2kit.lifekeeper.create import check_extend
 
-    lcd = Lcd(run.settings.lkroot, run.deadline)
-    known = hierarchy.check_extend(
-        call.arguments[contract.EXTEND_SYSTEM], call.tag, run, lcd, interface=_interface(call)
-    )
+    template = call.arguments[contract.EXTEND_SYSTEM]
+    known = check_extend(template, call.tag, run, _lcd(run), interface=_interface(call))
     return f"{known.resource} can be extended to this system, on {known.resource.interface}"
 
 
 def _extend(call: Call, run: Run) -> str:
-    from ec2kit.lifekeeper import create as hierarchy
+    from ec2kit.lifekeeper.create import extend
 
-    lcd = Lcd(run.settings.lkroot, run.deadline)
-    hierarchy.extend(call.arguments[contract.EXTEND_SYSTEM], call.tag, run, lcd, interface=_interface(call))
+    extend(call.arguments[contract.EXTEND_SYSTEM], call.tag, run, _lcd(run), interface=_interface(call))
     return "the instance exists on this system"
 
 

@@ -19,6 +19,7 @@ IP_ID_PREFIX = "IP-"
 # ins_list separates its fields with this character: sys app type tag id info state. Verified.
 SEPARATOR = "\x01"
 IN_SERVICE = "ISP"
+IN_SERVICE_STATES = ("ISP", "ISU")
 
 # ins_list: the field that has the switchback type, and its values. Unverified beyond the first seven fields.
 SWITCHBACK_FIELD = 7

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from typing import Any
 
 from ec2kit.core.errors import ExitCode
 
@@ -45,7 +46,7 @@ class Entry:
 
 def line(entry: Entry) -> str:
     """The entry as a line of the file."""
-    return json.dumps({**asdict(entry), "what": entry.what[:_LONGEST]})
+    return json.dumps(as_json(entry) | {"what": entry.what[:_LONGEST]})
 
 
 def entries(text: str) -> list[Entry]:
@@ -53,19 +54,31 @@ def entries(text: str) -> list[Entry]:
     return [entry for each in text.splitlines() if (entry := _entry(each))]
 
 
+def as_json(entry: Entry) -> dict[str, Any]:
+    """The entry as a JSON object."""
+    return {
+        "at": entry.at,
+        "action": entry.action,
+        "code": int(entry.code),
+        "seconds": entry.seconds,
+        "what": entry.what,
+    }
+
+
+def of_json(told: Any) -> Entry | None:
+    """The entry that as_json gave; None for anything else."""
+    try:
+        at, seconds = float(told["at"]), float(told["seconds"])
+        return Entry(at, str(told["action"]), ExitCode(told["code"]), seconds, str(told["what"]))
+    except (ValueError, TypeError, KeyError, OverflowError):
+        return None
+
+
 def _entry(text: str) -> Entry | None:
     try:
-        found = json.loads(text)
-        entry = Entry(
-            float(found["at"]),
-            str(found["action"]),
-            ExitCode(found["code"]),
-            float(found["seconds"]),
-            str(found["what"]),
-        )
-    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+        return of_json(json.loads(text))
+    except (ValueError, RecursionError):
         return None
-    return entry
 
 
 def worth_keeping(past: Sequence[Entry], entry: Entry) -> bool:

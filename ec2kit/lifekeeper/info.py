@@ -13,38 +13,46 @@ from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address
 
 from ec2kit.core.errors import Misconfigured
-from ec2kit.core.model import AddressResource, Resource, RouteResource, TableId, VpcId
+from ec2kit.core.model import BY_SETTINGS, ElasticIpResource, Reach, Resource, RouteResource, TableId, VpcId
+from ec2kit.lifekeeper.contract import ID_PREFIX
 
 _VERSION = "1"
+_TAG = re.compile(r"[A-Za-z0-9_./=][A-Za-z0-9_./=-]{0,255}")
 _PLAIN = re.compile(r"[A-Za-z0-9_./-]")
 _ESCAPE = re.compile(r"=([0-9A-F]{2})")
 _CURE = "Create the resource anew, or mend the field with ins_setinfo"
 _ONCE = ("ec2kit", "kind", "vip", "eip", "interface", "url", "profile", "region", "vpc")
 
 
+def good_tag(tag: str) -> bool:
+    """Whether a tag can name a resource: letters, digits, `- _ . / =`, at most 256 of them, no dash in front."""
+    return _TAG.fullmatch(tag) is not None
+
+
+def identifier(resource: Resource) -> str:
+    """LifeKeeper's id of a resource's instances, the same on each system: `EC2-10.1.0.10`."""
+    return f"{ID_PREFIX}{resource.vip if isinstance(resource, RouteResource) else resource.public_ip}"
+
+
 @dataclass(frozen=True)
 class Info:
-    """A resource, and how to reach EC2 for it: URL, profile of the credentials, Region (None: the defaults).
-
-    vpc: where it was created; None in a field that is older than this word.
-    """
+    """A resource, and how to reach EC2 for it. vpc: where it was created; None in a field that is older than it."""
 
     resource: Resource
-    url: str | None = None
-    profile: str | None = None
-    region: str | None = None
+    reach: Reach = BY_SETTINGS
     vpc: VpcId | None = None
 
 
 def encode(info: Info) -> str:
     """The info field for `info`; `decode` gives it back."""
+    reach = info.reach
     match info.resource:
         case RouteResource(vip, interface, tables):
             pairs = [("kind", "route"), ("vip", str(vip)), ("interface", interface)]
             pairs += [("table", table) for table in sorted(tables)]
-        case AddressResource(public_ip, interface):
+        case ElasticIpResource(public_ip, interface):
             pairs = [("kind", "eip"), ("eip", str(public_ip)), ("interface", interface)]
-    pairs += [("url", info.url), ("profile", info.profile), ("region", info.region), ("vpc", info.vpc)]
+    pairs += [("url", reach.url), ("profile", reach.profile), ("region", reach.region), ("vpc", info.vpc)]
     return " ".join([f"ec2kit={_VERSION}", *(f"{key}={_escape(value)}" for key, value in pairs if value)])
 
 
@@ -61,11 +69,12 @@ def decode(text: str) -> Info:
         tables = frozenset(TableId(value) for key, value in pairs if key == "table")
         resource = RouteResource(_address(values, "vip"), values.get("interface"), tables)
     elif values.get("kind") == "eip" and "vip" not in values:
-        resource = AddressResource(_address(values, "eip"), values.get("interface"))
+        resource = ElasticIpResource(_address(values, "eip"), values.get("interface"))
     else:
         raise Misconfigured("the resource's info field names no kind of resource", _CURE)
     vpc = VpcId(values["vpc"]) if "vpc" in values else None
-    return Info(resource, values.get("url"), values.get("profile"), values.get("region"), vpc)
+    reach = Reach(values.get("region"), values.get("profile"), values.get("url"))
+    return Info(resource, reach, vpc)
 
 
 def _pair(word: str) -> tuple[str, str]:

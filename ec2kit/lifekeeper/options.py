@@ -4,12 +4,41 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from ipaddress import IPv4Address
+from typing import NoReturn
 
 from ec2kit.core import profiles
-from ec2kit.core.model import AccessKey
+from ec2kit.core.model import BY_SETTINGS, AccessKey, Reach
 from ec2kit.lifekeeper import contract
+
+
+@dataclass(frozen=True)
+class Creation:
+    """What create is asked for. Exactly one of ip_resource (its tag) and elastic_ip is given.
+
+    server: the system to create it on; None: this one. key_id: an access key whose secret is to be asked for.
+    """
+
+    tag: str
+    ip_resource: str | None = None
+    elastic_ip: IPv4Address | None = None
+    interface: str | None = None
+    switchback: str = "intelligent"
+    server: str | None = None
+    reach: Reach = BY_SETTINGS
+    key_id: str | None = None
+
+    def arguments(self) -> list[str]:
+        """The options that ask for the same."""
+        return [
+            *_words(("--type", "route-table" if self.ip_resource else "elastic-ip")),
+            *_words(("--ip-resource", self.ip_resource), ("--interface", self.interface)),
+            *_words(("--elastic-ip", self.elastic_ip), ("--tag", self.tag), ("--switchback", self.switchback)),
+            *_words(("--server", self.server)),
+            *reach_options(self.reach, self.key_id),
+        ]
 
 
 def create_parser() -> argparse.ArgumentParser:
@@ -42,18 +71,41 @@ def ask_key(identifier: str | None) -> AccessKey | None:
     return profiles.access_key(identifier, secret.strip())
 
 
-def create_options(arguments: Sequence[str]) -> argparse.Namespace:
-    """Read create's options, the default tag filled in; leaves with exit code 2 when they do not fit together."""
+def creation(options: argparse.Namespace, refuse: Callable[[str], NoReturn]) -> Creation:
+    """What the parser's options ask for, the default tag filled in; `refuse` is told when they do not fit."""
+    if options.type == "route-table" and (not options.ip_resource or options.elastic_ip):
+        refuse("--type route-table needs --ip-resource TAG, and no --elastic-ip")
+    if options.type == "elastic-ip" and (not options.elastic_ip or not options.interface or options.ip_resource):
+        refuse("--type elastic-ip needs --interface and --elastic-ip, and no --ip-resource")
+    return Creation(
+        tag=options.tag or f"ec2-{options.ip_resource or options.elastic_ip}",
+        ip_resource=options.ip_resource,
+        elastic_ip=options.elastic_ip,
+        interface=options.interface,
+        switchback=options.switchback,
+        server=options.server,
+        reach=Reach(profile=options.profile, url=options.ec2_url),
+        key_id=options.access_key_id,
+    )
+
+
+def creation_of(arguments: Sequence[str]) -> Creation:
+    """What an action's arguments ask for; leaves with exit code 2 when that cannot be understood."""
     parser = create_parser()
     if not arguments:
         parser.error("without any option it asks, but only on a terminal; else give --type and what it needs")
-    options = parser.parse_args(arguments)
-    if options.type == "route-table" and (not options.ip_resource or options.elastic_ip):
-        parser.error("--type route-table needs --ip-resource TAG, and no --elastic-ip")
-    if options.type == "elastic-ip" and (not options.elastic_ip or not options.interface or options.ip_resource):
-        parser.error("--type elastic-ip needs --interface and --elastic-ip, and no --ip-resource")
-    options.tag = options.tag or f"ec2-{options.ip_resource or options.elastic_ip}"
-    return options
+    return creation(parser.parse_args(arguments), parser.error)
+
+
+def reach_options(reach: Reach, key_id: str | None = None) -> list[str]:
+    """The options that tell how EC2 is reached. A secret is never among them."""
+    return _words(("--ec2-url", reach.url), ("--profile", reach.profile), ("--access-key-id", key_id))
+
+
+def _words(*pairs: tuple[str, object]) -> list[str]:
+    """Options with their values, without the empty ones; a value that begins with a dash is tied to its name."""
+    given = [(name, str(value)) for name, value in pairs if value]
+    return [word for name, value in given for word in ([f"{name}={value}"] if value[0] == "-" else [name, value])]
 
 
 def ipv4(text: str) -> IPv4Address:

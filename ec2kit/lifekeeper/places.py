@@ -1,4 +1,4 @@
-"""Where LifeKeeper looks for the kit, below LKROOT, and Pacemaker, below OCF_ROOT. Pure: constants only.
+"""Where LifeKeeper looks for the kit, below LKROOT. Pure: constants only.
 
 The installer and the lab put the scripts there; other systems are asked for the command there.
 """
@@ -19,7 +19,3 @@ PLACES = (  # place below LKROOT, and which script of actions/ is called there
     (f"{RESOURCES}/recovery/{EVENT_CLASS}/{EVENT}", "recover"),
     *((f"{SCRIPTS}/{name}", name) for name in ADMIN),
 )
-
-OCF_ROOT = "/usr/lib/ocf"
-OCF_AGENTS = "resource.d/ec2kit"  # OCF resource agent API 1.0: the provider is a folder
-OCF_KINDS = ("route", "eip")

@@ -6,9 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ec2kit.core.errors import KitError, Misconfigured
-from ec2kit.core.kinds import elastic_ip
-from ec2kit.core.kinds import route as routes
-from ec2kit.core.kinds.elastic_ip import AddressView
+from ec2kit.core.kinds.elastic_ip import ElasticIpView
 from ec2kit.core.kinds.route import RouteView
 from ec2kit.core.model import Ec2Instance, EniId, Node, RouteTable, VpcId
 from ec2kit.core.settings import Settings
@@ -159,7 +157,7 @@ def route(view: RouteView, *, active: bool) -> list[Problem]:
                 fatal=active,  # where the address is not yet, in-service switches it off
             )
         )
-    astray = [step for batch in routes.drift(view) for step in batch if isinstance(step, ReplaceRoute)]
+    astray = [step for batch in view.drift() for step in batch if isinstance(step, ReplaceRoute)]
     problems += [
         Problem(
             f"{view.destination} in {step.table} points at {step.was}, not at this node's {view.eni}",
@@ -172,11 +170,11 @@ def route(view: RouteView, *, active: bool) -> list[Problem]:
     return problems
 
 
-def address(view: AddressView) -> list[Problem]:
+def elastic_ip(view: ElasticIpView) -> list[Problem]:
     """Check an address view: the Elastic IP is the account's, and whom it would displace."""
     problems = []
     try:
-        elastic_ip.drift(view)
+        view.drift()
     except Misconfigured as error:
         problems.append(Problem.of(error))
     problems += [

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
+from ec2kit.core import schema
 from ec2kit.core.errors import KitError, Misconfigured
 from ec2kit.core.kinds.route import RouteView
 from ec2kit.core.model import RouteResource, TableId
 from ec2kit.lifekeeper import contract, info
+from ec2kit.lifekeeper.cluster import Cluster
 from ec2kit.lifekeeper.info import Info
-from ec2kit.lifekeeper.lcd import Equivalent
-from ec2kit.lifekeeper.managers import Cluster, known_priorities
-from ec2kit.verbs.look import Run, locate, look
+from ec2kit.lifekeeper.lcd import Equivalent, Instance
+from ec2kit.verbs.locate import locate
+from ec2kit.verbs.look import look
+from ec2kit.verbs.run import Run
 
+Property = str | int | list[str] | None
 KEYS = ("switchback", "priority", "ec2-url", "profile", "tables")
 _MOST = 999  # the guide: priorities are 1 to 999
 
@@ -33,37 +37,62 @@ def assignment(text: str) -> tuple[str, str]:
     return key, value
 
 
-def view(tag: str, cluster: Cluster) -> dict[str, Any]:
-    """All there is to know of a resource from LifeKeeper, as one JSON object; EC2 is not asked."""
-    here = cluster.ours(tag)
-    priorities = known_priorities(tag, cluster)
-    systems = {}
-    for system in cluster.systems_with(tag):
-        there = cluster.lcd.instance(tag, system=system)
-        if there is not None:
-            facts = {"state": there.state, "switchback": there.switchback, "priority": priorities.get(system)}
-            systems[system] = facts | _shown(info.decode(there.info))
-    return {
-        "tag": tag,
-        "id": here.id,
-        "type": f"{here.app}/{here.type}",
-        "resource": str(info.decode(here.info).resource),
-        "parents": cluster.lcd.parents(tag, system=cluster.system),
-        "children": cluster.lcd.children(tag, system=cluster.system),
-        "systems": systems,
-    }
+@dataclass(frozen=True)
+class Properties:
+    """All there is to know of a resource from LifeKeeper; EC2 is not asked. priorities: as far as they are known."""
+
+    here: Instance
+    parents: tuple[str, ...]
+    children: tuple[str, ...]
+    instances: Mapping[str, Instance]
+    priorities: Mapping[str, int]
+
+    @property
+    def resource(self) -> str:
+        """The resource in words, as this system's info field names it."""
+        return str(info.decode(self.here.info).resource)
+
+    def of(self, system: str) -> dict[str, Property]:
+        """One system's own, by name."""
+        there = self.instances[system]
+        known = info.decode(there.info)
+        resource, reach = known.resource, known.reach
+        return {
+            "state": there.state,
+            "switchback": there.switchback,
+            "priority": self.priorities.get(system),
+            "interface": resource.interface,
+            **({"tables": sorted(resource.tables)} if isinstance(resource, RouteResource) else {}),
+            "ec2-url": reach.url,
+            "profile": reach.profile,
+            "region": reach.region,
+            "vpc": known.vpc,
+        }
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it as one JSON object."""
+        return schema.VERSION | {
+            "tag": self.here.tag,
+            "id": self.here.id,
+            "type": f"{self.here.app}/{self.here.type}",
+            "resource": self.resource,
+            "parents": list(self.parents),
+            "children": list(self.children),
+            "systems": {system: self.of(system) for system in self.instances},
+        }
 
 
-def _shown(known: Info) -> dict[str, Any]:
-    tables = {"tables": sorted(known.resource.tables)} if isinstance(known.resource, RouteResource) else {}
-    return {
-        "interface": known.resource.interface,
-        **tables,
-        "ec2-url": known.url,
-        "profile": known.profile,
-        "region": known.region,
-        "vpc": known.vpc,
-    }
+def properties(tag: str, cluster: Cluster) -> Properties:
+    """The properties of this kit's resource of that tag, on every system that has it. Raises KitError."""
+    here, lcd = cluster.ours(tag), cluster.lcd
+    found = {system: lcd.instance(tag, system=system) for system in cluster.systems_with(tag)}
+    return Properties(
+        here,
+        tuple(lcd.parents(tag, system=cluster.system)),
+        tuple(lcd.children(tag, system=cluster.system)),
+        {system: there for system, there in found.items() if there},
+        cluster.priorities(tag),
+    )
 
 
 def change(tag: str, wanted: Mapping[str, str], cluster: Cluster, run: Run) -> None:
@@ -86,16 +115,19 @@ def change(tag: str, wanted: Mapping[str, str], cluster: Cluster, run: Run) -> N
 
 def _wanted_info(known: Info, wanted: Mapping[str, str], run: Run) -> Info:
     """The info field as it is to be, after a look has shown that EC2 is reached so."""
-    url = (wanted["ec2-url"] or None) if "ec2-url" in wanted else known.url
-    profile = (wanted["profile"] or None) if "profile" in wanted else known.profile
-    run = replace(run, url=url, profile=profile, region=known.region)
+    reach = known.reach
+    if "ec2-url" in wanted:
+        reach = replace(reach, url=wanted["ec2-url"] or None)
+    if "profile" in wanted:
+        reach = replace(reach, profile=wanted["profile"] or None)
+    run = replace(run, reach=reach)
     seen = look(known.resource, locate(known.resource.interface, run), run)
     resource = known.resource
     if "tables" in wanted:
         if not isinstance(resource, RouteResource) or not isinstance(seen, RouteView):
             raise Misconfigured(f"{resource} has no route tables", "tables=refresh is for a route-table resource")
         resource = replace(resource, tables=frozenset(TableId(entry.table) for entry in seen.entries))
-    return replace(known, resource=resource, url=url, profile=profile)
+    return replace(known, resource=resource, reach=reach)
 
 
 def _change_info(tag: str, before: str, wanted: Info, cluster: Cluster) -> None:
@@ -125,7 +157,7 @@ def _change_priority(tag: str, number: int, cluster: Cluster) -> None:
     pairs = cluster.lcd.equivalents(tag, system=cluster.system)
     if not pairs:
         raise Misconfigured(f"{tag} is on one system only", "A priority is given when it is extended")
-    taken = {system: known for system, known in known_priorities(tag, cluster).items() if system != cluster.system}
+    taken = {system: known for system, known in cluster.priorities(tag).items() if system != cluster.system}
     owner = next((system for system, known in taken.items() if known == number), None)
     if owner:
         raise Misconfigured(f"priority {number} is in use by {owner}", "Choose another number from 1 to 999")

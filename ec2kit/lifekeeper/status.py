@@ -7,53 +7,136 @@ by what the actions have written down.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from ec2kit.core import schema
 from ec2kit.core.errors import ExitCode, KitError, NotHeld
-from ec2kit.host import files
-from ec2kit.lifekeeper import contract, history, info
+from ec2kit.core.kinds.known import View
+from ec2kit.lifekeeper import contract, history, info, past
+from ec2kit.lifekeeper.cluster import Cluster
+from ec2kit.lifekeeper.contract import IN_SERVICE_STATES
+from ec2kit.lifekeeper.history import Entry
 from ec2kit.lifekeeper.lcd import Instance
-from ec2kit.lifekeeper.managers import IN_SERVICE, Cluster
 from ec2kit.verbs import lifecycle
-from ec2kit.verbs.look import Report, Run, locate, look
-from ec2kit.verbs.process import attempt, past_of
+from ec2kit.verbs.locate import locate
+from ec2kit.verbs.look import look
+from ec2kit.verbs.process import attempt
+from ec2kit.verbs.run import Record, Run
 
 LAST_ACTIONS = 5
-Part = dict[str, Any]  # what one system tells of one resource
-Told = dict[str, Any]  # what all systems tell of one resource
+_SILENT = "-"  # the state of a system that could not be asked
+_UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What status is asked for. tag None: every resource. here: this system's part alone."""
+class Part:
+    """What one system tells of one resource.
 
-    tag: str | None = None
-    here: bool = False
+    state, switchback: LifeKeeper's. verdict: a word or two for people; outcome: the exit code's name; why: what the
+    look failed for. since: when what is so began, in seconds since 1970. interface, eni: this system's. actions: the
+    last ones, oldest first.
+    """
+
+    system: str
+    state: str
+    switchback: str = _UNKNOWN
+    verdict: str = _UNKNOWN
+    why: str = ""
+    outcome: str = ExitCode.UNAVAILABLE.name
+    since: float | None = None
+    interface: str | None = None
+    eni: str | None = None
+    view: View | None = None
+    actions: tuple[Entry, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """The part as one JSON object; other systems read it."""
+        return {
+            "system": self.system,
+            "state": self.state,
+            "switchback": self.switchback,
+            "verdict": self.verdict,
+            "why": self.why,
+            "outcome": self.outcome,
+            "since": self.since,
+            "interface": self.interface,
+            "eni": self.eni,
+            "view": schema.view(self.view) if self.view else None,
+            "actions": [history.as_json(entry) | {"outcome": entry.outcome} for entry in self.actions],
+        }
+
+    @classmethod
+    def of_json(cls, told: dict[str, Any]) -> Part:
+        """Read what as_json gave, here or in another version: what it cannot read of view and actions is left out.
+
+        Raises KeyError, TypeError or AttributeError when it does not tell system, state and verdict.
+        """
+        entries = map(history.of_json, told.get("actions", []))
+        return cls(
+            system=str(told["system"]),
+            state=str(told["state"]),
+            switchback=str(told.get("switchback", _UNKNOWN)),
+            verdict=str(told["verdict"]),
+            why=str(told.get("why", "")),
+            outcome=str(told.get("outcome", ExitCode.UNAVAILABLE.name)),
+            since=told.get("since"),
+            interface=told.get("interface"),
+            eni=told.get("eni"),
+            view=schema.view_of(told.get("view")),
+            actions=tuple(entry for entry in entries if entry),
+        )
 
 
-def collect(asked: Asked, cluster: Cluster, run: Run) -> list[Told]:
-    """Every resource that is asked for: `tag`, `resource`, `systems` (one part a system, this one's first)."""
-    found = [cluster.ours(asked.tag)] if asked.tag else cluster.lcd.instances(contract.APP, contract.TYPE)
-    wholes = run.deadline.together([partial(_whole, each, asked, cluster, run) for each in found])
+@dataclass(frozen=True)
+class Status:
+    """What all systems tell of one resource: one part a system, this one's first."""
+
+    tag: str
+    resource: str
+    parts: tuple[Part, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it as one JSON object."""
+        return {"tag": self.tag, "resource": self.resource, "systems": [part.as_json() for part in self.parts]}
+
+    @property
+    def verdict(self) -> str:
+        """That of the system where it is in service; unknown when one that cannot be asked may be that."""
+        in_service = [part.verdict for part in self.parts if part.state in IN_SERVICE_STATES]
+        silent = any(part.state == _SILENT for part in self.parts)
+        return next(iter(in_service), _UNKNOWN if silent else "not in service")
+
+
+def collect(tag: str | None, cluster: Cluster, run: Run, *, here: bool = False) -> list[Status]:
+    """The resource of that tag, or every one; what all systems tell of it, or this one alone."""
+    found = [cluster.ours(tag)] if tag else cluster.lcd.instances(contract.APP, contract.TYPE)
+    wholes = run.deadline.together([partial(_whole, each, here, cluster, run) for each in found])
     failed = next((whole for whole in wholes if isinstance(whole, KitError)), None)
     if failed:
         raise failed
     return [whole for whole in wholes if not isinstance(whole, KitError)]
 
 
-def _whole(here: Instance, asked: Asked, cluster: Cluster, run: Run) -> Told:
-    others = [] if asked.here else cluster.systems_with(here.tag)[1:]
-    questions: list[Callable[[], Part]] = [partial(_own_part, here, run)]
-    questions += [partial(_part_of, system, here.tag, cluster) for system in others]
-    parts = run.deadline.together(questions)
-    systems = [
-        _silent(system, part) if isinstance(part, KitError) else part
-        for system, part in zip([cluster.system, *others], parts, strict=True)
+def code(found: Sequence[Status]) -> ExitCode:
+    """1 when a resource is lost where it is in service, else 9 when one is unknown there, else 0."""
+    verdicts = {status.verdict for status in found}
+    if "lost" in verdicts:
+        return ExitCode.NOT_HELD
+    return ExitCode.UNAVAILABLE if _UNKNOWN in verdicts else ExitCode.OK
+
+
+def _whole(instance: Instance, here: bool, cluster: Cluster, run: Run) -> Status:
+    others = [] if here else cluster.systems_with(instance.tag)[1:]
+    questions: list[Callable[[], Part]] = [partial(_own_part, instance, run)]
+    questions += [partial(_part_of, system, instance.tag, cluster) for system in others]
+    parts = [
+        Part(system, _SILENT, why=part.why) if isinstance(part, KitError) else part
+        for system, part in zip([cluster.system, *others], run.deadline.together(questions), strict=True)
     ]
-    return {"tag": here.tag, "resource": _named(here), "systems": systems}
+    return Status(instance.tag, _named(instance), tuple(parts))
 
 
 def _named(here: Instance) -> str:
@@ -65,43 +148,42 @@ def _named(here: Instance) -> str:
 
 def _own_part(here: Instance, run: Run) -> Part:
     """What this system tells: its state in LifeKeeper, a look at EC2, and its own last actions."""
-    run = replace(run, report=Report())
+    run = replace(run, record=Record())
     outcome = attempt(lambda: _look(here, run), run.log)
     code = outcome.code if isinstance(outcome, KitError) else ExitCode.OK
     held = {ExitCode.OK: True, ExitCode.NOT_HELD: False}.get(code)
-    past = history.entries(files.read(past_of(here.tag, run.settings)))
-    began = history.since(past, held=held)
-    site, seen = run.report.site, run.report.view
-    return {
-        "system": here.system,
-        "state": here.state,
-        "switchback": here.switchback,
-        "verdict": _verdict(here.state, held=held),
-        "why": outcome.why if isinstance(outcome, KitError) else "",
-        "outcome": code.name,
-        "since": began,
-        "interface": site.node.interface if site else None,
-        "eni": site.node.eni if site else None,
-        "view": asdict(seen) if seen else None,
-        "actions": [{**asdict(entry), "outcome": entry.outcome} for entry in past[-LAST_ACTIONS:]],
-    }
+    done = past.entries(here.tag, run.settings)
+    site = run.record.site
+    return Part(
+        system=here.system,
+        state=here.state,
+        switchback=here.switchback,
+        verdict=_verdict(here.state, held=held),
+        why=outcome.why if isinstance(outcome, KitError) else "",
+        outcome=code.name,
+        since=history.since(done, held=held),
+        interface=site.node.interface if site else None,
+        eni=site.node.eni if site else None,
+        view=run.record.view,
+        actions=tuple(done[-LAST_ACTIONS:]),
+    )
 
 
 def _look(here: Instance, run: Run) -> None:
     """Raise what quickCheck would, where it is in service; elsewhere, NotHeld when one look shows it."""
     known = info.decode(here.info)
-    run = replace(run, region=known.region, profile=known.profile, url=known.url)
-    if here.state in IN_SERVICE:
+    run = replace(run, reach=known.reach)
+    if here.state in IN_SERVICE_STATES:
         lifecycle.check(known.resource, run)
-    elif lifecycle.drift(look(known.resource, locate(known.resource.interface, run), run)):
+    elif look(known.resource, locate(known.resource.interface, run), run).drift():
         raise NotHeld(f"{known.resource} is not on this system")
 
 
 def _verdict(state: str, *, held: bool | None) -> str:
     """One word or two for people: held, lost, unknown where it is in service; else not here, held here too."""
     if held is None:
-        return "unknown"
-    if state in IN_SERVICE:
+        return _UNKNOWN
+    if state in IN_SERVICE_STATES:
         return "held" if held else "lost"
     return "held, but out of service" if held else "not here"
 
@@ -111,42 +193,8 @@ def _part_of(system: str, tag: str, cluster: Cluster) -> Part:
     _, output = cluster.ask("ec2kit", system, "status", tag, "--here", "--output", "json")
     try:
         (told,) = json.loads(output)["resources"]
-        part: Part = told["systems"][0]
-        _ = part["system"], part["state"], part["verdict"]
-    except (ValueError, KeyError, TypeError, IndexError):
+        return Part.of_json(told["systems"][0])
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError):
         there = cluster.lcd.instance(tag, system=system)
-        state = there.state if there else "gone"
-        return _silent(system, "its kit gave no answer; is it installed there, and of the same version?", state)
-    return part
-
-
-def _silent(system: str, why: KitError | str, state: str = "-") -> Part:
-    """The part of a system that could not be asked."""
-    return {
-        "system": system,
-        "state": state,
-        "switchback": "unknown",
-        "verdict": "unknown",
-        "why": why.why if isinstance(why, KitError) else why,
-        "outcome": ExitCode.UNAVAILABLE.name,
-        "since": None,
-        "interface": None,
-        "eni": None,
-        "view": None,
-        "actions": [],
-    }
-
-
-def code(found: list[Told]) -> ExitCode:
-    """1 when a resource is lost where it is in service, else 9 when one is unknown there, else 0."""
-    verdicts = {_verdict_of(told) for told in found}
-    if "lost" in verdicts:
-        return ExitCode.NOT_HELD
-    return ExitCode.UNAVAILABLE if "unknown" in verdicts else ExitCode.OK
-
-
-def _verdict_of(told: Told) -> str:
-    """The verdict of the system where it is in service; unknown when one that cannot be asked may be that."""
-    in_service = [str(part["verdict"]) for part in told["systems"] if part["state"] in IN_SERVICE]
-    silent = any(part["state"] == "-" for part in told["systems"])
-    return next(iter(in_service), "unknown" if silent else "not in service")
+        why = "its kit gave no answer; is it installed there, and of the same version?"
+        return Part(system, there.state if there else "gone", why=why)

@@ -15,27 +15,24 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from enum import IntEnum, StrEnum
+from enum import IntEnum
 from functools import partial
-from pathlib import Path
 from typing import NoReturn
-from urllib.parse import quote
 
 from ec2kit.core import messages
 from ec2kit.core.errors import KitError, Misconfigured, NotHeld
 from ec2kit.core.messages import Level
 from ec2kit.core.model import Resource, RouteResource
-from ec2kit.host import files
-from ec2kit.host.deadline import INTERRUPTED, Deadline, guard, leave
+from ec2kit.core.settings import Budget, Settings
+from ec2kit.host.deadline import INTERRUPTED, guard, leave
 from ec2kit.host.log import Journal, daemon
 from ec2kit.pacemaker import agents
 from ec2kit.pacemaker.agents import Agent
+from ec2kit.pacemaker.memory import NOT_HERE, Memory, Word
 from ec2kit.verbs import lifecycle
-from ec2kit.verbs.look import Run
-from ec2kit.verbs.process import attempt, read_settings, timed_out
+from ec2kit.verbs.process import attempt, begin, timed_out
+from ec2kit.verbs.run import Run
 
-_AGENTS = {agent.kind: agent for agent in (agents.ROUTE, agents.EIP)}
-_BUDGET = {"start": "ec2_restore_timeout", "stop": "ec2_remove_timeout", "monitor": "ec2_quickcheck_timeout"}
 _MARGIN = 2.0  # seconds of Pacemaker's time-out that are left for the start and the end of the process
 _SHARE = 0.25  # of it, at most
 _REASON = "ocf-exit-reason:"
@@ -53,18 +50,6 @@ class Code(IntEnum):
     NOT_RUNNING = 7
 
 
-class Memory(StrEnum):
-    """What this node knows of a resource since it booted, from its own last look or action."""
-
-    HELD = "held"  # a look showed that it is here
-    ELSEWHERE = "elsewhere"  # a look showed that it is not, and no change was sent since
-    STOPPED = "stopped"  # stop let go of it, and no change was sent since
-    NONE = ""
-
-
-_NOT_HERE = frozenset({Memory.ELSEWHERE, Memory.STOPPED})
-
-
 @dataclass(frozen=True)
 class Call:
     """One call of an agent. recurring: a monitor of what Pacemaker has started; a probe is none."""
@@ -75,10 +60,14 @@ class Call:
     recurring: bool
 
     @property
-    def file(self) -> Path:
-        """Where the memory is kept: a folder that is empty after each boot."""
-        folder = os.environ.get("HA_RSCTMP") or "/run/resource-agents"
-        return Path(folder, "ec2kit", f"{self.agent.kind}-{quote(self.instance, safe='')}")
+    def memory(self) -> Memory:
+        """What this node remembers of the resource."""
+        return Memory(self.agent.kind, self.instance)
+
+    @property
+    def budget(self) -> Budget:
+        """Whose time it takes, when Pacemaker gives less than that."""
+        return {"start": Budget.RESTORE, "stop": Budget.REMOVE}.get(self.action, Budget.QUICKCHECK)
 
 
 def main(kind: str, arguments: Sequence[str] | None = None) -> NoReturn:
@@ -86,7 +75,7 @@ def main(kind: str, arguments: Sequence[str] | None = None) -> NoReturn:
     given = tuple(sys.argv[1:] if arguments is None else arguments)
     action = given[0] if given else ""
     instance = os.environ.get("OCF_RESOURCE_INSTANCE") or kind
-    call = Call(_AGENTS[kind], action, instance, action == "monitor" and _milliseconds("interval") > 0)
+    call = Call(agents.AGENTS[kind], action, instance, action == "monitor" and _milliseconds("interval") > 0)
     try:
         _main(call)
     except KeyboardInterrupt:
@@ -103,12 +92,12 @@ def _main(call: Call) -> NoReturn:
     if call.action not in _ACTIONS:
         print(agents.usage(call.agent), file=sys.stderr)
         leave(Code.ERR_UNIMPLEMENTED if call.action else Code.ERR_ARGS)
-    run = _begin(call)
+    run = begin(_journal(call), partial(_seconds, call))
     try:
-        named = agents.named(call.agent, os.environ)
+        named = agents.parameters(call.agent, os.environ)
     except Misconfigured as error:
         leave(_refuse(call, run, error))
-    run = replace(run, region=named.region, profile=named.profile, url=named.url)
+    run = replace(run, reach=named.reach)
     run.log.say(messages.BEGIN)
     guard(
         run.deadline,
@@ -118,16 +107,12 @@ def _main(call: Call) -> NoReturn:
     )
 
 
-def _begin(call: Call) -> Run:
-    """The settings as they are now, the log, and from now on the action's time."""
-    settings, notes = read_settings()
-    seconds = float(getattr(settings, _BUDGET.get(call.action, "ec2_quickcheck_timeout")))
+def _seconds(call: Call, settings: Settings) -> float:
+    """The run's time: the setting, and less than what Pacemaker gives."""
+    seconds = float(settings.seconds(call.budget))
     if given := _milliseconds("timeout") / 1000:
         seconds = min(seconds, given - min(_MARGIN, _SHARE * given))
-    log = _journal(call)
-    for message, facts in notes:
-        log.say(message, **facts)
-    return Run(settings, Deadline(seconds), log)
+    return seconds
 
 
 def _journal(call: Call) -> Journal:
@@ -141,41 +126,38 @@ def _milliseconds(name: str) -> int:
     return int(text) if text.isascii() and text.isdigit() else 0
 
 
-# ---- the actions: what is true now, or why that cannot be said
-
-
 def _start(call: Call, resource: Resource, run: Run) -> str:
-    for name in agents.moot(os.environ):
-        run.log.say(messages.PARAMETER_MOOT, name=name)
-    before = _recall(call)
-    _remember(call, run, Memory.NONE)
+    for name in agents.ignored(os.environ):
+        run.log.say(messages.PARAMETER_IGNORED, name=name)
+    before = call.memory.recall()
+    call.memory.write(Word.NONE, run.log)
     try:
         lifecycle.hold(resource, run)
     except BaseException:  # also when the time is up
-        if not run.report.acted:
-            _remember(call, run, before)
+        if not run.record.acted:
+            call.memory.write(before, run.log)
         raise
-    _remember(call, run, Memory.HELD)
+    call.memory.write(Word.HELD, run.log)
     return f"{resource} is held by this node"
 
 
 def _stop(call: Call, resource: Resource, run: Run) -> str:
     """Let go. A stop that fails costs the node its life, so it goes on while there is time, unless it may give up."""
-    lifecycle.release(resource, run, persistent=_recall(call) not in _NOT_HERE)
-    _remember(call, run, Memory.STOPPED)
+    lifecycle.release(resource, run, persistent=call.memory.recall() not in NOT_HERE)
+    call.memory.write(Word.STOPPED, run.log)
     return f"{resource} {'stays as it is' if isinstance(resource, RouteResource) else 'is not on this node'}"
 
 
 def _monitor(call: Call, resource: Resource, run: Run) -> str:
     """Look. Of a route that was stopped here nothing is asked: its entries may well still show this node."""
-    if isinstance(resource, RouteResource) and _recall(call) is Memory.STOPPED:
+    if isinstance(resource, RouteResource) and call.memory.recall() is Word.STOPPED:
         raise NotHeld(f"{resource} was stopped on this node")
     try:
         lifecycle.check(resource, run)
     except NotHeld:
-        _remember(call, run, Memory.ELSEWHERE)
+        call.memory.write(Word.ELSEWHERE, run.log)
         raise
-    _remember(call, run, Memory.HELD)
+    call.memory.write(Word.HELD, run.log)
     return f"{resource} is held by this node"
 
 
@@ -191,12 +173,9 @@ _ACTIONS: dict[str, Callable[[Call, Resource, Run], str]] = {
 }
 
 
-# ---- what Pacemaker is told
-
-
 def _refuse(call: Call, run: Run, error: Misconfigured) -> Code:
     """The parameters cannot be used, on any node. What was never started with them is stopped."""
-    if call.action == "stop" and (call.agent is agents.ROUTE or _recall(call) is not Memory.HELD):
+    if call.action == "stop" and (call.agent is agents.ROUTE or call.memory.recall() is not Word.HELD):
         what = f"it was never started here, for its parameters cannot be used: {error}"
         run.log.say(messages.END_OK, seconds=run.deadline.spent, what=what)
         return Code.SUCCESS
@@ -210,12 +189,12 @@ def _finish(call: Call, run: Run, outcome: str | KitError) -> Code:
         return Code.SUCCESS
     if call.action == "monitor":
         if not isinstance(outcome, NotHeld):
-            return _unknown(run, outcome, here=call.recurring or _recall(call) is Memory.HELD)
+            return _unknown(run, outcome, here=call.recurring or call.memory.recall() is Word.HELD)
         if call.recurring:
             return _fail(run, outcome, Code.NOT_RUNNING)
         run.log.say(messages.END_OK, seconds=run.deadline.spent, what=f"it is not here: {outcome}")
         return Code.NOT_RUNNING
-    untouched = not run.report.acted and _recall(call) in _NOT_HERE
+    untouched = not run.record.acted and call.memory.recall() in NOT_HERE
     if call.action == "stop" and untouched and not isinstance(outcome, NotHeld):
         then = "for it was not here at the last look, and this node has not taken it since"
         run.log.say(messages.END_UNKNOWN, seconds=run.deadline.spent, why=outcome.why, then=then)
@@ -238,21 +217,3 @@ def _fail(run: Run, error: KitError, code: Code) -> Code:
     run.log.say(messages.END_FAILED, seconds=run.deadline.spent, why=error.why)
     print(os.environ.get("OCF_EXIT_REASON_PREFIX") or _REASON, error.why, sep="", file=sys.stderr)
     return code
-
-
-# ---- what this node remembers
-
-
-def _recall(call: Call) -> Memory:
-    try:
-        return Memory(files.read(call.file))
-    except (ValueError, Misconfigured):  # what cannot be read is not known
-        return Memory.NONE
-
-
-def _remember(call: Call, run: Run, memory: Memory) -> None:
-    """Write it down. When that fails, a probe without an answer takes the resource for not running here."""
-    try:
-        files.change(call.file, lambda _: memory)
-    except Misconfigured as error:
-        run.log.say(messages.NOT_REMEMBERED, why=error.why)

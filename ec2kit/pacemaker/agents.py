@@ -14,9 +14,11 @@ from ipaddress import AddressValueError, IPv4Address
 
 from ec2kit import __version__
 from ec2kit.core.errors import Misconfigured
-from ec2kit.core.model import AddressResource, AllocationId, Resource, RouteResource, TableId
+from ec2kit.core.model import AllocationId, ElasticIpResource, Reach, Resource, RouteResource, TableId
 from ec2kit.core.settings import refuse_plain_http
 
+OCF_ROOT = "/usr/lib/ocf"
+FOLDER = "resource.d/ec2kit"  # below it: the provider is a folder
 _GIVEN = "OCF_RESKEY_"  # what Pacemaker puts before a parameter's name
 
 
@@ -43,13 +45,11 @@ class Agent:
 
 
 @dataclass(frozen=True)
-class Named:
-    """What an agent's parameters name: the resource, and how to reach EC2 for it (None: the defaults)."""
+class Parameters:
+    """What an agent's parameters name: the resource, and how EC2 is reached for it."""
 
     resource: Resource
-    region: str | None
-    profile: str | None
-    url: str | None
+    reach: Reach
 
 
 ACTIONS = {  # name: attributes, in the meta-data's order
@@ -61,7 +61,7 @@ ACTIONS = {  # name: attributes, in the meta-data's order
 }
 
 _ADDRESS = r"[0-9.]+(/32)?"
-_REACH = (
+_SHARED = (
     Parameter(
         "interface",
         "network interface",
@@ -107,7 +107,7 @@ ROUTE = Agent(
             r"rtb-\w+([,\s]+rtb-\w+)*",
             "rtb-1,rtb-2",
         ),
-        *_REACH,
+        *_SHARED,
     ),
 )
 EIP = Agent(
@@ -124,12 +124,14 @@ EIP = Agent(
             r"eipalloc-\w+",
             "eipalloc-1",
         ),
-        *_REACH,
+        *_SHARED,
     ),
 )
 
-# Parameters of ClusterLabs' aws-vpc-move-ip and awseip: those that make no difference here ...
-_MOOT = ("awscli", "auth_type", "monapi", "lookup_type", "api_delay", "curl_retries", "curl_sleep", "iflabel")
+AGENTS = {agent.kind: agent for agent in (ROUTE, EIP)}
+
+# Parameters of ClusterLabs' aws-vpc-move-ip and awseip: those that are ignored ...
+_IGNORED = ("awscli", "auth_type", "monapi", "lookup_type", "api_delay", "curl_retries", "curl_sleep", "iflabel")
 _REFUSED = {  # ... and those that would, with what to do instead.
     "address": "Name it ip",
     "routing_table_role": "Name a profile that has role_arn in the AWS configuration file: profile=...",
@@ -137,12 +139,12 @@ _REFUSED = {  # ... and those that would, with what to do instead.
 }
 
 
-def moot(environ: Mapping[str, str]) -> list[str]:
-    """The given parameters that ClusterLabs' agents have and that make no difference here."""
-    return [name for name in _MOOT if environ.get(_GIVEN + name)]
+def ignored(environ: Mapping[str, str]) -> list[str]:
+    """The given parameters that ClusterLabs' agents have and that are ignored here."""
+    return [name for name in _IGNORED if environ.get(_GIVEN + name)]
 
 
-def named(agent: Agent, environ: Mapping[str, str]) -> Named:
+def parameters(agent: Agent, environ: Mapping[str, str]) -> Parameters:
     """Read the parameters. Raises Misconfigured for what they alone prove to be impossible."""
     for name, cure in _REFUSED.items():
         if environ.get(_GIVEN + name):
@@ -157,9 +159,9 @@ def named(agent: Agent, environ: Mapping[str, str]) -> Named:
         resource = RouteResource(_address("ip", given), interface, frozenset(map(TableId, tables)))
     else:
         allocation = AllocationId(given["allocation_id"]) if given["allocation_id"] else None
-        resource = AddressResource(_address("elastic_ip", given), interface, allocation)
+        resource = ElasticIpResource(_address("elastic_ip", given), interface, allocation)
     profile = None if given["profile"] == "default" else given["profile"] or None
-    return Named(resource, given["region"] or None, profile, given["endpoint_url"] or None)
+    return Parameters(resource, Reach(given["region"] or None, profile, given["endpoint_url"] or None))
 
 
 def _value(parameter: Parameter, environ: Mapping[str, str]) -> str:
@@ -194,7 +196,7 @@ def usage(agent: Agent) -> str:
 
 def meta_data(agent: Agent) -> str:
     """The agent's meta-data, valid against ra-api-1.dtd."""
-    parameters = "\n".join(_parameter(each) for each in agent.parameters)
+    described = "\n".join(_parameter(each) for each in agent.parameters)
     actions = "\n".join(f'<action name="{name}" {attributes} />' for name, attributes in ACTIONS.items())
     return f"""<?xml version="1.0"?>
 <!DOCTYPE resource-agent SYSTEM "ra-api-1.dtd">
@@ -203,7 +205,7 @@ def meta_data(agent: Agent) -> str:
 <longdesc lang="en">{escape(agent.long)}</longdesc>
 <shortdesc lang="en">{escape(agent.short)}</shortdesc>
 <parameters>
-{parameters}
+{described}
 </parameters>
 <actions>
 {actions}

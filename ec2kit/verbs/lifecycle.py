@@ -7,26 +7,24 @@ plan     what hold would do                 shows the drift
 
 Only hold and release change anything, and they believe no reply, only the look that follows.
 site: where this node is, when the caller has found that already. What a verb saw and did is in
-`run.report`. It raises NotHeld, Unavailable, Misconfigured or DeadlineExceeded when it does not succeed.
+`run.record`. It raises NotHeld, Unavailable, Misconfigured or DeadlineExceeded when it does not succeed.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING
 
 from ec2kit.core import backoff, messages
 from ec2kit.core.errors import KitError, NotHeld, Unavailable
-from ec2kit.core.kinds import elastic_ip, route
-from ec2kit.core.kinds.elastic_ip import AddressView
-from ec2kit.core.kinds.route import RouteView
 from ec2kit.core.model import Resource, RouteResource
 from ec2kit.core.steps import AssociateAddress, BringLinkUp, Plan, Step, findings
 from ec2kit.host import nic
-from ec2kit.verbs.look import Run, Site, View, locate, look
+from ec2kit.verbs.locate import locate
+from ec2kit.verbs.look import look
+from ec2kit.verbs.run import Run, Site
 
 if TYPE_CHECKING:
     from ec2kit.ec2.client import Ec2
@@ -36,7 +34,7 @@ CONFIRM_PAUSE = 1.0  # seconds before a loss is looked at a second time: one loo
 
 def hold(resource: Resource, run: Run, site: Site | None = None) -> None:
     """Make this node hold the address, and return only when a look shows that it does."""
-    _converge(resource, site, run, drift)
+    _converge(resource, site, run)
 
 
 def release(resource: Resource, run: Run, site: Site | None = None, *, persistent: bool = False) -> None:
@@ -48,7 +46,7 @@ def release(resource: Resource, run: Run, site: Site | None = None, *, persisten
     if isinstance(resource, RouteResource):
         run.log.say(messages.ROUTE_STAYS, destination=resource.destination)
     else:
-        _converge(resource, site, run, _release, persistent=persistent)
+        _converge(resource, site, run, let_go=True, persistent=persistent)
 
 
 def check(resource: Resource, run: Run, site: Site | None = None) -> None:
@@ -63,21 +61,12 @@ def check(resource: Resource, run: Run, site: Site | None = None) -> None:
 
 
 def plan(resource: Resource, run: Run) -> None:
-    """Put what hold would do now into the run's report; nothing is changed."""
-    run.report.todo = drift(look(resource, locate(resource.interface, run), run))
-
-
-def drift(view: View) -> Plan:
-    """The steps that are missing, for either kind of view."""
-    return route.drift(view) if isinstance(view, RouteView) else elastic_ip.drift(view)
-
-
-def _release(view: View) -> Plan:
-    return elastic_ip.release(view) if isinstance(view, AddressView) else ()
+    """Put what hold would do now into the run's record; nothing is changed."""
+    run.record.todo = look(resource, locate(resource.interface, run), run).drift()
 
 
 def _check_once(resource: Resource, site: Site, run: Run) -> None:
-    if todo := drift(look(resource, site, run, expect_here=True)):
+    if todo := look(resource, site, run, expect_here=True).drift():
         raise NotHeld(
             f"{resource} is not held by {site.node}: {findings(todo)}",
             "'ec2kit hold' on the node that should hold it puts it right",
@@ -85,7 +74,7 @@ def _check_once(resource: Resource, site: Site, run: Run) -> None:
 
 
 def _converge(
-    resource: Resource, site: Site | None, run: Run, wanted: Callable[[View], Plan], *, persistent: bool = False
+    resource: Resource, site: Site | None, run: Run, *, let_go: bool = False, persistent: bool = False
 ) -> None:
     """Rounds of look, act and look, until nothing is wanted, or the rounds or the time are used up."""
     rounds = 1 + run.settings.ec2_max_retry
@@ -96,10 +85,10 @@ def _converge(
             site = site or locate(resource.interface, run, patient=True)
             refused: dict[Step, KitError] = {}
             view = look(resource, site, run)
-            if todo := wanted(view):
-                refused = _act(todo, view, site.ec2, run)
-                view = look(resource, site, run, expect_here=wanted is drift)
-                todo = wanted(view)
+            if todo := view.release() if let_go else view.drift():
+                refused = _act(todo, site.ec2, run)
+                view = look(resource, site, run, expect_here=not let_go)
+                todo = view.release() if let_go else view.drift()
             if not todo:
                 return
             problem, final = _unfinished(resource, todo, refused)
@@ -126,12 +115,12 @@ def _unfinished(resource: Resource, todo: Plan, refused: dict[Step, KitError]) -
     return NotHeld(f"{what}, because {causes[0]}", causes[0].cure), final
 
 
-def _act(todo: Plan, view: View, ec2: Ec2, run: Run) -> dict[Step, KitError]:
+def _act(todo: Plan, ec2: Ec2, run: Run) -> dict[Step, KitError]:
     """Apply the batches in their order, up to the first in which a step is refused; the refused steps."""
-    run.report.acted = True
+    run.record.acted = True
     for batch in todo:
         for step in batch:
-            _warn_displaced(step, view, run)
+            _warn_displaced(step, run)
         outcomes = run.deadline.together([partial(_apply, step, ec2, run) for step in batch])
         refused = {
             step: outcome for step, outcome in zip(batch, outcomes, strict=True) if isinstance(outcome, KitError)
@@ -148,12 +137,12 @@ def _apply(step: Step, ec2: Ec2, run: Run) -> None:
         _bring_link_up(step.interface, run)
     else:
         ec2.apply(step)
-    run.report.done.append(step)
+    run.record.done.append(step)
     run.log.say(messages.STEP, step=step)
 
 
-def _warn_displaced(step: Step, view: View, run: Run) -> None:
-    if isinstance(step, AssociateAddress) and isinstance(view, AddressView):
+def _warn_displaced(step: Step, run: Run) -> None:
+    if isinstance(step, AssociateAddress):
         for other in step.displaces:
             run.log.say(
                 messages.DISPLACED,

@@ -1,32 +1,45 @@
-"""How a process of the kit starts and ends, whichever engine called it."""
+"""How a run begins and ends, whichever engine called it."""
 
 from __future__ import annotations
 
 import os
-import platform
 import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import quote
 
 from ec2kit.core import messages
 from ec2kit.core.errors import DeadlineExceeded, Internal, KitError, Unavailable
+from ec2kit.core.model import BY_SETTINGS, Reach
 from ec2kit.core.settings import DEFAULTS_FILE, Settings, settings
 from ec2kit.host import files
 from ec2kit.host.deadline import Deadline
 from ec2kit.host.log import Journal
+from ec2kit.verbs.run import Run
 
 T = TypeVar("T")
 
 _HANGS = "What it waited for hangs; the state is unknown"
-_NOTES = list[tuple[messages.Message, dict[str, str]]]
+_Notes = list[tuple[messages.Message, dict[str, str]]]
 
 
-def read_settings() -> tuple[Settings, _NOTES]:
-    """The settings as they are now, and what to log about them. A file that is missing or bad stops nothing."""
+def begin(log: Journal, seconds: Callable[[Settings], float], reach: Reach = BY_SETTINGS) -> Run:
+    """Begin a run: its settings as they are now, what is wrong with them in the log, and from now on its time."""
+    found, notes = _read_settings()
+    for message, facts in notes:
+        log.say(message, **facts)
+    return Run(found, Deadline(seconds(found)), log, reach)
+
+
+def settings_now() -> Settings:
+    """The settings as they are now; what is wrong with them is not told."""
+    return _read_settings()[0]
+
+
+def _read_settings() -> tuple[Settings, _Notes]:
+    """The settings, and what to log about them. A file that is missing or bad stops nothing."""
     path = os.environ.get("EC2KIT_DEFAULTS") or DEFAULTS_FILE
-    notes: _NOTES = []
+    notes: _Notes = []
     text = ""
     try:
         text = files.read_anyones(Path(path))
@@ -37,16 +50,6 @@ def read_settings() -> tuple[Settings, _NOTES]:
     found, warnings = settings(text, os.environ)
     notes += [(messages.SETTING_IGNORED, {"file": path, "warning": warning}) for warning in warnings]
     return found, notes
-
-
-def system_name(found: Settings) -> str:
-    """LifeKeeper's name of this system."""
-    return found.ec2kit_system or platform.node()
-
-
-def past_of(tag: str, found: Settings) -> Path:
-    """The file with what the resource's actions have come to on this system."""
-    return Path(found.ec2kit_history, f"{quote(os.fsencode(tag), safe='')}.jsonl")
 
 
 def timed_out(deadline: Deadline) -> Unavailable:

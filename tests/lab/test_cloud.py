@@ -22,7 +22,8 @@ from ec2kit.core.steps import (
     Ec2Step,
     ReplaceRoute,
 )
-from ec2kit.ec2.client import Ec2, Signer
+from ec2kit.ec2.client import Ec2
+from ec2kit.ec2.session import Signer
 from ec2kit.host.deadline import Deadline
 from lab import cloud, ec2, vpc
 from lab.cloud import Held, RefusedError, State

@@ -29,7 +29,7 @@ from ec2kit.core.errors import KitError, NotHeld
 from ec2kit.core.messages import Level
 from ec2kit.core.model import (
     AccessKey,
-    AddressResource,
+    ElasticIpResource,
     EniId,
     Node,
     Resource,
@@ -38,12 +38,13 @@ from ec2kit.core.model import (
     VpcId,
 )
 from ec2kit.core.settings import Settings
-from ec2kit.ec2.client import Ec2, Signer
+from ec2kit.ec2.client import Ec2
+from ec2kit.ec2.session import Signer
 from ec2kit.host.deadline import SIDE_BY_SIDE, Deadline
 from ec2kit.host.log import Journal
 from ec2kit.verbs import lifecycle
-from ec2kit.verbs.look import Run, Site
 from ec2kit.verbs.process import attempt
+from ec2kit.verbs.run import Run, Site
 from lab import cloud
 from lab.buckets import Buckets
 from lab.cloud import Call, Held, State
@@ -333,7 +334,7 @@ def _client(*, patient: bool) -> Ec2:
 
 def _resource(number: int, tables: int) -> Resource:
     if not tables:
-        return AddressResource(IPv4Address(PUBLIC + number), "eth1")
+        return ElasticIpResource(IPv4Address(PUBLIC + number), "eth1")
     return RouteResource(
         IPv4Address(VIP), "eth1", frozenset(TableId(f"rtb-{number}-{table}") for table in range(tables))
     )

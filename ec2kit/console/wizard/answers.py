@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address
 
 from ec2kit.console.wizard.prompts import Option
-from ec2kit.core.model import AccessKey
+from ec2kit.core.model import AccessKey, Reach
 from ec2kit.lifekeeper import contract
-from ec2kit.lifekeeper.choices import Offer
+from ec2kit.lifekeeper.choices import Choices
 from ec2kit.lifekeeper.lcd import Instance
+from ec2kit.lifekeeper.options import Creation
 
 ROUTE, EIP = "route-table", "elastic-ip"
 ROLE, PROFILE, KEY = "role", "profile", "key"
@@ -19,7 +20,7 @@ ROLE, PROFILE, KEY = "role", "profile", "key"
 
 @dataclass(frozen=True)
 class Answers:
-    """All answers so far; each has its default. here: this system. offer: what EC2 showed for these credentials.
+    """All answers so far; each has its default. here: this system. choices: what EC2 showed for these credentials.
 
     url: empty for the default. tag: empty for the one that is suggested.
     """
@@ -33,7 +34,7 @@ class Answers:
     profile: str = ""
     key_id: str = ""
     key: AccessKey | None = None
-    offer: Offer | None = None
+    choices: Choices | None = None
     kind: str = ROUTE
     ip_resource: str = ""
     interface: str = ""
@@ -60,6 +61,61 @@ class Answers:
         """The access key, when one was chosen."""
         return self.key if self.signer == KEY else None
 
+    @property
+    def reach(self) -> Reach:
+        """How EC2 is reached."""
+        return Reach(profile=self.profile if self.signer == PROFILE else None, url=self.url or None)
+
+    @property
+    def creation(self) -> Creation:
+        """What create is asked for."""
+        route = self.kind == ROUTE
+        return Creation(
+            tag=self.name,
+            ip_resource=self.ip_resource if route else None,
+            elastic_ip=None if route else IPv4Address(self.elastic_ip),
+            interface=None if route else self.interface,
+            switchback=self.switchback,
+            server=None if self.local else self.server,
+            reach=self.reach,
+            key_id=self.key_id if self.signer == KEY else None,
+        )
+
+    def servers(self) -> list[Option]:
+        """Every system, this one first."""
+        others = (Option(system, system) for system in self.systems if system != self.here)
+        return [Option(f"{self.here} (this system)", self.here), *others]
+
+    def signers(self) -> list[Option]:
+        """Whose credentials can sign."""
+        refusal = "" if self.local else f"its secret may not travel: give it on {self.server}"
+        return [
+            Option("the instance's role", ROLE),
+            Option("a profile of the AWS configuration files", PROFILE),
+            Option("an access key of its own", KEY, refusal),
+        ]
+
+    def summary(self) -> list[tuple[str, str]]:
+        """Every answer with its name, in the order of the questions; never the secret."""
+        signer = {
+            ROLE: "the instance's role",
+            PROFILE: f"profile {self.profile}",
+            KEY: f"access key {self.key_id}",
+        }[self.signer]
+        if self.kind == ROUTE:
+            named = [("EC2 resource type", "route table (backend cluster)"), ("IP resource", self.ip_resource)]
+        else:
+            named = [("EC2 resource type", "Elastic IP (frontend cluster)"), ("Network interface", self.interface)]
+            named.append(("Elastic IP", self.elastic_ip))
+        return [
+            ("Switchback type", self.switchback),
+            ("Server", self.server),
+            ("EC2 URL", self.url or "the default"),
+            ("Credentials", signer),
+            *named,
+            ("Tag", self.name),
+        ]
+
 
 SWITCHBACKS = (
     Option("intelligent (an administrator switches back)", "intelligent"),
@@ -69,22 +125,6 @@ KINDS = (
     Option("route table: a virtual IP in the VPC (backend cluster)", ROUTE),
     Option("Elastic IP: an address in the Internet (frontend cluster)", EIP),
 )
-
-
-def servers(answers: Answers) -> list[Option]:
-    """Every system, this one first."""
-    others = (Option(system, system) for system in answers.systems if system != answers.here)
-    return [Option(f"{answers.here} (this system)", answers.here), *others]
-
-
-def signers(answers: Answers) -> list[Option]:
-    """Whose credentials can sign."""
-    refusal = "" if answers.local else f"its secret may not travel: give it on {answers.server}"
-    return [
-        Option("the instance's role", ROLE),
-        Option("a profile of the AWS configuration files", PROFILE),
-        Option("an access key of its own", KEY, refusal),
-    ]
 
 
 def ip_resources(found: Iterable[Instance]) -> list[Option]:
@@ -104,77 +144,23 @@ def _ipv4(address: str) -> bool:
     return True
 
 
-def interfaces(offer: Offer) -> list[Option]:
-    """The server's network interfaces, each with its ENI and the Elastic IPs that stand there."""
+def interfaces(choices: Choices) -> list[Option]:
+    """The server's network interfaces, each with its ENI and the Elastic IPs that are on it."""
     return [
         Option(f"{each.name}  {each.eni}  {', '.join(each.elastic_ips) or 'no Elastic IP'}", each.name)
-        for each in offer.interfaces
+        for each in choices.interfaces
     ]
 
 
-def elastic_ips(offer: Offer, interface: str) -> list[Option]:
+def elastic_ips(choices: Choices, interface: str) -> list[Option]:
     """The Elastic IPs of that interface first, then the free ones."""
-    on_it = [ip for each in offer.interfaces if each.name == interface for ip in each.elastic_ips]
+    on_it = [ip for each in choices.interfaces if each.name == interface for ip in each.elastic_ips]
     return [
         *(Option(f"{ip}  on {interface} now", ip) for ip in on_it),
-        *(Option(f"{ip}  free", ip) for ip in offer.free),
+        *(Option(f"{ip}  free", ip) for ip in choices.free),
     ]
-
-
-def way(answers: Answers) -> list[str]:
-    """The options that tell how EC2 is reached. The secret is never among them."""
-    options = _given(("--ec2-url", answers.url))
-    if answers.signer == PROFILE:
-        options += _given(("--profile", answers.profile))
-    if answers.signer == KEY:
-        options += _given(("--access-key-id", answers.key_id))
-    return options
-
-
-def arguments(answers: Answers) -> list[str]:
-    """The answers as create's options."""
-    if answers.kind == ROUTE:
-        named = [("--ip-resource", answers.ip_resource)]
-    else:
-        named = [("--interface", answers.interface), ("--elastic-ip", answers.elastic_ip)]
-    return [
-        *_given(("--type", answers.kind), *named, ("--tag", answers.name), ("--switchback", answers.switchback)),
-        *_given(("--server", "" if answers.local else answers.server)),
-        *way(answers),
-    ]
-
-
-def _given(*pairs: tuple[str, str]) -> list[str]:
-    """Options with their values, without the empty ones; a value that begins with a dash is tied to its name."""
-    words: list[str] = []
-    for name, value in pairs:
-        if value:
-            words += [f"{name}={value}"] if value.startswith("-") else [name, value]
-    return words
 
 
 def command(words: Sequence[str]) -> str:
     """A command line of ec2kit that a shell takes."""
     return shlex.join(["ec2kit", *words])
-
-
-def summary(answers: Answers) -> list[tuple[str, str]]:
-    """Every answer with its name, in the order of the questions; never the secret."""
-    signer = {
-        ROLE: "the instance's role",
-        PROFILE: f"profile {answers.profile}",
-        KEY: f"access key {answers.key_id}",
-    }[answers.signer]
-    if answers.kind == ROUTE:
-        named = [("EC2 resource type", "route table (backend cluster)"), ("IP resource", answers.ip_resource)]
-    else:
-        named = [("EC2 resource type", "Elastic IP (frontend cluster)"), ("Network interface", answers.interface)]
-        named.append(("Elastic IP", answers.elastic_ip))
-    return [
-        ("Switchback type", answers.switchback),
-        ("Server", answers.server),
-        ("EC2 URL", answers.url or "the default"),
-        ("Credentials", signer),
-        *named,
-        ("Tag", answers.name),
-    ]

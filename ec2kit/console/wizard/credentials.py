@@ -6,32 +6,30 @@ import json
 from dataclasses import replace
 from functools import partial
 
-from ec2kit.console.wizard import answers as questions
 from ec2kit.console.wizard.answers import KEY, PROFILE, Answers
-from ec2kit.console.wizard.prompts import Back, Step, choose, text
+from ec2kit.console.wizard.prompts import Back, Question, choose, text
 from ec2kit.core import profiles
 from ec2kit.core.errors import KitError, Misconfigured, Unavailable
 from ec2kit.core.messages import Level
-from ec2kit.host.deadline import Deadline
+from ec2kit.core.settings import Budget
 from ec2kit.host.log import Journal
-from ec2kit.lifekeeper import choices
-from ec2kit.lifekeeper.choices import Offer
-from ec2kit.lifekeeper.managers import cluster_now
-from ec2kit.verbs.look import Run
-from ec2kit.verbs.process import attempt, read_settings
+from ec2kit.lifekeeper.choices import Choices, choices
+from ec2kit.lifekeeper.cluster import cluster_now
+from ec2kit.lifekeeper.options import reach_options
+from ec2kit.verbs.process import attempt, begin
 
 _FIRST = "credentials"
 
 
-def offered(answers: Answers) -> Offer:
+def choices_of(answers: Answers) -> Choices:
     """What EC2 showed for the credentials that were proven; back to them when there are none."""
-    if answers.offer is None:
+    if answers.choices is None:
         raise Back(_FIRST)
-    return answers.offer
+    return answers.choices
 
 
 def _signer(answers: Answers, back: bool) -> Answers:
-    chosen = choose("Credentials for EC2", questions.signers(answers), default=answers.signer, back=back)
+    chosen = choose("Credentials for EC2", answers.signers(), default=answers.signer, back=back)
     return replace(answers, signer=chosen)
 
 
@@ -67,35 +65,33 @@ def _proof(answers: Answers, _back: bool) -> Answers:
         print(found.why)
         raise Back(_FIRST)
     print(f"EC2 has answered: {answers.server} is in {found.vpc}.")
-    return replace(answers, offer=found)
+    return replace(answers, choices=found)
 
 
-def _offered_here(answers: Answers) -> Offer:
-    settings, _ = read_settings()
+def _offered_here(answers: Answers) -> Choices:
     log = Journal("create", "", least=Level.WARN)
-    profile = answers.profile if answers.signer == PROFILE else None
-    deadline = Deadline(settings.ec2_quickcheck_timeout)
-    return choices.offer(Run(settings, deadline, log, profile=profile, url=answers.url or None, key=answers.signing))
+    run = begin(log, lambda settings: settings.seconds(Budget.QUICKCHECK), answers.reach)
+    return choices(replace(run, key=answers.signing))
 
 
-def _offered_there(answers: Answers) -> Offer:
-    code, output = cluster_now().ask("ec2kit", answers.server, "choices", *questions.way(answers))
+def _offered_there(answers: Answers) -> Choices:
+    code, output = cluster_now().ask("ec2kit", answers.server, "choices", *reach_options(answers.reach))
     if code:
         raise Unavailable(
             f"EC2 could not be asked on {answers.server}", "The lines above tell why, if it was reached"
         )
     try:
-        return choices.of_json(json.loads(output))
+        return Choices.of_json(json.loads(output))
     except (ValueError, TypeError, KeyError) as error:
         raise Unavailable(
             f"{answers.server} answers in a form that is not known", "Both systems need the same version of ec2kit"
         ) from error
 
 
-STEPS = (
-    Step(_FIRST, _signer),
-    Step("profile", _profile, lambda answers: answers.signer == PROFILE),
-    Step("key", _key_id, lambda answers: answers.signer == KEY),
-    Step("secret", _secret, lambda answers: answers.signer == KEY),
-    Step("proof", _proof, silent=True),
+QUESTIONS = (
+    Question(_FIRST, _signer),
+    Question("profile", _profile, lambda answers: answers.signer == PROFILE),
+    Question("key", _key_id, lambda answers: answers.signer == KEY),
+    Question("secret", _secret, lambda answers: answers.signer == KEY),
+    Question("proof", _proof, silent=True),
 )

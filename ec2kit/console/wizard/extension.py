@@ -7,20 +7,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from ec2kit.console.wizard import answers
-from ec2kit.console.wizard.prompts import Cancelled, Option, Step, choose, text, walk
+from ec2kit.console.wizard.answers import command
+from ec2kit.console.wizard.prompts import Cancelled, Option, Question, choose, text, walk
 from ec2kit.core.errors import ExitCode, Misconfigured, Unavailable
 from ec2kit.host.deadline import INTERRUPTED
 from ec2kit.host.log import Journal
 from ec2kit.lifekeeper import managers, preflight
-from ec2kit.lifekeeper.managers import Extension, cluster_now
+from ec2kit.lifekeeper.cluster import cluster_now
+from ec2kit.lifekeeper.managers import Extension
 from ec2kit.verbs.process import attempt
 
 _LAST = 999  # the lowest priority
 
 
 @dataclass(frozen=True)
-class Wish:
+class Answers:
     """One extension from `server`. others: the systems that lack it. known: the priorities before it.
 
     to: empty for none. template, target: priorities; template empty when the server has one already.
@@ -39,13 +40,13 @@ def run(tag: str, server: str) -> int:
     """Offer to extend the resource from that server until there is no system left or nobody wants more; the code."""
     done = [server]
     try:
-        while wish := _next(tag, server, done):
-            wish = walk(_STEPS, wish)
-            if not wish.to:
-                for_later = answers.command(["extend", tag, "--to"])
-                print(f"To extend it later, on {server}: {for_later} {'|'.join(wish.others)}")
+        while answers := _next(tag, server, done):
+            answers = walk(_QUESTIONS, answers)
+            if not answers.to:
+                for_later = command(["extend", tag, "--to"])
+                print(f"To extend it later, on {server}: {for_later} {'|'.join(answers.others)}")
                 return ExitCode.OK
-            done.append(wish.to)
+            done.append(answers.to)
     except (Cancelled, KeyboardInterrupt):
         print(f"\nCancelled; {tag} exists on {', '.join(done)}. Nothing of that was taken back.")
         return INTERRUPTED
@@ -53,77 +54,79 @@ def run(tag: str, server: str) -> int:
     return ExitCode.OK
 
 
-def _next(tag: str, server: str, done: list[str]) -> Wish | None:
+def _next(tag: str, server: str, done: list[str]) -> Answers | None:
     cluster = replace(cluster_now(), system=server)
     others = tuple(system for system in cluster.lcd.systems() if system not in done)
-    return Wish(tag, server, others, managers.known_priorities(tag, cluster)) if others else None
+    return Answers(tag, server, others, cluster.priorities(tag)) if others else None
 
 
-def _to(wish: Wish, back: bool) -> Wish:
-    if wish.known:
-        question, word, leave = f"Extend {wish.tag} to another server, too", "Next server", "Finish"
+def _to(answers: Answers, back: bool) -> Answers:
+    if answers.known:
+        question, word, leave = f"Extend {answers.tag} to another server, too", "Next server", "Finish"
     else:
-        question, word, leave = f"{wish.tag} is created; extend it to another server now", "Extend to", "Not now"
-    options = [*(Option(f"{word}: {system}", system) for system in wish.others), Option(leave, "")]
-    return replace(wish, to=choose(question, options, default=wish.to or wish.others[0], back=back))
+        question, word, leave = f"{answers.tag} is created; extend it to another server now", "Extend to", "Not now"
+    options = [*(Option(f"{word}: {system}", system) for system in answers.others), Option(leave, "")]
+    return replace(answers, to=choose(question, options, default=answers.to or answers.others[0], back=back))
 
 
-def _template(wish: Wish, back: bool) -> Wish:
-    question = f"Template priority, of {wish.server} (1 is the highest)"
-    return replace(wish, template=text(question, default=wish.template or "1", back=back, check=_priority))
+def _template(answers: Answers, back: bool) -> Answers:
+    question = f"Template priority, of {answers.server} (1 is the highest)"
+    return replace(answers, template=text(question, default=answers.template or "1", back=back, check=_priority))
 
 
-def _target(wish: Wish, back: bool) -> Wish:
-    _, free = _numbers(wish, "")
+def _target(answers: Answers, back: bool) -> Answers:
+    _, free = _numbers(answers, "")
 
     def check(given: str) -> None:
         _priority(given)
-        _numbers(wish, given)
+        _numbers(answers, given)
 
-    question = f"Target priority, of {wish.to}"
-    return replace(wish, target=text(question, default=wish.target or str(free), back=back, check=check))
+    question = f"Target priority, of {answers.to}"
+    return replace(answers, target=text(question, default=answers.target or str(free), back=back, check=check))
 
 
 def _priority(given: str) -> None:
     if not (given.isascii() and given.isdecimal() and 1 <= int(given) <= _LAST):
-        raise Misconfigured("this is no priority", f"It is a number from 1 to {_LAST}; 1 is the highest")
+        raise Misconfigured("not a valid priority", f"It is a number from 1 to {_LAST}; 1 is the highest")
 
 
-def _numbers(wish: Wish, target: str) -> tuple[int, int]:
+def _numbers(answers: Answers, target: str) -> tuple[int, int]:
     """Both priorities. Raises Misconfigured when the target's is in use."""
-    template = int(wish.template) if wish.template else None
+    template = int(answers.template) if answers.template else None
     wanted = int(target) if target else None
-    return preflight.priorities(wish.known, wish.server, template_wanted=template, target_wanted=wanted)
+    return preflight.priorities(answers.known, answers.server, template_wanted=template, target_wanted=wanted)
 
 
-def _extend(wish: Wish, _back: bool) -> Wish:
-    print(f"Extending to {wish.to}, with the same tag there: {wish.tag}")
-    outcome = attempt(lambda: _extended(wish), Journal("extend", wish.tag))
+def _extend(answers: Answers, _back: bool) -> Answers:
+    print(f"Extending to {answers.to}, with the same tag there: {answers.tag}")
+    outcome = attempt(lambda: _extended(answers), Journal("extend", answers.tag))
     if outcome is None:
-        return wish
+        return answers
     print(outcome.why)
-    choose(f"It was not extended to {wish.to}; it exists on {wish.server}", [Option("Finish", "")], back=True)
-    return replace(wish, to="")
+    choose(f"It was not extended to {answers.to}; it exists on {answers.server}", [Option("Finish", "")], back=True)
+    return replace(answers, to="")
 
 
-def _extended(wish: Wish) -> None:
+def _extended(answers: Answers) -> None:
     """Extend as `ec2kit extend` does, on the system that has the resource. Raises KitError."""
     cluster = cluster_now()
-    template, target = _numbers(wish, wish.target)
-    initial = None if wish.known else template
-    if wish.server == cluster.system:
-        managers.extend(Extension(wish.tag, wish.to, template_priority=initial, target_priority=target), cluster)
+    template, target = _numbers(answers, answers.target)
+    initial = None if answers.known else template
+    if answers.server == cluster.system:
+        managers.extend(
+            Extension(answers.tag, answers.to, template_priority=initial, target_priority=target), cluster
+        )
         return
     numbers = ["--target-priority", str(target), *(["--template-priority", str(initial)] if initial else [])]
-    code, output = cluster.ask("ec2kit", wish.server, "extend", wish.tag, "--to", wish.to, *numbers)
+    code, output = cluster.ask("ec2kit", answers.server, "extend", answers.tag, "--to", answers.to, *numbers)
     print(output, end="")
     if code:
-        raise Unavailable(f"extend on {wish.server} ended with exit code {code}", "The lines above tell why")
+        raise Unavailable(f"extend on {answers.server} ended with exit code {code}", "The lines above tell why")
 
 
-_STEPS = (
-    Step("to", _to),
-    Step("template", _template, lambda wish: bool(wish.to and not wish.known)),
-    Step("target", _target, lambda wish: bool(wish.to)),
-    Step("extend", _extend, lambda wish: bool(wish.to)),
+_QUESTIONS = (
+    Question("to", _to),
+    Question("template", _template, lambda answers: bool(answers.to and not answers.known)),
+    Question("target", _target, lambda answers: bool(answers.to)),
+    Question("extend", _extend, lambda answers: bool(answers.to)),
 )

@@ -41,8 +41,8 @@ class Option:
 
 
 @dataclass(frozen=True)
-class Step(Generic[T]):
-    """One step: `ask` makes new answers of those so far. It is told whether there is a step to go back to.
+class Question(Generic[T]):
+    """One question: `ask` makes new answers of those so far. It is told whether there is a step to go back to.
 
     Raises Back, Cancelled or KitError. silent: it asks nobody, so that Back passes it by.
     """
@@ -53,7 +53,7 @@ class Step(Generic[T]):
     silent: bool = False
 
 
-def walk(steps: Sequence[Step[T]], answers: T) -> T:
+def walk(steps: Sequence[Question[T]], answers: T) -> T:
     """Take the steps that apply, in their order; the answers at the end.
 
     Back goes to the step that was asked before, with the answers kept. So does a KitError, once it has been
@@ -81,7 +81,7 @@ def walk(steps: Sequence[Step[T]], answers: T) -> T:
 
 
 def choose(question: str, options: Sequence[Option], *, default: str = "", back: bool) -> str:
-    """Let choose one option; its value. Where the default is none of them, the first stands out."""
+    """Ask for one option and return its value. Where the default is none of them, the first stands out."""
     rows = [questionary.Choice(each.title, each.value, disabled=each.unavailable or None) for each in options]
     first = next((row for row in rows if row.value == default and not row.disabled), None)
     ways = [questionary.Choice("Back", _BACK)] if back else []

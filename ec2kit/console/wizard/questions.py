@@ -8,18 +8,27 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import NoReturn
 
-from ec2kit.console.wizard import answers as questions
 from ec2kit.console.wizard import credentials, extension
-from ec2kit.console.wizard.answers import EIP, ROUTE, Answers
-from ec2kit.console.wizard.prompts import Back, Cancelled, Option, Step, choose, text, walk
-from ec2kit.core import profiles
+from ec2kit.console.wizard.answers import (
+    EIP,
+    KINDS,
+    ROUTE,
+    SWITCHBACKS,
+    Answers,
+    command,
+    elastic_ips,
+    interfaces,
+    ip_resources,
+)
+from ec2kit.console.wizard.credentials import choices_of
+from ec2kit.console.wizard.prompts import Back, Cancelled, Option, Question, choose, text, walk
 from ec2kit.core.errors import ExitCode, KitError, Misconfigured
 from ec2kit.core.settings import refuse_plain_http
 from ec2kit.host.deadline import INTERRUPTED, leave
 from ec2kit.host.log import Journal
-from ec2kit.lifekeeper import actions, contract
-from ec2kit.lifekeeper.managers import cluster_now
-from ec2kit.verbs.process import attempt, read_settings
+from ec2kit.lifekeeper import actions, contract, info
+from ec2kit.lifekeeper.cluster import cluster_now
+from ec2kit.verbs.process import attempt, settings_now
 
 
 def main() -> NoReturn:
@@ -39,7 +48,7 @@ def _wizard() -> int:
     first = Answers(cluster.system, tuple(cluster.lcd.systems()), server=cluster.system)
     print("Create an EC2 resource. Nothing is made before the end; Ctrl-C cancels.\n")
     try:
-        made = walk(_STEPS, first)
+        made = walk(_QUESTIONS, first)
     except Cancelled:
         return _cancelled()
     return extension.run(made.name, made.server)
@@ -51,16 +60,16 @@ def _cancelled() -> int:
 
 
 def _switchback(answers: Answers, back: bool) -> Answers:
-    chosen = choose("Switchback type", questions.SWITCHBACKS, default=answers.switchback, back=back)
+    chosen = choose("Switchback type", SWITCHBACKS, default=answers.switchback, back=back)
     return replace(answers, switchback=chosen)
 
 
 def _server(answers: Answers, back: bool) -> Answers:
-    return replace(answers, server=choose("Server", questions.servers(answers), default=answers.server, back=back))
+    return replace(answers, server=choose("Server", answers.servers(), default=answers.server, back=back))
 
 
 def _url(answers: Answers, back: bool) -> Answers:
-    settings, _ = read_settings()
+    settings = settings_now()
     known = settings.aws.get("AWS_ENDPOINT_URL_EC2") or settings.aws.get("AWS_ENDPOINT_URL") or "the Region's own"
     default = known if answers.local else f"as {answers.server} is set"
 
@@ -73,12 +82,12 @@ def _url(answers: Answers, back: bool) -> Answers:
 
 
 def _kind(answers: Answers, back: bool) -> Answers:
-    return replace(answers, kind=choose("EC2 resource type", questions.KINDS, default=answers.kind, back=back))
+    return replace(answers, kind=choose("EC2 resource type", KINDS, default=answers.kind, back=back))
 
 
 def _ip_resource(answers: Answers, back: bool) -> Answers:
     found = cluster_now().lcd.instances(contract.IP_APP, contract.IP_TYPE, system=answers.server)
-    options = questions.ip_resources(found)
+    options = ip_resources(found)
     if not options:
         print(
             f"No IPv4 IP resource is in service on {answers.server}. Create one with the IP kit, or bring it into "
@@ -89,7 +98,7 @@ def _ip_resource(answers: Answers, back: bool) -> Answers:
 
 
 def _interface(answers: Answers, back: bool) -> Answers:
-    options = questions.interfaces(credentials.offered(answers))
+    options = interfaces(choices_of(answers))
     if not options:
         print(f"{answers.server} has no network interface with an ENI. Attach one to the instance.")
         raise Back
@@ -97,10 +106,10 @@ def _interface(answers: Answers, back: bool) -> Answers:
 
 
 def _elastic_ip(answers: Answers, back: bool) -> Answers:
-    options = questions.elastic_ips(credentials.offered(answers), answers.interface)
+    options = elastic_ips(choices_of(answers), answers.interface)
     if not options:
         print(
-            f"No Elastic IP stands on {answers.interface}, and none is free. Choose the interface that has one, or "
+            f"No Elastic IP is on {answers.interface}, and none is free. Choose the interface that has one, or "
             "allocate one (aws ec2 allocate-address) and begin again."
         )
         raise Back
@@ -111,8 +120,8 @@ def _tag(answers: Answers, back: bool) -> Answers:
     lcd = cluster_now().lcd
 
     def check(tag: str) -> None:
-        if not profiles.good_tag(tag):
-            raise Misconfigured("this can be no tag", "It has letters, digits and - _ . / =, and no dash in front")
+        if not info.good_tag(tag):
+            raise Misconfigured("not a valid tag", "Use letters, digits and - _ . / =, and do not begin with a dash")
         if lcd.instance(tag, system=answers.server) is not None:
             raise Misconfigured(f"the tag {tag} is taken on {answers.server}", "Choose another")
 
@@ -123,9 +132,9 @@ def _tag(answers: Answers, back: bool) -> Answers:
 def _confirm(answers: Answers, back: bool) -> Answers:
     """Show all answers, and create. When create refuses, it has said why: Back leads to the questions."""
     print()
-    for name, value in questions.summary(answers):
+    for name, value in answers.summary():
         print(f"  {name + ':':19}{value}")
-    print(f"\nThe same without questions:\n  {questions.command(['create', *questions.arguments(answers)])}\n")
+    print(f"\nThe same without questions:\n  {command(['create', *answers.creation.arguments()])}\n")
     question, option, unsure = "Create it", Option("Create", "create"), False
     while True:
         try:
@@ -144,11 +153,10 @@ def _confirm(answers: Answers, back: bool) -> Answers:
 
 def _created(answers: Answers) -> int:
     """Create as by options; the exit code."""
-    words = questions.arguments(answers)
     try:
         if answers.local:
-            return actions.create(words, answers.signing)
-        code, output = cluster_now().ask("create", answers.server, *words)
+            return actions.create(answers.creation, answers.signing)
+        code, output = cluster_now().ask("create", answers.server, *answers.creation.arguments())
     except KeyboardInterrupt:
         print(f"Interrupted while it was being created. Whether it was: ec2kit status {answers.name}")
         leave(INTERRUPTED)
@@ -156,15 +164,15 @@ def _created(answers: Answers) -> int:
     return code
 
 
-_STEPS = (
-    Step("switchback", _switchback),
-    Step("server", _server),
-    Step("url", _url),
-    *credentials.STEPS,
-    Step("type", _kind),
-    Step("ip-resource", _ip_resource, lambda answers: answers.kind == ROUTE),
-    Step("interface", _interface, lambda answers: answers.kind == EIP),
-    Step("elastic-ip", _elastic_ip, lambda answers: answers.kind == EIP),
-    Step("tag", _tag),
-    Step("create", _confirm),
+_QUESTIONS = (
+    Question("switchback", _switchback),
+    Question("server", _server),
+    Question("url", _url),
+    *credentials.QUESTIONS,
+    Question("type", _kind),
+    Question("ip-resource", _ip_resource, lambda answers: answers.kind == ROUTE),
+    Question("interface", _interface, lambda answers: answers.kind == EIP),
+    Question("elastic-ip", _elastic_ip, lambda answers: answers.kind == EIP),
+    Question("tag", _tag),
+    Question("create", _confirm),
 )

@@ -7,7 +7,7 @@ source/dest check is off. Nothing but our destination and our ENI is ever named 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ec2kit.core.errors import Misconfigured, NotHeld
@@ -16,7 +16,7 @@ from ec2kit.core.steps import CreateRoute, DisableSourceDestCheck, Plan, Replace
 
 
 @dataclass(frozen=True)
-class Entry:
+class RouteEntry:
     """What one table says about our destination."""
 
     table: TableId
@@ -34,7 +34,7 @@ class RouteView:
     destination: Destination
     eni: EniId
     source_dest_check: bool
-    entries: tuple[Entry, ...]
+    entries: tuple[RouteEntry, ...]
     missing: tuple[TableId, ...] = ()
     gone: tuple[TableId, ...] = ()
 
@@ -42,61 +42,67 @@ class RouteView:
         if not self.entries and not self.missing:
             raise ValueError("a view without routes would look healthy")
 
+    @classmethod
+    def of(
+        cls,
+        resource: RouteResource,
+        node: Node,
+        tables: Sequence[RouteTable],
+        interfaces: Iterable[NetworkInterface],
+    ) -> RouteView:
+        """Build the view from all route tables of the node's VPC and the node's ENI, as EC2 shows them.
 
-def view(
-    resource: RouteResource, node: Node, tables: Sequence[RouteTable], interfaces: Sequence[NetworkInterface]
-) -> RouteView:
-    """Build the view from all route tables of the node's VPC and the node's ENI, as EC2 shows them.
-
-    Raises Misconfigured when the credentials in use do not see this VPC or this ENI (then nothing
-    has been seen) or the virtual IP is inside the VPC; NotHeld when no table has an entry.
-    """
-    refuse_inside_vpc(resource, node)
-    ours = seen(node, interfaces)
-    if not tables:
-        raise Misconfigured(
-            f"EC2 shows no route table of {node.vpc} in {node.region}",
-            "A VPC always has one: these credentials belong to another account, or the Region or EC2 URL is wrong",
+        Raises Misconfigured when the credentials in use do not see this VPC or this ENI (then nothing
+        has been seen) or the virtual IP is inside the VPC; NotHeld when no table has an entry.
+        """
+        refuse_inside_vpc(resource, node)
+        ours = node.among(interfaces)
+        if not tables:
+            raise Misconfigured(
+                f"EC2 shows no route table of {node.vpc} in {node.region}",
+                "A VPC has one: these credentials belong to another account, or the Region or EC2 URL is wrong",
+            )
+        entries = tuple(
+            RouteEntry(table.id, route.target, route.state)
+            for table in sorted(tables, key=lambda table: table.id)
+            for route in table.routes
+            if route.destination == resource.destination and not route.propagated
         )
-    entries = tuple(
-        Entry(table.id, route.target, route.state)
-        for table in sorted(tables, key=lambda table: table.id)
-        for route in table.routes
-        if route.destination == resource.destination and not route.propagated
-    )
-    there = {table.id for table in tables}
-    having = {entry.table for entry in entries}
-    missing = tuple(sorted(resource.tables & there - having))
-    gone = tuple(sorted(resource.tables - there))
-    if not entries and not missing:
-        raise NotHeld(
-            f"none of the {len(tables)} route tables of {node.vpc} has an entry for {resource.destination}",
-            f"Create it: aws ec2 create-route --route-table-id rtb-... --destination-cidr-block "
-            f"{resource.destination} --network-interface-id {node.eni}",
+        there = {table.id for table in tables}
+        having = {entry.table for entry in entries}
+        missing = tuple(sorted(resource.tables & there - having))
+        gone = tuple(sorted(resource.tables - there))
+        if not entries and not missing:
+            raise NotHeld(
+                f"none of the {len(tables)} route tables of {node.vpc} has an entry for {resource.destination}",
+                f"Create it: aws ec2 create-route --route-table-id rtb-... --destination-cidr-block "
+                f"{resource.destination} --network-interface-id {node.eni}",
+            )
+        return cls(resource.destination, node.eni, ours.source_dest_check, entries, missing, gone)
+
+    def drift(self) -> Plan:
+        """The steps that are missing until this node holds the address; empty when it does.
+
+        The source/dest check goes off in a batch of its own, first: traffic that is attracted before
+        is dropped.
+        """
+        check: tuple[Step, ...] = (DisableSourceDestCheck(self.eni),) if self.source_dest_check else ()
+        creates = tuple(CreateRoute(table, self.destination, self.eni) for table in self.missing)
+        replaces = tuple(
+            ReplaceRoute(
+                entry.table,
+                self.destination,
+                self.eni,
+                was=entry.target if entry.state == "active" else f"{entry.target}, {entry.state}",
+            )
+            for entry in self.entries
+            if entry.target != self.eni or entry.state != "active"
         )
-    return RouteView(resource.destination, node.eni, ours.source_dest_check, entries, missing, gone)
+        return tuple(batch for batch in (check, creates + replaces) if batch)
 
-
-def drift(seen_view: RouteView) -> Plan:
-    """The steps that are missing until this node holds the address; empty when it does.
-
-    The source/dest check goes off in a batch of its own, first: traffic that is attracted before
-    is dropped.
-    """
-    eni, destination = seen_view.eni, seen_view.destination
-    check: tuple[Step, ...] = (DisableSourceDestCheck(eni),) if seen_view.source_dest_check else ()
-    creates = tuple(CreateRoute(table, destination, eni) for table in seen_view.missing)
-    replaces = tuple(
-        ReplaceRoute(
-            entry.table,
-            destination,
-            eni,
-            was=entry.target if entry.state == "active" else f"{entry.target}, {entry.state}",
-        )
-        for entry in seen_view.entries
-        if entry.target != eni or entry.state != "active"
-    )
-    return tuple(batch for batch in (check, creates + replaces) if batch)
+    def release(self) -> Plan:
+        """Nothing: the node that takes over moves the entries."""
+        return ()
 
 
 def refuse_inside_vpc(resource: RouteResource, node: Node) -> None:
@@ -107,14 +113,3 @@ def refuse_inside_vpc(resource: RouteResource, node: Node) -> None:
                 f"{resource.vip} lies inside {cidr}, a CIDR block of {node.vpc}: no route can move it",
                 "Choose a virtual IP outside every CIDR block of the VPC",
             )
-
-
-def seen(node: Node, interfaces: Sequence[NetworkInterface]) -> NetworkInterface:
-    """This node's ENI among the facts; raises Misconfigured when EC2 does not show it."""
-    for interface in interfaces:
-        if interface.id == node.eni:
-            return interface
-    raise Misconfigured(
-        f"EC2 does not show {node.eni}, this node's {node.interface}, in {node.region}",
-        "These credentials belong to another account, or the Region or EC2 URL is wrong",
-    )

@@ -1,0 +1,95 @@
+"""EC2's refusals in words, by kind and error code alone: its own messages can hold account and request details."""
+
+from __future__ import annotations
+
+import botocore.exceptions
+
+from ec2kit.core.errors import KitError, Unavailable
+
+NO_CREDENTIALS = (
+    botocore.exceptions.NoCredentialsError,
+    botocore.exceptions.PartialCredentialsError,
+    botocore.exceptions.CredentialRetrievalError,
+    botocore.exceptions.MetadataRetrievalError,
+)
+
+# Error codes: docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
+_THROTTLED = frozenset(
+    {
+        "RequestLimitExceeded",
+        "Throttling",
+        "ThrottlingException",
+        "ThrottledException",
+        "EC2ThrottledException",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "TooManyRequestsException",
+        "SlowDown",
+    }
+)
+_DENIED = frozenset({"UnauthorizedOperation", "AccessDenied", "AccessDeniedException"})
+_CLOCK = frozenset({"RequestExpired", "SignatureDoesNotMatch", "RequestTimeTooSkewed", "InvalidSignatureException"})
+_CREDENTIALS = frozenset(
+    {
+        "AuthFailure",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "InvalidClientTokenId",
+        "UnrecognizedClientException",
+        "MissingAuthenticationToken",
+        "OptInRequired",
+        "Blocked",
+        "PendingVerification",
+    }
+)
+
+
+def throttled(code: str) -> bool:
+    """Whether an error code says that the account asks too often."""
+    return code in _THROTTLED
+
+
+def refusal(operation: str, subject: str, code: str) -> Unavailable:
+    """What EC2's refusal of one call means, by its error code alone.
+
+    EC2's own message is left out: it can hold an encoded authorization message, account and
+    request details. operation: `ReplaceRoute`; subject: what it was about, `rtb-1`; may be empty.
+    """
+    tried = f"{operation} on {subject}" if subject else operation
+    if throttled(code):
+        return Unavailable(
+            f"EC2 throttled {tried} ({code})",
+            "The account's API calls in this Region are used up for the moment; it passes by itself",
+        )
+    if code in _DENIED:
+        return Unavailable(
+            f"EC2 denied {tried} ({code})",
+            f"Allow ec2:{operation} in the IAM policy of this node's role or profile",
+            permanent=True,
+        )
+    if code in _CLOCK:
+        return Unavailable(
+            f"EC2 refused the signature of {tried} ({code})",
+            "Check this node's clock (chronyc tracking), then its credentials",
+            permanent=True,
+        )
+    if code in _CREDENTIALS:
+        return Unavailable(
+            f"EC2 refused the credentials for {tried} ({code})",
+            "Check the instance's role, or the profile that the resource names",
+            permanent=True,
+        )
+    return Unavailable(f"EC2 answered {tried} with {code}", "The state is unknown; look again with 'ec2kit check'")
+
+
+def no_credentials(called: str, error: Exception) -> Unavailable:
+    """What it means that botocore found no credentials for a call."""
+    if isinstance(why := error.__cause__, KitError):  # the metadata service did not tell the role
+        return Unavailable(
+            f"no credentials for {called}: {why}", why.cure, permanent=not isinstance(why, Unavailable)
+        )
+    return Unavailable(
+        f"no credentials for {called} ({type(error).__name__})",
+        "Attach a role to this instance, or name a profile (--profile, AWS_PROFILE)",
+        permanent=True,
+    )

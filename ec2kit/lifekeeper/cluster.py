@@ -1,0 +1,111 @@
+"""LifeKeeper's cluster as this system sees it: its systems, this kit's resources on them, the admin lock."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from ec2kit.core.errors import ExitCode, Misconfigured, Unavailable
+from ec2kit.core.settings import Settings
+from ec2kit.host.deadline import Deadline
+from ec2kit.lifekeeper import contract
+from ec2kit.lifekeeper.lcd import NOT_THERE, Instance, Lcd
+from ec2kit.lifekeeper.places import SCRIPTS
+from ec2kit.verbs.process import settings_now
+
+# Seconds: an action's own budget, twice (remove on one system, restore on the other), and LifeKeeper's own work.
+PATIENCE = 900
+
+
+def system_name(settings: Settings) -> str:
+    """LifeKeeper's name of this system."""
+    return settings.ec2kit_system or platform.node()
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """LifeKeeper as this system sees it: its LCD, this system's name, and LKROOT, the same on every system."""
+
+    lcd: Lcd
+    system: str
+    lkroot: str
+
+    def ours(self, tag: str) -> Instance:
+        """This kit's resource of that tag on this system. Raises Misconfigured when there is none."""
+        found = self.lcd.instance(tag)
+        if found is None:
+            raise Misconfigured(f'there is no resource "{tag}" on {self.system}', "See the tags with ec2kit status")
+        if (found.app, found.type) != (contract.APP, contract.TYPE):
+            raise Misconfigured(
+                f'"{tag}" is a resource of another kit ({found.app}/{found.type})',
+                "This command changes EC2 resources only",
+            )
+        return found
+
+    def systems_with(self, tag: str) -> list[str]:
+        """The systems that the resource is extended to, this one first."""
+        return [self.system, *(each.system for each in self.lcd.equivalents(tag, system=self.system))]
+
+    def priorities(self, tag: str) -> dict[str, int]:
+        """The priorities of the systems that have the resource, as far as known; empty before an extension."""
+        known: dict[str, int] = {}
+        for each in self.lcd.equivalents(tag, system=self.system):
+            known |= {self.system: each.priority} if each.priority else {}
+            known |= {each.system: each.other_priority} if each.other_priority else {}
+        return known
+
+    def ask(self, name: str, system: str, *arguments: str) -> tuple[int, str]:
+        """Run one of the kit's programs on another system; its exit code and output. Its log is shown as it comes."""
+        command = (*contract.REMOTE_OPTIONS, "-d", system, "--", f"{self.lkroot}/{SCRIPTS}/{name}", *arguments)
+        return self.lcd.run("lcdremexec", *command, accept=range(1, 256))
+
+    def script(self, name: str, system: str, *arguments: str) -> None:
+        """Run one of the kit's scripts on another system.
+
+        Raises Unavailable when it ended so, Misconfigured when it failed in another way.
+        """
+        code, _ = self.ask(name, system, *arguments)
+        if code:
+            meaning = Unavailable if code == ExitCode.UNAVAILABLE else Misconfigured
+            raise meaning(f"{name} on {system} failed with exit code {code}", "Its own log tells why, line by line")
+
+    @contextmanager
+    def locked(self, tag: str, systems: Sequence[str]) -> Iterator[None]:
+        """Hold LifeKeeper's admin lock on those systems. Raises Misconfigured while somebody else has it."""
+        facts = {"pid": os.getpid(), "time": int(time.time()), "system": self.system, "tag": tag}
+        flag = contract.ADMIN_LOCK.format(**facts)
+        held: list[str] = []
+        try:
+            for system in systems:
+                self.lcd.run("flg_create", "-d", system, "-f", flag)
+                held.append(system)
+                self._refuse_other(flag, system)
+            yield
+        finally:
+            for system in held:
+                self.lcd.run("flg_remove", "-d", system, "-f", flag, accept=[NOT_THERE])
+        print(f"LifeKeeper Admin Lock ({tag}) Released")
+
+    def _refuse_other(self, own: str, system: str) -> None:
+        _, flags = self.lcd.run("flg_list", "-d", system, accept=[NOT_THERE])
+        prefix = contract.ADMIN_LOCK.partition("{")[0]
+        others = [flag for flag in flags.splitlines() if flag.startswith(prefix) and flag != own]
+        if others:
+            raise Misconfigured(
+                f"another administration is under way on {system} ({others[0]})",
+                f"Wait for its end; if it has died: flg_remove -d {system} -f '{others[0]}'",
+            )
+
+
+def cluster_of(settings: Settings, deadline: Deadline) -> Cluster:
+    """LifeKeeper as this system sees it, inside a run's time."""
+    return Cluster(Lcd(settings.lkroot, deadline), system_name(settings), settings.lkroot)
+
+
+def cluster_now() -> Cluster:
+    """The same with the settings as they are now, and all the time that a command has."""
+    return cluster_of(settings_now(), Deadline(PATIENCE))

@@ -1,0 +1,57 @@
+"""The access key of a resource of its own: proven, kept as a profile of the kit's credentials file, forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ec2kit.core import messages, profiles
+from ec2kit.host import files
+from ec2kit.lifekeeper.info import Info
+from ec2kit.lifekeeper.preflight import Problem
+from ec2kit.verbs.locate import locate
+from ec2kit.verbs.run import Run
+
+
+@contextmanager
+def kept(tag: str, run: Run) -> Iterator[None]:
+    """Put the access key that was given into the kit's credentials file; out again when what is inside fails."""
+    key = run.key
+    if key is None:
+        yield
+        return
+    path = Path(run.settings.ec2kit_credentials)
+    files.change(path, lambda text: profiles.put(text, profiles.own(tag), key))
+    try:
+        yield
+    except BaseException:  # also when the time is up
+        files.change(path, lambda text: profiles.drop(text, profiles.own(tag)))
+        raise
+
+
+def prove(tag: str, run: Run) -> None:
+    """Put a new access key for that resource into this system's credentials file, once EC2 has taken it."""
+    site = locate(None, run, patient=True)
+    site.ec2.route_tables(site.node.vpc)
+    with kept(tag, run):
+        run.log.say(messages.KEY_KEPT, profile=profiles.own(tag), file=run.settings.ec2kit_credentials)
+
+
+def missing(tag: str, known: Info, run: Run) -> Problem | None:
+    """The problem that this system lacks the access key that a resource signs with; None when it does not."""
+    path, profile = run.settings.ec2kit_credentials, known.reach.profile
+    if not profiles.is_own(profile) or profile in profiles.names(files.read(Path(path))):
+        return None
+    return Problem(
+        f"the resource signs with an access key of its own, and {path} on this system has no [{profile}]",
+        f"Run on this system: ec2kit key {tag} --access-key-id ID",
+    )
+
+
+def forget(tag: str, run: Run) -> None:
+    """Take the resource's access key out of this system's credentials file, where it has one."""
+    path = Path(run.settings.ec2kit_credentials)
+    if profiles.own(tag) in profiles.names(files.read(path)):
+        files.change(path, lambda text: profiles.drop(text, profiles.own(tag)))
+        run.log.say(messages.KEY_DROPPED, profile=profiles.own(tag), file=path)

@@ -1,0 +1,34 @@
+"""Where this system writes down what a resource's actions have come to: read by `ec2kit status` alone."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from urllib.parse import quote
+
+from ec2kit.core.settings import Settings
+from ec2kit.host import files
+from ec2kit.lifekeeper import history
+from ec2kit.lifekeeper.history import Entry
+
+
+def file_of(tag: str, settings: Settings) -> Path:
+    """The resource's file; any tag is one name in one folder."""
+    return Path(settings.ec2kit_history, f"{quote(os.fsencode(tag), safe='')}.jsonl")
+
+
+def entries(tag: str, settings: Settings) -> list[Entry]:
+    """What has been written down, oldest first. Raises Misconfigured when it cannot be read."""
+    return history.entries(files.read(file_of(tag, settings)))
+
+
+def keep(entry: Entry, tag: str, settings: Settings) -> None:
+    """Write an entry down when it says something new. Raises Misconfigured."""
+    if history.worth_keeping(entries(tag, settings), entry):
+        path = file_of(tag, settings)
+        files.append(path, history.line(entry), most=history.MOST_BYTES, keep=history.KEPT_LINES)
+
+
+def forget(tag: str, settings: Settings) -> None:
+    """Remove the resource's file if it is there. Raises Misconfigured."""
+    files.remove(file_of(tag, settings))

@@ -1,0 +1,148 @@
+"""What create and canextend look at before anything is made: every problem at once, and what is to be made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from ipaddress import AddressValueError, IPv4Address
+
+from ec2kit.core import messages
+from ec2kit.core.errors import Misconfigured, NotHeld, Unavailable
+from ec2kit.core.kinds.elastic_ip import ElasticIpView
+from ec2kit.core.kinds.known import View
+from ec2kit.core.kinds.route import RouteView
+from ec2kit.core.model import ElasticIpResource, Resource, RouteResource, RouteTable, TableId, VpcId
+from ec2kit.lifekeeper import contract, info, preflight
+from ec2kit.lifekeeper.info import Info
+from ec2kit.lifekeeper.lcd import Instance, Lcd
+from ec2kit.lifekeeper.options import Creation
+from ec2kit.lifekeeper.preflight import Problem
+from ec2kit.verbs.locate import locate, own_interfaces
+from ec2kit.verbs.look import look
+from ec2kit.verbs.run import Run, Site
+
+
+def named(wanted: Creation, system: str, lcd: Lcd) -> tuple[Resource | None, list[Problem]]:
+    """The resource that is asked for, or the problems with the IP resource that should name it."""
+    if wanted.elastic_ip is not None:
+        return ElasticIpResource(wanted.elastic_ip, wanted.interface), []
+    tag = wanted.ip_resource or ""
+    there = lcd.instance(tag)
+    if there is None or (there.app, there.type) != (contract.IP_APP, contract.IP_TYPE):
+        return None, [Problem(f"{tag} is no IP resource on {system}", "Create it first, with the IP kit")]
+    try:
+        vip = IPv4Address(there.id.removeprefix(contract.IP_ID_PREFIX))
+    except AddressValueError:
+        return None, [Problem(f"the IP resource {tag} is not IPv4", "Route tables move IPv4 addresses only")]
+    problems = []
+    if there.state != contract.IN_SERVICE:
+        problems.append(Problem(f"the IP resource {tag} is {there.state}, not ISP", "Bring it into service here"))
+    if there.switchback in contract.SWITCHBACK and there.switchback != wanted.switchback:
+        problems.append(
+            Problem(
+                f"switchback is to be {wanted.switchback}, but {tag}, which is above it, has {there.switchback}: "
+                "LifeKeeper goes by the top of the hierarchy",
+                f"On each system: ins_setas -t {tag} -s {contract.SWITCHBACK[wanted.switchback]}",
+                fatal=False,
+            )
+        )
+    return RouteResource(vip, wanted.interface), problems
+
+
+@dataclass
+class Proof:
+    """What create and canextend have looked at: the resource with interface and tables filled in, and problems."""
+
+    resource: Resource | None = None
+    view: View | None = None
+    vpc: VpcId | None = None
+    problems: list[Problem] = field(default_factory=list)
+
+
+def tag_problems(wanted: Creation, resource: Resource | None, system: str, lcd: Lcd) -> list[Problem]:
+    """Check that the tag can be one, and that nothing but a half-made instance of the same has it."""
+    if not info.good_tag(wanted.tag):
+        return [
+            Problem("the tag holds what no tag can", "Letters, digits and - _ . / = it may have; no dash in front")
+        ]
+    there = lcd.instance(wanted.tag)
+    if there is None or (isinstance(resource, RouteResource) and half_made(there, resource, lcd)):
+        return []
+    return [Problem(f"the tag {wanted.tag} is taken on {system}", "Choose another with --tag")]
+
+
+def half_made(there: Instance, resource: Resource, lcd: Lcd) -> bool:
+    """Whether an instance is what a create or an extend that was killed has left: ours, and not in any hierarchy."""
+    return (
+        (there.app, there.type, there.id) == (contract.APP, contract.TYPE, info.identifier(resource))
+        and not lcd.parents(there.tag, system=there.system)
+        and not lcd.equivalents(there.tag, system=there.system)
+    )
+
+
+def proven(resource: Resource | None, interface: str | None, run: Run) -> Proof:
+    """For create: prove the credentials by DescribeRouteTables, then look, as far as it is possible."""
+    seen = Proof()
+    try:
+        site = locate(interface, run, patient=True)
+        tables = site.ec2.route_tables(site.node.vpc)
+        if isinstance(resource, RouteResource) and interface is None:
+            site = _with_traffic(resource, site, tables, run)
+        seen = _look(resource, site, run, active=True)
+    except (Misconfigured, NotHeld) as error:
+        seen.problems.append(Problem.of(error))
+    return seen
+
+
+def on_target(resource: Resource, known: Info, run: Run) -> Proof:
+    """For canextend: look from the target, as far as it is possible."""
+    seen = Proof()
+    try:
+        site = locate(resource.interface, run, patient=True)
+        seen.problems += preflight.one_vpc(known.vpc, site.node)
+        if not seen.problems:
+            seen = _look(resource, site, run, active=False)
+        if isinstance(seen.view, RouteView) and seen.view.gone and not seen.view.entries:
+            what = "none of the recorded route tables is in this node's VPC"
+            seen.problems.append(Problem(what, "Both nodes must be in one VPC"))
+    except (Misconfigured, NotHeld) as error:
+        seen.problems.append(Problem.of(error))
+    return seen
+
+
+def _look(resource: Resource | None, site: Site, run: Run, *, active: bool) -> Proof:
+    seen = Proof(vpc=site.node.vpc, problems=_instance_problems(site))
+    if resource is None:
+        return seen
+    seen.resource = resource = replace(resource, interface=site.node.interface)
+    try:
+        seen.view = look(resource, site, run)
+    except (Misconfigured, NotHeld) as error:
+        seen.problems.append(Problem.of(error))
+    match seen.view:
+        case RouteView() as view:
+            seen.problems += preflight.route(view, active=active)
+            if isinstance(resource, RouteResource):
+                tables = frozenset(entry.table for entry in view.entries) | resource.tables - frozenset(view.gone)
+                seen.resource = replace(resource, tables=frozenset(map(TableId, tables)))
+        case ElasticIpView() as view:
+            seen.problems += preflight.elastic_ip(view)
+    return seen
+
+
+def _instance_problems(site: Site) -> list[Problem]:
+    """Cautions about the instance itself; that it cannot be looked at is one of them."""
+    try:
+        return preflight.instance(site.ec2.instance(site.node.instance))
+    except Unavailable as error:
+        return [Problem(f"EC2 Auto Recovery and metadata options were not checked: {error}", error.cure, fatal=False)]
+
+
+def _with_traffic(resource: RouteResource, site: Site, tables: list[RouteTable], run: Run) -> Site:
+    """The site at the interface that the entries point at now, when they point at one of this node's."""
+    ours = own_interfaces(run)
+    name = preflight.choose_interface(resource.destination, tables, ours)
+    if name is None or name == site.node.interface:
+        return site
+    run.record.site = replace(site, node=replace(site.node, interface=name, eni=ours[name]))
+    run.log.say(messages.TRAFFIC_HERE, destination=resource.destination, node=run.record.site.node)
+    return run.record.site

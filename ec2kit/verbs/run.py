@@ -1,0 +1,51 @@
+"""One run of one verb: what it may use, and what it has seen and done so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ec2kit.core.kinds.known import View
+from ec2kit.core.model import BY_SETTINGS, AccessKey, Node, Reach
+from ec2kit.core.settings import Settings
+from ec2kit.core.steps import Plan, Step
+from ec2kit.host.deadline import Deadline
+from ec2kit.host.log import Journal
+
+if TYPE_CHECKING:
+    from ec2kit.ec2.client import Ec2
+
+
+@dataclass(frozen=True)
+class Site:
+    """This node, and the EC2 API of its Region."""
+
+    node: Node
+    ec2: Ec2
+
+
+@dataclass
+class Record:
+    """What a run has seen and done so far, also when it fails in the end.
+
+    view: the last complete look. acted: whether a change was sent at all, whatever came of it. done: the steps
+    that were accepted, in their order. todo: what plan would do.
+    """
+
+    site: Site | None = None
+    view: View | None = None
+    acted: bool = False
+    done: list[Step] = field(default_factory=list)
+    todo: Plan = ()
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of one verb: its settings, its time, its log, how EC2 is reached, and with which access key."""
+
+    settings: Settings
+    deadline: Deadline
+    log: Journal
+    reach: Reach = BY_SETTINGS
+    key: AccessKey | None = None
+    record: Record = field(default_factory=Record)
