@@ -12,6 +12,9 @@ from ec2kit.model import Resource, RouteResource
 from ec2kit.routes import RouteView
 from ec2kit.steps import Plan, Step
 
+_ENDLESS = 10_000  # columns, of what is not a terminal
+_ID = 24  # characters, with room to spare: an id of EC2's has 21
+
 
 @dataclass(frozen=True)
 class Told:
@@ -94,11 +97,10 @@ def as_text(told: Told, *, brief: bool = False) -> None:
 
 
 def _print_tables(told: Told) -> None:
-    from rich.console import Console
     from rich.text import Text
 
     report = told.report
-    out = Console(soft_wrap=True)
+    out = screen()
     if told.error is None:
         name, style = ("PLAN", "bold yellow") if report.todo else ("OK", "bold green")
         calls = f", {report.site.ec2.attempts} API calls" if report.site else ""
@@ -106,7 +108,7 @@ def _print_tables(told: Told) -> None:
     for line in [str(step) for step in report.done] or _plan_lines(report.todo):
         out.print(Text(f"  - {line}"))
     if report.view:
-        out.print(view_table(report.view))
+        out.print(whole(view_table(report.view)))
 
 
 def _print_failure(told: Told, *, plain: bool) -> None:
@@ -124,6 +126,30 @@ def _plan_lines(todo: Plan) -> list[str]:
     return [str(step) for batch in todo for step in batch]
 
 
+def screen() -> Any:
+    """Standard output as a rich console: a terminal's lines break between words, those of a pipe or a file never."""
+    from rich.console import Console
+
+    out = Console()
+    return out if out.is_terminal else Console(soft_wrap=True, width=_ENDLESS)
+
+
+def whole(table: Any) -> Any:
+    """The same rich table, with nothing in it shortened.
+
+    Where the terminal is too narrow for it, sentences and long names take several lines; ids and words stay in one.
+    """
+    from rich.cells import cell_len
+
+    for column in table.columns:
+        column.overflow = "fold"
+        cells = [line for each in (column.header, *column.cells) for line in str(each).splitlines()]
+        widest = max(map(cell_len, cells), default=0)
+        if widest <= _ID and not any(" " in str(cell) for cell in column.cells):
+            column.width = widest
+    return table
+
+
 def view_table(view: View) -> Any:
     """The view as a rich table: each route table's target, or the address's association."""
     from rich.table import Table
@@ -135,7 +161,7 @@ def view_table(view: View) -> Any:
         for name in view.missing:
             table.add_row(name, "-", "missing", "")
         return table
-    table = Table("Elastic IP", "Associated with", "Private address", "Link", "")
+    table = Table("Elastic IP", "Associated with", "Private IP", "Link", "")
     association = view.association
     where = (association.eni or "another kind of target") if association else "nothing"
     link = {True: "up", False: "down", None: "not checked"}[view.link]

@@ -5,23 +5,27 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from ec2kit.render import screen, whole
+
 
 def status_text(found: list[dict[str, Any]]) -> None:
     """Print what `ec2kit status` has collected: per resource its systems, what EC2 shows, and the last actions."""
-    from rich.console import Console
     from rich.text import Text
 
-    out = Console(soft_wrap=True)
+    out = screen()
     for told in found:
         out.print(Text.assemble((told["tag"], "bold"), f"  {told['resource']}"))
-        out.print(_systems_table(told["systems"]))
+        out.print(whole(_systems_table(told["systems"])))
         for part in told["systems"]:
             if part["why"] and part["verdict"] != "not here":
                 out.print(Text(f"{part['system']}: {part['why']}"))
         if shown := _shown(told["systems"]):
-            out.print(shown)
-        if actions := _actions_table(told["systems"]):
-            out.print(actions)
+            out.print(whole(shown))
+        if done := _done(told["systems"]):
+            out.print(whole(_actions_table(done)))
+        for at, system, entry in done:
+            if entry["outcome"] != "OK":
+                out.print(Text(f"{_when(at)} {entry['action']} on {system}: {entry['what']}"))
         out.print()
 
 
@@ -54,25 +58,25 @@ def _shown(parts: list[dict[str, Any]]) -> Any:
         for missing in views[0]["missing"]:
             table.add_row(missing, "-", "missing", "")
         return table
-    table = Table("Elastic IP", "Associated with", "Private address", "is")
+    table = Table("Elastic IP", "Associated with", "Private IP", "is")
     association = views[0]["association"] or {}
     eni = association.get("eni") or "nothing"
     table.add_row(views[0]["public_ip"], eni, association.get("private_ip") or "-", names.get(eni, ""))
     return table
 
 
-def _actions_table(parts: list[dict[str, Any]]) -> Any:
+def _done(parts: list[dict[str, Any]]) -> list[tuple[float, str, dict[str, Any]]]:
+    """The last actions on all systems, in order: when, where, what its history has."""
+    done = [(entry["at"], part["system"], entry) for part in parts for entry in part["actions"]]
+    return sorted(done, key=lambda row: row[0])
+
+
+def _actions_table(done: list[tuple[float, str, dict[str, Any]]]) -> Any:
     from rich.table import Table
 
-    done = [(entry["at"], part["system"], entry) for part in parts for entry in part["actions"]]
-    if not done:
-        return None
-    failed = any(entry["outcome"] != "OK" for _, _, entry in done)
-    table = Table("Last actions", "System", "Action", "Outcome", "Seconds", *(["Why"] if failed else []))
-    for at, system, entry in sorted(done, key=lambda row: row[0]):
-        why = "" if entry["outcome"] == "OK" else entry["what"]
-        row = (system, entry["action"], entry["outcome"], f"{entry['seconds']:.1f}")
-        table.add_row(_when(at), *row, *([why] if failed else []))
+    table = Table("Last actions", "System", "Action", "Outcome", "Seconds")
+    for at, system, entry in done:
+        table.add_row(_when(at), system, entry["action"], entry["outcome"], f"{entry['seconds']:.1f}")
     return table
 
 
@@ -82,11 +86,10 @@ def _when(at: float | None) -> str:
 
 def properties_text(found: dict[str, Any]) -> None:
     """Print a resource's properties: what all systems share, then one column a system."""
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    out = Console(soft_wrap=True)
+    out = screen()
     out.print(Text.assemble((found["tag"], "bold"), f"  {found['resource']}, {found['type']}, id {found['id']}"))
     for word in ("parents", "children"):
         out.print(Text(f"{word}: {', '.join(found[word]) or '-'}"))
@@ -94,7 +97,7 @@ def properties_text(found: dict[str, Any]) -> None:
     table = Table("Property", *systems)
     for key in next(iter(systems.values())):
         table.add_row(key, *(_cell(key, each.get(key)) for each in systems.values()))
-    out.print(table)
+    out.print(whole(table))
 
 
 def _cell(key: str, value: Any) -> str:

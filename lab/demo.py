@@ -125,7 +125,7 @@ class Act:
         """The protected entries (and a neighbour's), or the Elastic IPs, as a table that a person can read."""
         vpc, truth = self.lab.vpc, self.lab.ec2.truth()
         if isinstance(vpc, RouteLab):
-            shown = Table("Route table", "Destination", "Target", "State", "is")
+            shown = Table("Table", "Destination", "Target", "State", "is")
             for name, routes in sorted(route_tables(truth, vpc.vpc).items()):
                 for destination, (target, state) in sorted(routes.items()):
                     if destination.endswith("/32"):
@@ -242,7 +242,7 @@ def play_address(folder: Path, console: Console, before: Callable[[Lab], None] |
 
 def main() -> int:
     """Play both scenarios; the exit code."""
-    console = Console(width=None if sys.stdout.isatty() else 118, highlight=False)
+    console = Console(highlight=False)
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="ec2kit-demo-") as folder:
         problems = play_routes(Path(folder, "routes"), console)

@@ -15,15 +15,21 @@ from lab import demo
 from lab.nodes import Lab, route_lab
 from tests.cluster import PROJECT, eni_of
 
+EDGES = "┏┓┃┡┩│└┘"  # the first and the last character of a row
 PLAYS = {"routes": demo.play_routes, "address": demo.play_address}
 
 
 @pytest.mark.parametrize("name", PLAYS)
 def test_every_step_of_the_demo_is_as_it_should_be(name: str, tmp_path: Path) -> None:
-    """The story of `make demo`."""
+    """The story of `make demo`, which fits a terminal of 80 columns: no row of a table is broken."""
     said = io.StringIO()
-    problems = PLAYS[name](tmp_path, Console(file=said, width=200))
+    problems = PLAYS[name](tmp_path, Console(file=said, width=80))
     assert problems == [], said.getvalue()
+    lines = [line.strip() for line in said.getvalue().splitlines()]
+    rows = [line for line in lines if set(line) & set(EDGES)]
+    assert all(line[0] in EDGES and line[-1] in EDGES for line in rows)
+    assert len(rows) > 60
+    assert max(map(len, said.getvalue().splitlines())) <= 80
     assert said.getvalue().count(". create on node1") == 1
     assert "9. LifeKeeper on node2 notices: failover  ok" in said.getvalue()
 
