@@ -23,6 +23,9 @@
 # These call ./install, which does without make. For folders of your own, or to stage files for a package:
 # make install PREFIX=/opt/ec2kit LKROOT=/opt/LifeKeeper DESTDIR=/tmp/stage
 
+SHELL := bash
+.SHELLFLAGS := -o pipefail -ec
+
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
@@ -39,11 +42,17 @@ OCF_ROOT ?= /usr/lib/ocf
 FOLDERS = --prefix '$(PREFIX)' --lkroot '$(LKROOT)' --sbin '$(SBIN)' --defaults '$(DEFAULTS)' \
   --ocf-root '$(OCF_ROOT)' --destdir '$(DESTDIR)'
 
+# Of what pip says, the names of what it fetches, in one line.
+PIP = $(BIN)/python -m pip install --disable-pip-version-check --no-compile --progress-bar off
+NAMES = { while read -r word name _; do case $$word in Collecting) printf ' %s' "$${name%%[^[:alnum:]._-]*}"; end='\n';; \
+  esac; done; printf "$$end"; }
+
 .PHONY: bench bench-failover test-events demo lab lab-net lab-net-stop test test-cluster test-load lock audit test-faults docs-faults check format docs install uninstall \
   bundle clean
 
 demo: $(VENV)/demo.done
-	$(BIN)/python -m lab.demo
+	@echo 'The demo: two scenarios at once, about 15 s'
+	@$(BIN)/python -m lab.demo
 
 lab: $(VENV)/demo.done
 	@$(BIN)/python -m lab $(SCENARIO)
@@ -62,8 +71,8 @@ test-cluster: $(VENV)/test.done
 	$(BIN)/python -m pytest -v --durations 0 $(filter-out tests/packets/events.py,$(wildcard tests/packets/*.py))
 
 test-faults: $(VENV)/test.done
-	@EC2KIT_TEST_EXAMPLES=5000 $(BIN)/python -m pytest -q -n 2 tests/test_two_nodes.py & two=$$!; \
-	$(BIN)/python -m pytest -q tests/faults/whole.py; whole=$$?; wait $$two && exit $$whole
+	@EC2KIT_TEST_EXAMPLES=5000 $(BIN)/python -m pytest -q -n 2 tests/test_two_nodes.py & two=$$!; whole=0; \
+	$(BIN)/python -m pytest -q tests/faults/whole.py || whole=$$?; wait $$two && exit $$whole
 
 docs-faults: $(VENV)/test.done
 	EC2KIT_FAULTS_PAGE=write $(BIN)/python -m pytest -q tests/faults/whole.py
@@ -126,7 +135,8 @@ $(BIN)/python:
 	  { echo "ec2kit needs Python 3.11 or later; name one: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
 	  { echo "$(PYTHON) cannot make a virtual environment; on Debian: apt-get install python3-venv" >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	@echo 'A virtual environment in $(VENV): about 5 s'
+	@$(PYTHON) -m venv $(VENV)
 
 # The check stage types the tests and the lab as well, so it needs what they need.
 $(VENV)/demo.done: EXTRAS = lab
@@ -135,9 +145,12 @@ $(VENV)/bench.done: EXTRAS = bench
 $(VENV)/check.done: EXTRAS = test,check
 $(VENV)/lock.done: EXTRAS = lock
 $(VENV)/%.done: $(BIN)/python pyproject.toml requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS)]'
-	$(BIN)/python -m ec2kit.shapes
+	@echo 'The packages that the kit runs with, by requirements.lock: about 5 s'
+	@$(PIP) --no-deps --require-hashes -r requirements.lock | $(NAMES)
+	@echo 'The kit itself, and what "$(EXTRAS)" in pyproject.toml asks for: about 15 s'
+	@$(PIP) --editable '.[$(EXTRAS)]' | $(NAMES)
+	@echo "EC2's description, cut down to what the kit calls: about 1 s"
+	@$(BIN)/python -m ec2kit.shapes
 	@touch $@
 
 clean:
