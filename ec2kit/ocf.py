@@ -253,3 +253,7 @@ def _remember(call: Call, run: Run, memory: Memory) -> None:
         files.change(call.file, lambda _: memory)
     except Misconfigured as error:
         run.log.say(messages.NOT_REMEMBERED, why=error.why)
+
+
+if __name__ == "__main__":  # `make docs`
+    print(agents.meta_data(_AGENTS[sys.argv[1]]), end="")
