@@ -1,36 +1,17 @@
-# make demo   sets itself up, then plays the main job on the embedded lab
-# make lab    sets itself up, then runs a lab to try the kit in by hand, until Ctrl-C
-# make test   sets itself up, then runs the tests
-# make test-faults  each action times each outside call times each fault, and two nodes at once: about 8 minutes
-# make test-load  10,000 nodes in simulated time, with and without what makes the kit fit for it: two minutes
-# make lock   requirements.lock anew: what the kit needs at run time, each with its version and hashes
-# make audit  how old the lock is, and what pip-audit knows of it where it can be asked
-# make check  format, lint, purity of the core, types
-# make bench  how quick the kit is, beside its peers; writes docs/benchmarks.md
-# make docs   writes docs/messages.md from the message catalogue, and the OCF agents' meta-data
-# make docs-faults  docs/faults.md from the matrix
-# No root is needed for any of these, and no AWS.
-#
-# make lab-net       starts the lab with real packets: nodes, client and VPC router in network namespaces; as root
-# make lab-net-stop  stops it, and leaves nothing behind
-# make test-cluster  real Pacemaker and keepalived on it, about 10 minutes; as root, on Debian
-# make test-events   100 random events on it, one after another, about 25 minutes; EVENTS=8 SEED=2 for others
-# make bench-failover  the service gap of real failovers beside ClusterLabs' agents; writes docs/benchmarks.md
-#
-# make install    the kit onto this machine, and into LifeKeeper and Pacemaker where they are; again is harmless
-# make uninstall  all of that off again
-# make bundle     dist/ec2kit-<version>-bundle.tar.gz, to install from on a machine without network
-# These call ./install, which does without make. For folders of your own, or to stage files for a package:
-# make install PREFIX=/opt/ec2kit LKROOT=/opt/LifeKeeper DESTDIR=/tmp/stage
+SHELL := bash
+.SHELLFLAGS := -o pipefail -ec
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 CODE = .ci/audit ec2kit actions ocf installer install lab bench tests
+AGENTS = route eip
 
 EVENTS ?= 100
 SEED ?= 1
 
+# For folders of your own, or to stage the files for a package:
+# make install PREFIX=/opt/ec2kit LKROOT=/opt/LifeKeeper DESTDIR=/tmp/stage
 PREFIX ?= /opt/ec2kit
 LKROOT ?= /opt/LifeKeeper
 SBIN ?= /usr/local/sbin
@@ -39,94 +20,115 @@ OCF_ROOT ?= /usr/lib/ocf
 FOLDERS = --prefix '$(PREFIX)' --lkroot '$(LKROOT)' --sbin '$(SBIN)' --defaults '$(DEFAULTS)' \
   --ocf-root '$(OCF_ROOT)' --destdir '$(DESTDIR)'
 
-.PHONY: bench bench-failover test-events demo lab lab-net lab-net-stop test test-cluster test-load lock audit test-faults docs-faults check format docs install uninstall \
-  bundle clean
+# Of what pip says, the names of what it fetches, in one line.
+PIP = $(BIN)/python -m pip install --disable-pip-version-check --no-compile --progress-bar off
+NAMES = { while read -r word name _; do case $$word in Collecting) printf ' %s' "$${name%%[^[:alnum:]._-]*}"; end='\n';; \
+  esac; done; printf "$$end"; }
 
-demo: $(VENV)/demo.done
-	$(BIN)/python -m lab.demo
+# `make help` prints the lines that begin with ##@, and each target with a ## behind it; those targets are not files.
+MADE = $(firstword $(MAKEFILE_LIST))
+.PHONY: $(shell sed -n 's/^\([a-z-]*\):.*## .*/\1/p' $(MADE))
 
-lab: $(VENV)/demo.done
+##@ To try it: without root, without AWS
+demo: $(VENV)/demo.done ## play the main job on the embedded lab
+	@echo 'The demo: two scenarios at once, about 15 s'
+	@$(BIN)/python -m lab.demo
+
+lab: $(VENV)/demo.done ## run a lab to try the kit by hand; SCENARIO=eip
 	@$(BIN)/python -m lab $(SCENARIO)
 
-lab-net: $(VENV)/demo.done
-	@$(BIN)/python -m lab.net start
+help: ## tell what there is to make
+	@awk -F ':.*## ' '/^##@ / { printf "%s%s\n", again, substr($$0, 5); again = "\n" } \
+	  /^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MADE)
 
-lab-net-stop: $(VENV)/demo.done
-	@$(BIN)/python -m lab.net stop
-
-test: $(VENV)/test.done
+##@ To test it: without root, without AWS
+test: $(VENV)/test.done ## 7 minutes; TESTS=tests/test_routes.py for one file
 	$(BIN)/python -X dev -m pytest -n 4 --dist worksteal $(TESTS)
 
-test-cluster: $(VENV)/test.done
+test-faults: $(VENV)/test.done ## every fault at every call, two nodes at once; 8 minutes
+	@EC2KIT_TEST_EXAMPLES=5000 $(BIN)/python -m pytest -q -n 2 tests/test_two_nodes.py & two=$$!; whole=0; \
+	$(BIN)/python -m pytest -q tests/faults/whole.py || whole=$$?; wait $$two && exit $$whole
+
+test-load: $(VENV)/test.done ## 10,000 nodes in simulated time; 2 minutes
+	$(BIN)/python -m pytest -q -s tests/load/whole.py
+
+##@ To test it with real packets: as root, on Debian (docs/cluster-lab.md)
+test-cluster: $(VENV)/test.done ## real Pacemaker and keepalived; 10 minutes
 	@$(BIN)/python -m lab.net check
 	$(BIN)/python -m pytest -v --durations 0 $(filter-out tests/packets/events.py,$(wildcard tests/packets/*.py))
 
-test-faults: $(VENV)/test.done
-	@EC2KIT_TEST_EXAMPLES=5000 $(BIN)/python -m pytest -q -n 2 tests/test_two_nodes.py & two=$$!; \
-	$(BIN)/python -m pytest -q tests/faults/whole.py; whole=$$?; wait $$two && exit $$whole
+test-events: $(VENV)/test.done ## 100 random events; 25 minutes; EVENTS=8 SEED=2
+	@$(BIN)/python -m lab.net check
+	EVENTS=$(EVENTS) SEED=$(SEED) EVENTS_LOG=$(EVENTS_LOG) $(BIN)/python -m pytest -q -s tests/packets/events.py
 
-docs-faults: $(VENV)/test.done
+lab-net: $(VENV)/demo.done ## start that lab, to look around in
+	@$(BIN)/python -m lab.net start
+
+lab-net-stop: $(VENV)/demo.done ## stop it, and leave nothing behind
+	@$(BIN)/python -m lab.net stop
+
+##@ To install it: these call ./install, which does without make
+install: ## the kit, and its parts for LifeKeeper and Pacemaker
+	@$(PYTHON) ./install $(FOLDERS)
+
+uninstall: ## take all of that off again
+	@$(PYTHON) ./install --uninstall $(FOLDERS)
+
+bundle: ## dist/ec2kit-...-bundle.tar.gz, to install without network
+	@$(PYTHON) ./install --bundle dist
+
+##@ To change it
+check: $(VENV)/check.done ## format, lint, purity of the core, types
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/mypy
+
+format: $(VENV)/check.done ## mend what of that can be mended by itself
+	$(BIN)/ruff format $(CODE)
+	$(BIN)/ruff check --fix $(CODE)
+
+docs: $(VENV)/demo.done ## docs/messages.md, and the meta-data of the OCF agents
+	$(BIN)/ec2kit explain --output markdown > docs/messages.md.new
+	mv docs/messages.md.new docs/messages.md
+	for agent in $(AGENTS); do \
+	  $(BIN)/python -m ec2kit.pacemaker.actions $$agent > ocf/$$agent.xml.new; mv ocf/$$agent.xml.new ocf/$$agent.xml; \
+	done
+
+docs-faults: $(VENV)/test.done ## docs/faults.md, from a run of the fault matrix
 	EC2KIT_FAULTS_PAGE=write $(BIN)/python -m pytest -q tests/faults/whole.py
 
-test-load: $(VENV)/test.done
-	$(BIN)/python -m pytest -q -s tests/load/whole.py
+bench: $(VENV)/bench.done ## measure beside the aws CLI; writes docs/benchmarks.md
+	$(BIN)/python -m bench.processes $(KITS)
+	$(BIN)/python -m bench.ways $(KITS)
+	$(BIN)/python -m bench.imports $(KITS)
+	$(BIN)/python -m bench.page
 
-lock: $(VENV)/lock.done
+bench-failover: $(VENV)/bench.done ## as root: failovers, beside ClusterLabs' agents
+	@$(BIN)/python -m lab.net check
+	$(BIN)/python -m bench.failover $(RUNS)
+	$(BIN)/python -m bench.page
+
+lock: $(VENV)/lock.done ## requirements.lock anew, with the newest versions
 	$(BIN)/pip-compile --quiet --upgrade --generate-hashes --strip-extras --no-header --annotation-style=line \
 	  --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options \
 	  --output-file=requirements.lock.new pyproject.toml
 	echo "# made by \`make lock\` on $$(date -u +%Y-%m-%d)" | cat - requirements.lock.new > requirements.lock
 	rm requirements.lock.new
 
-audit:
+audit: ## the age of the lock, and what pip-audit knows of it
 	@PATH="$$PWD/$(BIN):$$PATH" $(PYTHON) .ci/audit
 
-check: $(VENV)/check.done
-	$(BIN)/ruff format --check $(CODE)
-	$(BIN)/ruff check $(CODE)
-	$(BIN)/lint-imports --no-logo
-	$(BIN)/mypy
-
-format: $(VENV)/check.done
-	$(BIN)/ruff format $(CODE)
-	$(BIN)/ruff check --fix $(CODE)
-
-install:
-	@$(PYTHON) ./install $(FOLDERS)
-
-uninstall:
-	@$(PYTHON) ./install --uninstall $(FOLDERS)
-
-bundle:
-	@$(PYTHON) ./install --bundle dist
-
-bench: $(VENV)/bench.done
-	$(BIN)/python -m bench.processes $(KITS)
-	$(BIN)/python -m bench.ways $(KITS)
-	$(BIN)/python -m bench.imports $(KITS)
-	$(BIN)/python -m bench.page
-
-bench-failover: $(VENV)/bench.done
-	@$(BIN)/python -m lab.net check
-	$(BIN)/python -m bench.failover $(RUNS)
-	$(BIN)/python -m bench.page
-
-test-events: $(VENV)/test.done
-	@$(BIN)/python -m lab.net check
-	EVENTS=$(EVENTS) SEED=$(SEED) EVENTS_LOG=$(EVENTS_LOG) $(BIN)/python -m pytest -q -s tests/packets/events.py
-
-docs: $(VENV)/demo.done
-	$(BIN)/ec2kit explain --output markdown > docs/messages.md.new
-	mv docs/messages.md.new docs/messages.md
-	$(BIN)/python -c 'from ec2kit.pacemaker.agents import *; print(meta_data(ROUTE), end="")' > ocf/route.xml
-	$(BIN)/python -c 'from ec2kit.pacemaker.agents import *; print(meta_data(EIP), end="")' > ocf/eip.xml
+clean: ## remove what the others leave here, and .venv
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "ec2kit needs Python 3.11 or later; name one: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
 	  { echo "$(PYTHON) cannot make a virtual environment; on Debian: apt-get install python3-venv" >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	@echo 'A virtual environment in $(VENV): about 5 s'
+	@$(PYTHON) -m venv $(VENV)
 
 # The check stage types the tests and the lab as well, so it needs what they need.
 $(VENV)/demo.done: EXTRAS = lab
@@ -135,10 +137,10 @@ $(VENV)/bench.done: EXTRAS = bench
 $(VENV)/check.done: EXTRAS = test,check
 $(VENV)/lock.done: EXTRAS = lock
 $(VENV)/%.done: $(BIN)/python pyproject.toml requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS)]'
-	$(BIN)/python -m ec2kit.ec2.shapes
+	@echo 'The packages that the kit runs with, by requirements.lock: about 5 s'
+	@$(PIP) --no-deps --require-hashes -r requirements.lock | $(NAMES)
+	@echo 'The kit itself, and what "$(EXTRAS)" in pyproject.toml asks for: about 15 s'
+	@$(PIP) --editable '.[$(EXTRAS)]' | $(NAMES)
+	@echo "EC2's description, cut down to what the kit calls: about 1 s"
+	@$(BIN)/python -m ec2kit.ec2.shapes
 	@touch $@
-
-clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -45,8 +45,8 @@ print(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, flush=True)
 os._exit(0)
 """
 WAYS = {  # the words of _START; what it is; kept or not, and why
-    "boto3": ("all of EC2's description", "what it was"),
-    "boto3 data_path": ("the cut-down description, by botocore's `data_path`", "better:"),
+    "boto3": ("all of EC2's description", "botocore's own way"),
+    "boto3 data_path": ("the cut-down description, by botocore's `data_path`", "quicker; the next is better"),
     "boto3 cut": ("the same, without a look through 400 folders", "kept"),
     "cut": (
         "and botocore's session without boto3",

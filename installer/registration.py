@@ -6,12 +6,12 @@ import os
 
 from ec2kit.core.errors import Misconfigured
 from ec2kit.host.deadline import Deadline
-from ec2kit.lifekeeper.contract import APP, SEPARATOR, TYPE
+from ec2kit.lifekeeper.contract import APP, APP_REMOVE, SEPARATOR, TYP_REMOVE, TYPE
 from ec2kit.lifekeeper.lcd import ALREADY_EXISTS, NOT_THERE, Lcd
 from installer.target import Target
 
 COMMANDS = {"app": ("app_create", "-a", APP), "type": ("typ_create", "-a", APP, "-r", TYPE)}
-_UNDO = {"type": ("typ_remove", "-a", APP, "-r", TYPE), "app": ("app_remove", "-a", APP)}
+_UNDO = {"type": (TYP_REMOVE, "-a", APP, "-r", TYPE), "app": (APP_REMOVE, "-a", APP)}
 _IN_USE = 8
 _SECONDS = 120.0
 _NAMES = {"app": f"app {APP}", "type": f"type {TYPE}"}

@@ -2,16 +2,19 @@
 
     python -m lab.demo
 
+Both play at once, each in a process of its own; the second is shown when the first has ended.
 Ends with 1 when a step is not as it should be, and says which.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -125,7 +128,7 @@ class Act:
         """The protected entries (and a neighbour's), or the Elastic IPs, as a table that a person can read."""
         vpc, truth = self.lab.vpc, self.lab.ec2.truth()
         if isinstance(vpc, RouteLab):
-            shown = Table("Route table", "Destination", "Target", "State", "is")
+            shown = Table("Table", "Destination", "Target", "State", "is")
             for name, routes in sorted(route_tables(truth, vpc.vpc).items()):
                 for destination, (target, state) in sorted(routes.items()):
                     if destination.endswith("/32"):
@@ -240,13 +243,24 @@ def play_address(folder: Path, console: Console, before: Callable[[Lab], None] |
         return act.problems
 
 
+def play_aside(folder: Path, width: int, *, terminal: bool) -> tuple[str, list[str]]:
+    """The second scenario for a console of that width, with colours for a terminal; what it shows, its problems."""
+    shown = io.StringIO()
+    console = Console(file=shown, width=width, highlight=False, force_terminal=terminal)
+    problems = play_address(folder, console)
+    return shown.getvalue(), problems
+
+
 def main() -> int:
     """Play both scenarios; the exit code."""
-    console = Console(width=None if sys.stdout.isatty() else 118, highlight=False)
+    console = Console(highlight=False)
     began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="ec2kit-demo-") as folder:
+    with tempfile.TemporaryDirectory(prefix="ec2kit-demo-") as folder, ProcessPoolExecutor(1) as aside:
+        second = aside.submit(play_aside, Path(folder, "address"), console.width, terminal=console.is_terminal)
         problems = play_routes(Path(folder, "routes"), console)
-        problems += play_address(Path(folder, "address"), console)
+        shown, more = second.result()
+        console.file.write(shown)
+        problems += more
     seconds = time.monotonic() - began
     for problem in problems:
         console.print(Text(f"not as it should be: {problem}", style="bold red"))

@@ -17,20 +17,20 @@ _BEGINS = "\x1b[?2004h"  # what prompt_toolkit sends once for every question
 class Terminal:
     """`ec2kit create` or another program on a node, in a terminal. shown: every byte that it has shown."""
 
-    def __init__(self, node: Node, *command: str) -> None:
+    def __init__(self, node: Node, *command: str, columns: int = COLUMNS) -> None:
         environment = {**node.environment, "TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1"}
         self.child = pexpect.spawn(
             command[0],
             list(command[1:]),
             env=environment,
             cwd=str(node.root),
-            dimensions=(LINES, COLUMNS),
+            dimensions=(LINES, columns),
             timeout=PATIENCE,
             encoding="utf-8",
         )
         self.child.delaybeforesend = None
         self.shown = ""
-        self.screen = pyte.Screen(COLUMNS, LINES)
+        self.screen = pyte.Screen(columns, LINES)
         self._stream = pyte.Stream(self.screen)
         self._answered = 0
 

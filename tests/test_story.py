@@ -6,6 +6,8 @@ import io
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,17 +17,30 @@ from lab import demo
 from lab.nodes import Lab, route_lab
 from tests.cluster import PROJECT, eni_of
 
-PLAYS = {"routes": demo.play_routes, "address": demo.play_address}
+Play = Callable[[Path], tuple[str, list[str]]]
+EDGES = "┏┓┃┡┩│└┘"  # the first and the last character of a table's row
 
 
-@pytest.mark.parametrize("name", PLAYS)
-def test_every_step_of_the_demo_is_as_it_should_be(name: str, tmp_path: Path) -> None:
-    """The story of `make demo`."""
+def routes(folder: Path) -> tuple[str, list[str]]:
+    """The first scenario: what it shows, and its problems."""
     said = io.StringIO()
-    problems = PLAYS[name](tmp_path, Console(file=said, width=200))
-    assert problems == [], said.getvalue()
-    assert said.getvalue().count(". create on node1") == 1
-    assert "9. LifeKeeper on node2 notices: failover  ok" in said.getvalue()
+    problems = demo.play_routes(folder, Console(file=said, width=80))
+    return said.getvalue(), problems
+
+
+@pytest.mark.parametrize(
+    "play", [routes, partial(demo.play_aside, width=80, terminal=False)], ids=["routes", "address"]
+)
+def test_every_step_of_the_demo_is_as_it_should_be(play: Play, tmp_path: Path) -> None:
+    """The story of `make demo`, which fits 80 columns: no line is wider, no row of a table is broken."""
+    said, problems = play(tmp_path)
+    assert problems == [], said
+    assert said.count(". create on node1") == 1
+    assert "9. LifeKeeper on node2 notices: failover  ok" in said
+    rows = [line.strip() for line in said.splitlines() if set(line) & set(EDGES)]
+    assert all(row[0] in EDGES and row[-1] in EDGES for row in rows)
+    assert len(rows) > 60
+    assert max(map(len, said.splitlines())) <= 80
 
 
 def test_a_step_that_is_not_as_it_should_be_is_told(tmp_path: Path) -> None:

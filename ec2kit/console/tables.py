@@ -42,14 +42,14 @@ def view_table(view: View, nodes: Mapping[str, str]) -> Table:
 def _route_table(view: RouteView, nodes: Mapping[str, str]) -> Table:
     rows = [(entry.table, entry.target, entry.state, nodes.get(entry.target, "")) for entry in view.entries]
     rows += [(name, "-", "missing", "") for name in view.missing]
-    return _table(("Route table", "Target", "State", ""), rows)
+    return table(("Route table", "Target", "State", ""), rows)
 
 
 def _elastic_ip_table(view: ElasticIpView, nodes: Mapping[str, str]) -> Table:
     there = view.association
     where = (there.eni or "another kind of target") if there else "nothing"
     row = (view.public_ip, where, (there.private_ip or "-") if there else "-", _LINK[view.link], nodes.get(where, ""))
-    return _table(("Elastic IP", "Associated with", "Private IP", "Link", ""), [row])
+    return table(("Elastic IP", "Associated with", "Private IP", "Link", ""), [row])
 
 
 def show_status(found: Iterable[Status]) -> None:
@@ -84,14 +84,14 @@ def _systems_table(parts: Iterable[Part]) -> Table:
         )
         for part in parts
     ]
-    return _table(("System", "LifeKeeper", "Switchback", "EC2 says", "Since"), rows)
+    return table(("System", "LifeKeeper", "Switchback", "EC2 says", "Since"), rows)
 
 
 def _show_actions(parts: Iterable[Part], out: Console) -> None:
     """The last actions on all systems, in order; below them why one did not succeed."""
     done = sorted(((part.system, entry) for part in parts for entry in part.actions), key=lambda row: row[1].at)
     if done:
-        out.print(_table(("Last actions", "System", "Action", "Outcome", "Seconds"), [_action(*row) for row in done]))
+        out.print(table(("Last actions", "System", "Action", "Outcome", "Seconds"), [_action(*row) for row in done]))
     for system, entry in done:
         if entry.outcome != "OK":
             out.print(Text(f"{_when(entry.at)} {entry.action} on {system}: {entry.what}"))
@@ -114,7 +114,7 @@ def show_properties(found: Properties) -> None:
     systems = {system: found.of(system) for system in found.instances}
     names = list(dict.fromkeys(name for each in systems.values() for name in each))
     rows = [(name, *(_cell(name, each.get(name)) for each in systems.values())) for name in names]
-    out.print(_table(("Property", *systems), rows))
+    out.print(table(("Property", *systems), rows))
 
 
 def _cell(name: str, value: Property) -> str:
@@ -123,18 +123,18 @@ def _cell(name: str, value: Property) -> str:
     return str(value) if value is not None else _DEFAULTS.get(name, "-")
 
 
-def _table(headings: Iterable[str], rows: Iterable[tuple[str | Text, ...]]) -> Table:
+def table(headings: Iterable[str], rows: Iterable[tuple[str | Text, ...]]) -> Table:
     """A table with nothing in it shortened.
 
     Where the terminal is too narrow for it, sentences and long names take several lines; ids and words stay in one.
     """
-    table = Table(*headings)
+    made = Table(*headings)
     for row in rows:
-        table.add_row(*row)
-    for column in table.columns:
+        made.add_row(*row)
+    for column in made.columns:
         column.overflow = "fold"
         cells = [line for each in (column.header, *column.cells) for line in str(each).splitlines()]
         widest = max(map(cell_len, cells), default=0)
         if widest <= _ID and not any(" " in str(cell) for cell in column.cells):
             column.width = widest
-    return table
+    return made

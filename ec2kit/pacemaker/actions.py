@@ -217,3 +217,7 @@ def _fail(run: Run, error: KitError, code: Code) -> Code:
     run.log.say(messages.END_FAILED, seconds=run.deadline.spent, why=error.why)
     print(os.environ.get("OCF_EXIT_REASON_PREFIX") or _REASON, error.why, sep="", file=sys.stderr)
     return code
+
+
+if __name__ == "__main__":  # `make docs`
+    print(agents.meta_data(agents.AGENTS[sys.argv[1]]), end="")
