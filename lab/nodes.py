@@ -117,7 +117,11 @@ class Node:
 
     def ocf(self, kind: str, action: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run an OCF agent of the kit on this node; environment: OCF_RESKEY_ip=..., on top of Pacemaker's own."""
-        return self.run(str(self.ocf_root / OCF_AGENTS / kind), action, environment=environment)
+        return self.run(str(self.agent(kind)), action, environment=environment)
+
+    def agent(self, kind: str) -> Path:
+        """Where Pacemaker finds an agent of the kit."""
+        return self.ocf_root / OCF_AGENTS / kind
 
     def ec2kit(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the admin's command line on this node."""
@@ -243,8 +247,8 @@ def install_kit(node: Node, source: Path = PROJECT) -> None:
     for place, action in PLACES:
         _executable(node.lkroot / place, begin + _text(source / "actions" / action))
     for kind in OCF_KINDS:
-        _executable(node.ocf_root / OCF_AGENTS / kind, begin + _text(source / "ocf" / kind))
-        shutil.copy(source / f"ocf/{kind}.xml", node.ocf_root / OCF_AGENTS)
+        _executable(node.agent(kind), begin + _text(source / "ocf" / kind))
+        shutil.copy(source / f"ocf/{kind}.xml", node.agent(kind).parent)
     for command in (node.lkroot / COMMAND, node.root / "bin/ec2kit"):
         _executable(command, begin + _command(source))
     for words in (("app_create", "-a", contract.APP), ("typ_create", "-a", contract.APP, "-r", contract.TYPE)):
