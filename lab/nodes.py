@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -39,9 +40,8 @@ case $5 in
   up) [ -e "$nic/unplugged" ] || {{ echo 1 > "$nic/carrier"; echo up > "$nic/operstate"; }} ;;
 esac
 """
-# How a script of the kit begins here: with this lab's Python, and the kit of this lab's own tree.
-_PYTHON = f"#!{sys.executable}\nimport sys\n\nsys.path.insert(0, {str(PROJECT)!r})\n"
-_EC2KIT = _PYTHON + "from ec2kit.console.cli import main\n\nmain()\n"
+# How a script of the kit begins here: with this lab's Python, and the kit of a source tree.
+_PYTHON = "#!{python}\nimport sys\n\nsys.path.insert(0, {source!r})\n"
 _NMCLI = "#!/bin/sh\necho 'Error: NetworkManager is not running.' >&2\nexit 8\n"
 
 
@@ -118,7 +118,11 @@ class Node:
 
     def ocf(self, kind: str, action: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run an OCF agent of the kit on this node; environment: OCF_RESKEY_ip=..., on top of Pacemaker's own."""
-        return self.run(str(self.ocf_root / FOLDER / kind), action, environment=environment)
+        return self.run(str(self.agent(kind)), action, environment=environment)
+
+    def agent(self, kind: str) -> Path:
+        """Where Pacemaker finds an agent of the kit."""
+        return self.ocf_root / FOLDER / kind
 
     def ec2kit(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the admin's command line on this node."""
@@ -201,7 +205,7 @@ def _lab(stack: ExitStack, folder: Path, ec2: Ec2, vpc: RouteLab | AddressLab) -
             environment=nodes[name].environment,
         )
         install_ip_kit(nodes[name].lkroot)
-        _install_kit(nodes[name])
+        install_kit(nodes[name])
         ec2.auto_recovery[identity.instance_id] = "disabled"  # as the guide's requirements want it
     ec2.forget()
     return Lab(ec2, vpc, nodes)
@@ -230,26 +234,38 @@ def _node(root: Path, name: str, identity: NodeIdentity, imds: Imds, ec2: Ec2) -
         RESRVRECTIMEOUT=300,
         **({"AWS_CA_BUNDLE": ec2.ca_bundle} if ec2.ca_bundle else {}),
     )
-    for program, text in {"ip": _IP.format(root=root, sysfs=node.sysfs), "nmcli": _NMCLI, "ec2kit": _EC2KIT}.items():
+    for program, text in {"ip": _IP.format(root=root, sysfs=node.sysfs), "nmcli": _NMCLI}.items():
         _executable(root / "bin" / program, text)
     return node
 
 
-def _install_kit(node: Node) -> None:
-    """Put the kit where LifeKeeper looks for it, each script with this lab's Python in its first line."""
+def install_kit(node: Node, source: Path = PROJECT) -> None:
+    """Put the kit where LifeKeeper, Pacemaker and people look for it, or another version in its place.
+
+    source: the source tree of that version. Each script has this lab's Python in its first line.
+    """
+    begin = _PYTHON.format(python=sys.executable, source=str(source))
     for place, action in PLACES:
-        _executable(node.lkroot / place, _script("actions", action))
+        _executable(node.lkroot / place, begin + _text(source / "actions" / action))
     for kind in AGENTS:
-        _executable(node.ocf_root / FOLDER / kind, _script("ocf", kind))
-        shutil.copy(PROJECT / f"ocf/{kind}.xml", node.ocf_root / FOLDER)
-    _executable(node.lkroot / COMMAND, _EC2KIT)
-    for command in (("app_create", "-a", contract.APP), ("typ_create", "-a", contract.APP, "-r", contract.TYPE)):
-        node.lcd(*command)  # the app may be there already
+        _executable(node.agent(kind), begin + _text(source / "ocf" / kind))
+        shutil.copy(source / f"ocf/{kind}.xml", node.agent(kind).parent)
+    for command in (node.lkroot / COMMAND, node.root / "bin/ec2kit"):
+        _executable(command, begin + _command(source))
+    for words in (("app_create", "-a", contract.APP), ("typ_create", "-a", contract.APP, "-r", contract.TYPE)):
+        node.lcd(*words)  # the app may be there already
 
 
-def _script(folder: str, name: str) -> str:
-    _, _, rest = (PROJECT / folder / name).read_text().partition("\n")
-    return _PYTHON + rest
+def _text(script: Path) -> str:
+    """A script without its first line."""
+    return script.read_text().partition("\n")[2]
+
+
+def _command(source: Path) -> str:
+    """What pip makes of [project.scripts]."""
+    project = tomllib.loads((source / "pyproject.toml").read_text())["project"]
+    module, _, function = project["scripts"]["ec2kit"].partition(":")
+    return f"from {module} import {function}\n\n{function}()\n"
 
 
 def _executable(path: Path, text: str) -> None:

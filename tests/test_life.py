@@ -13,7 +13,7 @@ import pytest
 from ec2kit.lifekeeper import contract, info
 from lab.lifekeeper import install
 from lab.lifekeeper.ipkit import install_ip_kit
-from lab.nodes import Lab, Node, _install_kit, _node, address_lab, route_lab
+from lab.nodes import Lab, Node, _node, address_lab, install_kit, route_lab
 from lab.vpc import AddressLab, addresses, snapshot
 from tests.cluster import eni_of
 
@@ -151,7 +151,7 @@ def third_system(lab: Lab, folder: Path) -> Node:
     node = _node(folder / "node3", "node3", like.identity, like.imds, lab.ec2)
     install(node.lkroot, system="node3", store=folder / "lifekeeper.db", environment=node.environment)
     install_ip_kit(node.lkroot)
-    _install_kit(node)
+    install_kit(node)
     lab.nodes["node3"] = node
     return node
 

@@ -10,6 +10,7 @@ from string import Formatter
 from typing import Any
 
 from ec2kit.console.catalogue import CATALOGUE, Entry
+from ec2kit.core import schema
 from ec2kit.core.errors import ExitCode
 from ec2kit.core.messages import Level
 
@@ -78,7 +79,7 @@ def readable(text: str) -> str:
 def as_json(entry: Entry) -> dict[str, Any]:
     """One object: number, level, text, cause, action."""
     message = entry.message
-    return {
+    return schema.VERSION | {
         "number": message.number,
         "level": message.level.name,
         "text": readable(message.text),

@@ -195,4 +195,6 @@ def command(row: Row, made: Protected) -> tuple[str, ...]:
         return (str(node.root / "bin/ec2kit"), row.action, *made.words, *given)
     if row.action.startswith("ec2kit "):
         return (str(node.root / "bin/ec2kit"), *given)
+    if row.action == "ocf":
+        return (str(node.agent(row.scenario)), *given)
     return (str(node.script(row.action)), *(given or made.options(row.action)))

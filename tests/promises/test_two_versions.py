@@ -1,0 +1,147 @@
+"""A cluster in the middle of an upgrade: one node has version 0.1.0, the other one this version."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import IO, Literal
+
+import pytest
+
+from lab.forks import Forks
+from lab.nodes import PROJECT, Lab, Node, address_lab, install_kit, route_lab
+from lab.taps import Taps
+from lab.vpc import AddressLab
+from tests.cluster import Protected
+from tests.promises.former import ARCHIVE, ARCHIVED, COMMIT, unpack
+
+Version = Literal["former", "this"]
+CREATE = {
+    "route": ("create", "--type", "route-table", "--ip-resource", "ip-vip"),
+    "eip": ("create", "--type", "elastic-ip", "--interface", "eth1", "--elastic-ip", "203.0.113.10"),
+}
+VERDICTS = {True: "held", False: "not here"}
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """A lab on which node1 is of one version, and node2 of the other. sources: each node's source tree."""
+
+    lab: Lab
+    sources: dict[str, Path]
+    tag: str
+    top: str
+
+    def holder(self) -> str | None:
+        """The node that has the address in truth."""
+        return Protected(self.lab, self.tag, "", ()).holder()
+
+
+@contextmanager
+def mixed(kind: str, node1: Version, folder: Path) -> Iterator[Mixed]:
+    """The guide's figure for that kind of resource; nothing is protected yet."""
+    former = unpack(folder / "former")
+    sources = {"node1": former, "node2": PROJECT} if node1 == "former" else {"node1": PROJECT, "node2": former}
+    with (
+        tempfile.TemporaryDirectory(prefix="ec2kit-forks-") as socket,
+        Forks(Path(socket, "forks")) as forks,
+        (route_lab if kind == "route" else address_lab)(folder / "lab") as lab,
+        Taps(forks.path) as taps,
+    ):
+        for name, source in sources.items():
+            install_kit(lab.nodes[name], source)
+            for program in sorted((lab.nodes[name].lkroot / "bin").iterdir()):
+                taps.put(name, program, small=True)  # LifeKeeper's own are forked; the kit's are all executed
+        eip = isinstance(lab.vpc, AddressLab)
+        tag = "ec2-203.0.113.10" if eip else "ec2-ip-vip"
+        yield Mixed(lab, sources, tag, tag if eip else "ip-vip")
+
+
+def good(done: CompletedProcess[str]) -> str:
+    """What a command printed, when it succeeded."""
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def loaded(node: Node, *command: str) -> set[Path]:
+    """The source trees from which a program of the kit takes the modules of ec2kit, as Python tells it."""
+    done = node.run(*command, environment={"PYTHONVERBOSE": "1"})
+    files = re.findall(r"^# (?:code object from|.* matches) '?(.+)/ec2kit/[\w/]+\.py'?$", done.stderr, re.MULTILINE)
+    assert len(files) > 2, done.stderr
+    return {Path(file) for file in files}
+
+
+def members(archive: IO[bytes]) -> dict[str, tuple[bytes, int, bytes]]:
+    """What a tar archive holds: type, mode and content of each member by its name."""
+    with tarfile.open(fileobj=archive) as tar:
+        found = {}
+        for member in tar:
+            file = tar.extractfile(member)
+            found[member.name] = (member.type, member.mode, file.read() if file else b"")
+        return found
+
+
+def test_the_former_kit_is_that_of_its_commit() -> None:
+    """The archive holds the files of the commit before the move, byte for byte, wherever git has that commit."""
+    git = ("git", "-C", str(PROJECT))
+    try:
+        known = subprocess.run([*git, "cat-file", "-e", f"{COMMIT}^{{commit}}"], capture_output=True, check=False)
+    except FileNotFoundError:
+        pytest.skip("there is no git")
+    if known.returncode:
+        pytest.skip("git does not have the commit: no clone, or a shallow one")
+    made = subprocess.run([*git, "archive", "--format=tar", COMMIT, "--", *ARCHIVED], capture_output=True, check=True)
+    with ARCHIVE.open("rb") as archive:
+        assert members(archive) == members(io.BytesIO(made.stdout))
+
+
+@pytest.mark.parametrize(("kind", "node1"), [("route", "former"), ("eip", "this")])
+def test_two_versions(kind: str, node1: Version, tmp_path: Path) -> None:
+    """Created on node1 and extended from there, the resource goes to and fro, and each node tells the same of it."""
+    with mixed(kind, node1, tmp_path) as two:
+        one, other = two.lab.node1, two.lab.node2
+        for name, node in two.lab.nodes.items():
+            programs = [str(node.root / "bin/ec2kit"), str(node.script("restore"))]
+            assert {tree for program in programs for tree in loaded(node, program)} == {two.sources[name]}
+
+        good(one.ec2kit(*CREATE[kind]))
+        good(one.ec2kit("extend", two.tag, "--to", "node2"))
+        for holder in (other, one):
+            good(holder.ec2kit("in-service", two.top))
+            agree(two, holder.name)
+        good(other.ec2kit("properties", two.tag, "--set", "switchback=automatic", "--set", "ec2-url="))
+
+        for here, there in (
+            (one, other),
+            (other, one),
+        ):  # each takes the resource away from the other, and gives it back
+            good(here.ec2kit("unextend", two.tag, "--from", there.name))
+            assert there.lk("ins_list", "-t", two.tag).returncode == 7
+            good(here.ec2kit("extend", two.tag, "--to", there.name))
+            if here is one:
+                good(other.ec2kit("in-service", two.top))
+        assert two.holder() == "node2"
+
+
+def agree(two: Mixed, holder: str) -> None:
+    """That node has the address, and both tell it so, by status and by properties."""
+    assert two.holder() == holder
+    told = []
+    for node in two.lab.nodes.values():
+        (resource,) = json.loads(good(node.ec2kit("status", "--output", "json")))["resources"]
+        verdicts = {part["system"]: (part["verdict"], part["state"]) for part in resource["systems"]}
+        assert verdicts == {
+            name: (VERDICTS[name == holder], "ISP" if name == holder else "OSU") for name in two.lab.nodes
+        }
+        shown = json.loads(good(node.ec2kit("properties", two.tag, "--output", "json")))
+        told.append({key: shown[key] for key in ("tag", "id", "type", "resource", "parents", "children", "systems")})
+    assert told[0] == told[1]
