@@ -42,11 +42,11 @@ help: ## tell what there is to make
 	  /^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MADE)
 
 ##@ To test it: without root, without AWS
-test: $(VENV)/test.done ## 7 minutes; TESTS=tests/test_routes.py for one file
+test: $(VENV)/test.done ## 7 minutes; TESTS=tests/core for a part
 	$(BIN)/python -X dev -m pytest -n 4 --dist worksteal $(TESTS)
 
 test-faults: $(VENV)/test.done ## every fault at every call, two nodes at once; 8 minutes
-	@EC2KIT_TEST_EXAMPLES=5000 $(BIN)/python -m pytest -q -n 2 tests/test_two_nodes.py & two=$$!; whole=0; \
+	@EC2KIT_TEST_EXAMPLES=5000 $(BIN)/python -m pytest -q -n 2 tests/promises/test_only_ours.py & two=$$!; whole=0; \
 	$(BIN)/python -m pytest -q tests/faults/whole.py || whole=$$?; wait $$two && exit $$whole
 
 test-load: $(VENV)/test.done ## 10,000 nodes in simulated time; 2 minutes

@@ -25,12 +25,12 @@ from typing import Any, Literal
 
 from bench.contenders import CONTENDERS, Contender
 from bench.tables import curves, table
-from lab.ec2 import REGION
+from lab.ec2.server import REGION
+from lab.ec2.vpc import route_tables
 from lab.net import echo
 from lab.net.network import NODES, NetLab, net_lab, staged
 from lab.net.pacemaker import Cluster, why_not
 from lab.net.probe import Probe, Report
-from lab.vpc import route_tables
 
 RESULTS = Path(__file__).parent / "results"
 DELAY_MS, TOKEN_MS = 50.0, 1000

@@ -25,14 +25,14 @@ from statistics import median
 from typing import Any
 
 from bench.tables import bars, spread, table
-from lab.buckets import Buckets
-from lab.ec2 import serial
+from lab import PROJECT
+from lab.ec2.buckets import Buckets
+from lab.ec2.server import serial
+from lab.ec2.tls import among_others
+from lab.ec2.vpc import AddressLab, RouteLab
 from lab.nodes import Lab, Node, address_lab, route_lab
-from lab.tls import among_others
-from lab.vpc import AddressLab, RouteLab
-from tests.cluster import Protected, protect
+from lab.protected import Protected, protect
 
-PROJECT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
 DELAY_MS = 50.0
 TABLES = (1, 5, 20)

@@ -12,8 +12,8 @@ import tempfile
 import threading
 from pathlib import Path
 
+from lab.ec2.vpc import RouteLab
 from lab.nodes import Lab, address_lab, route_lab
-from lab.vpc import RouteLab
 
 _ENTER = """# The shell that sources this is on {name} from then on.
 {exports}

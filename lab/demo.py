@@ -23,8 +23,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from lab.ec2.vpc import RouteLab, addresses, route_tables
 from lab.nodes import Lab, Node, address_lab, route_lab
-from lab.vpc import RouteLab, addresses, route_tables
 
 STYLES = {"NOTIFY": "cyan", "WARN": "yellow", "ERROR": "red"}
 
@@ -206,7 +206,7 @@ def play_routes(folder: Path, console: Console, before: Callable[[Lab], None] | 
         if before:
             before(lab)
         vpc = lab.vpc
-        assert isinstance(vpc, RouteLab)  # noqa: S101  route_lab's
+        assert isinstance(vpc, RouteLab)
         act = Act(lab, console, tag="ec2-ip-vip", top="ip-vip")
         console.rule(f"Route table scenario: {vpc.vip} for the VPC's clients (guide, Figure 1)")
 
@@ -227,7 +227,7 @@ def play_address(folder: Path, console: Console, before: Callable[[Lab], None] |
         if before:
             before(lab)
         vpc = lab.vpc
-        assert not isinstance(vpc, RouteLab)  # noqa: S101  address_lab's
+        assert not isinstance(vpc, RouteLab)
         tag = f"ec2-{vpc.public_ip}"
         act = Act(lab, console, tag=tag, top=tag)
         console.rule(f"Elastic IP scenario: {vpc.public_ip} for the Internet (guide, Figure 2)")

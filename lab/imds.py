@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal, Self
 
-from lab.faults import Fault as Rule
-from lab.faults import Faults
-from lab.front import Exchange, Place, Reply, Web
+from lab.ec2.faults import Fault as Rule
+from lab.ec2.faults import Faults
+from lab.ec2.front import Exchange, Place, Reply, Web
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lab.ec2 import Ec2
+    from lab.ec2.server import Ec2
 
 Fault = Literal[
     "off",

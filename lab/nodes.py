@@ -18,15 +18,14 @@ from pathlib import Path
 from ec2kit.lifekeeper import contract
 from ec2kit.lifekeeper.places import ADMIN, COMMAND, PLACES, RESOURCES, SCRIPTS
 from ec2kit.pacemaker.agents import AGENTS, FOLDER
-from lab.ec2 import Ec2
+from lab import PROJECT
+from lab.ec2.server import Ec2
+from lab.ec2.tls import Authority
+from lab.ec2.vpc import AddressLab, RouteLab, figure1, figure2
 from lab.imds import Imds, NodeIdentity
 from lab.lifekeeper import install, store
 from lab.lifekeeper.ipkit import install_ip_kit
 from lab.lifekeeper.programs import call
-from lab.tls import Authority
-from lab.vpc import AddressLab, RouteLab, figure1, figure2
-
-PROJECT = Path(__file__).parent.parent
 
 # Stand-ins for the two programs that would touch the real host's interfaces.
 _IP = """#!/bin/sh

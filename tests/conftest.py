@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from lab.ec2 import Ec2
+from lab.ec2.server import Ec2
 from lab.nodes import Lab, address_lab, route_lab
-from tests.cluster import Protected, judge, protect
+from lab.protected import Protected, judge, protect
 
 # A shell starts what runs in its background deaf to Ctrl-C, and so would be every program that a test starts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -17,7 +17,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from lab.net.hosts import ENVIRONMENT, NAMESPACES, PROJECT
+from lab import PROJECT
+from lab.net.hosts import ENVIRONMENT, NAMESPACES
 
 _SOCKET = "\0ec2kit-lab-net"  # a leading zero byte: in no file system (unix(7), abstract)
 _PROGRAMS = ("unshare", "nsenter", "ip", "nft", "mount", "pivot_root", "timeout")
@@ -84,7 +85,7 @@ def _say(text: str) -> int:
 def _start(arguments: Sequence[str]) -> int:
     command = [sys.executable, "-m", "lab.net", "run", *arguments]
     child = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True, start_new_session=True)
-    assert child.stdout  # noqa: S101  asked for
+    assert child.stdout
     ready = False
     for line in child.stdout:  # until it lets go of its output, or ends
         print(line, end="", flush=True)

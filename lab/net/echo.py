@@ -12,7 +12,8 @@ import struct
 import sys
 import threading
 
-from lab.net.hosts import ENVIRONMENT, PROJECT, Host
+from lab import PROJECT
+from lab.net.hosts import ENVIRONMENT, Host
 
 PORT = 4007
 _SERVES = "serves"

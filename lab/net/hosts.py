@@ -17,7 +17,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parent.parent.parent
+from lab import PROJECT
+
 ENVIRONMENT = {  # what a daemon of a freshly started host has
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "HOME": "/root",
@@ -73,8 +74,8 @@ class Host:
             stderr=pipe,
             text=True,
         )
-        assert self._process.stdin  # noqa: S101  asked for
-        assert self._process.stdout  # noqa: S101
+        assert self._process.stdin
+        assert self._process.stdout
         lines = [self._process.stdout.readline().strip() for _ in range(2)]
         if lines[1] != "ready":
             _, said = self._process.communicate()

@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 import shutil
 
-from lab.net.hosts import ENVIRONMENT, PROJECT, until
+from lab import PROJECT
+from lab.net.hosts import ENVIRONMENT, until
 from lab.net.network import NODES, NetLab
 
 SAMPLE = PROJECT / "etc/keepalived"

@@ -14,11 +14,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from lab.vpc import ANYWHERE
+from lab.ec2.vpc import ANYWHERE
 
 if TYPE_CHECKING:
-    from lab.ec2 import Ec2
-    from lab.strict import Fabric
+    from lab.ec2.server import Ec2
+    from lab.ec2.strict import Fabric
 
 OUTSIDE, OUTSIDE_TABLE = "r-internet", 100  # the router's link to what is outside of the VPC, and its table
 INTERNET = "198.51.100.13"  # the one host there; documentation's own network

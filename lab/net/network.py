@@ -14,12 +14,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lab.ec2 import REGION, Ec2
+from lab import PROJECT
+from lab.ec2.server import REGION, Ec2
+from lab.ec2.tls import Authority, among_others
+from lab.ec2.vpc import PacketLab, packets
 from lab.imds import Imds
-from lab.net.hosts import PROJECT, Host, new_network
+from lab.net.hosts import Host, new_network
 from lab.net.mirror import INTERNET, OUTSIDE, OUTSIDE_TABLE, RULES, Mirror, Port, feed
-from lab.tls import Authority, among_others
-from lab.vpc import PacketLab, packets
 
 NODES = ("node1", "node2")
 FRONT, ENDPOINT = "10.99.0.1", f"ec2.{REGION}.amazonaws.com"

@@ -20,8 +20,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from lab import PROJECT
 from lab.net.echo import PORT
-from lab.net.hosts import PROJECT, Host
+from lab.net.hosts import Host
 
 _UDP_SECONDS, _TCP_SECONDS = 0.005, 0.02  # between two of a kind
 _PATIENCE = 1.0  # seconds after which an answer to a datagram or a connection is too late
@@ -62,7 +63,7 @@ class Probe:
     def __init__(self, host: Host, address: str, *, port: int = PORT) -> None:
         command = [sys.executable, "-m", "lab.net.probe", address, "--port", str(port)]
         self._process = host.popen("env", f"PYTHONPATH={PROJECT}", *command)
-        assert self._process.stdout  # noqa: S101  host.popen makes a pipe of it
+        assert self._process.stdout
         if self._process.stdout.readline() != "asking\n":
             raise RuntimeError("the probe did not start")
 

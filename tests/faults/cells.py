@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from lab.forks import Forks
-from tests.cluster import SLACK
-from tests.cluster import judge as judge_calls
-from tests.faults.bench import Bench, Point, World, bench
+from lab.protected import SLACK
+from lab.protected import judge as judge_calls
 from tests.faults.judge import LONG, converges, judge, lied_to
 from tests.faults.kinds import BY_NAME, faults_of
 from tests.faults.rows import ROWS, Row, Scenario
+from tests.faults.stage import Bench, Point, World, bench
 
 _PATIENCE = 300  # seconds that no cell takes
 ROW_OF = {row.id: row for row in ROWS}

@@ -6,11 +6,11 @@ import re
 import shlex
 from typing import Any
 
-from lab.vpc import AddressLab
-from tests.cluster import SLACK, eni_of
-from tests.faults.bench import PATIENCE, Bench, Done, World
+from lab.ec2.vpc import AddressLab
+from lab.protected import SLACK, eni_of
 from tests.faults.kinds import Kind
 from tests.faults.rows import KEY_SECRET, Row
+from tests.faults.stage import PATIENCE, Bench, Done, World
 
 HOLDING = {"restore", "recover", "hold"}
 RELEASING = {"remove", "release"}

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from lab import faults, imds, taps
+from lab import imds, taps
+from lab.ec2 import faults
 from lab.taps import Called
-from tests.faults.bench import Bench, Point
 from tests.faults.rows import Edge, Row, active, paged
+from tests.faults.stage import Bench, Point
 
 RESOLVER = Path(faults.__file__).parent / "resolver"
 HANGING = "ec2.hanging.example"

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from lab.ec2.vpc import AddressLab, RouteLab
 from lab.nodes import Lab, Node
-from lab.vpc import AddressLab, RouteLab
-from tests.cluster import Protected, eni_of
+from lab.protected import Protected, eni_of
 
 Scenario = Literal["route", "eip"]
 Edge = Literal["EC2", "metadata", "program"]

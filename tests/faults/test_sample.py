@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lab.forks import Forks
-from tests.faults.bench import bench
 from tests.faults.cells import ROW_OF, Cell, Runner, pool
 from tests.faults.kinds import BY_NAME, KINDS
 from tests.faults.rows import ROWS, Row
+from tests.faults.stage import bench
 from tests.faults.table import ACTIONS, GROUPED, PAGE, as_markdown, seen, told
 
 _WAITING = re.compile("hang|no reply|slow|for ever|50[03]|unseen")

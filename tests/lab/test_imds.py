@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import pytest
 import requests
 
-from lab import vpc
-from lab.ec2 import Ec2
+from lab.ec2 import vpc
+from lab.ec2.server import Ec2
 from lab.imds import Imds, NodeIdentity, NodeInterface
 
 TTL = "X-aws-ec2-metadata-token-ttl-seconds"

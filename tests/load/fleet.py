@@ -1,6 +1,6 @@
 """A fleet in simulated time: thousands of nodes, one account's token buckets, and the kit's real code on every node.
 
-Each run of a verb is a greenlet (tests.turns); each address has a VPC of its own (lab.cloud), all share the
+Each run of a verb is a greenlet (tests.support.turns); each address has a VPC of its own (lab.wire), all share the
 buckets (lab.buckets). One loop takes the next event in time: a run goes on, or a call reaches EC2. The clock is moved
 to the event, so nothing is waited for, and with a given seed everything happens again.
 
@@ -45,10 +45,10 @@ from ec2kit.host.log import Journal
 from ec2kit.verbs import lifecycle
 from ec2kit.verbs.process import attempt
 from ec2kit.verbs.run import Run, Site
-from lab import cloud
-from lab.buckets import Buckets
-from lab.cloud import Call, Held, State
-from tests.turns import Clock, ask, hand_over
+from lab import wire
+from lab.ec2.buckets import Buckets
+from lab.wire import Call, Held, State
+from tests.support.turns import Clock, ask, hand_over
 
 T = TypeVar("T")
 
@@ -288,15 +288,15 @@ class Fleet:
             self.figures.served[who, call.action] += 1
             answer = self._answer(call)
         else:
-            answer = cloud.error(503, "RequestLimitExceeded")
+            answer = wire.error(503, "RequestLimitExceeded")
         self._at(self.clock.now + ONE_WAY, partial(self._go, run, answer, ended))
 
     def _answer(self, call: Call) -> AWSResponse:
         number = _vpc_of(call)
         if not call.changing:
-            return cloud.response(200, cloud.answer(self._vpcs[number], call))
-        self._vpcs[number] = cloud.changed(self._vpcs[number], call)
-        return cloud.response(200, cloud.done(call))
+            return wire.response(200, wire.answer(self._vpcs[number], call))
+        self._vpcs[number] = wire.changed(self._vpcs[number], call)
+        return wire.response(200, wire.done(call))
 
 
 def _made(work: Callable[[], object], budget: Deadline) -> greenlet:

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from lab.ec2.vpc import addresses, route_tables
 from lab.net.network import NetLab, net_lab
-from lab.vpc import addresses, route_tables
-from tests.cluster import judge
+from lab.protected import judge
 
 FOLDER = "/usr/lib/ocf/resource.d/ec2kit"
 

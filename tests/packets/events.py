@@ -20,7 +20,7 @@ import pytest
 
 from lab.net.network import NODES, NetLab, net_lab
 from lab.net.pacemaker import Cluster
-from tests.cluster import judge
+from lab.protected import judge
 from tests.packets.service import Service
 
 EVENTS = int(os.environ.get("EVENTS") or 8)

@@ -14,7 +14,7 @@ import pytest
 from lab.net.hosts import until
 from lab.net.keepalived import AGAIN, Keepalived
 from lab.net.network import NODES, NetLab, net_lab
-from tests.cluster import judge
+from lab.protected import judge
 from tests.packets.service import SOON, Service
 
 

@@ -15,7 +15,7 @@ import pytest
 from lab.net.hosts import until
 from lab.net.lifekeeper import LifeKeeper
 from lab.net.network import NODES, NetLab, net_lab
-from tests.cluster import judge
+from lab.protected import judge
 from tests.packets.service import SOON, Service
 
 INTERVALS = 3  # that a healthy service must live through

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from lab.ec2.vpc import addresses, route_tables
 from lab.net import echo
 from lab.net.network import NODES, NetLab
 from lab.net.probe import Probe, Report
-from lab.vpc import addresses, route_tables
 
 SOON = 90.0  # seconds that a very busy machine may take
 

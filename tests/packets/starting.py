@@ -14,9 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from lab import PROJECT
 from lab.net.hosts import networks
-
-PROJECT = Path(__file__).parent.parent.parent
 
 
 def machine() -> dict[str, object]:

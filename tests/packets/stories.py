@@ -16,7 +16,7 @@ import pytest
 from lab.net.hosts import until
 from lab.net.network import NODES, NetLab, net_lab
 from lab.net.pacemaker import Cluster, Status
-from tests.cluster import judge
+from lab.protected import judge
 from tests.packets.service import Service
 
 TABLES, DELAY_MS, INTERVAL = 20, 50, 3

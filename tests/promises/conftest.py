@@ -1,5 +1,5 @@
 """The folder that the kit was staged in, which the tests of install make once for all."""
 
-from tests.test_install import archive, staged, unpacked
+from tests.installer.test_install import archive, staged, unpacked
 
 __all__ = ["archive", "staged", "unpacked"]

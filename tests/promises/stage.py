@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lab.vpc import AddressLab, RouteLab
-from tests.cluster import Protected, eni_of
-from tests.faults.bench import PATIENCE, Bench, Done
+from lab.ec2.vpc import AddressLab, RouteLab
+from lab.protected import Protected, eni_of
 from tests.faults.rows import Row, Scenario, active
+from tests.faults.stage import PATIENCE, Bench, Done
 
 Start = Callable[[Protected], None]
 Wrong = Callable[[Bench], object]

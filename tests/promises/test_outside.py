@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
+from lab.ec2.vpc import RouteLab
 from lab.forks import Forks
-from lab.vpc import RouteLab
-from tests.cluster import Protected, judge
-from tests.faults.bench import Bench, bench
+from lab.protected import Protected, judge
 from tests.faults.rows import KEY_ID, KEY_SECRET, Scenario, active, alone, extended, moved, nothing, parted
+from tests.faults.stage import Bench, bench
 from tests.promises.golden import compare, pretty
 from tests.promises.stage import (
     Case,

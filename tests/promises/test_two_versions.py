@@ -17,11 +17,12 @@ from typing import IO, Literal
 
 import pytest
 
+from lab import PROJECT
+from lab.ec2.vpc import AddressLab
 from lab.forks import Forks
-from lab.nodes import PROJECT, Lab, Node, address_lab, install_kit, route_lab
+from lab.nodes import Lab, Node, address_lab, install_kit, route_lab
+from lab.protected import Protected
 from lab.taps import Taps
-from lab.vpc import AddressLab
-from tests.cluster import Protected
 from tests.promises.former import ARCHIVE, ARCHIVED, COMMIT, unpack
 
 Version = Literal["former", "this"]

@@ -1,0 +1,308 @@
+"""moto's EC2, made as strict as EC2 itself where a recovery kit would notice the difference."""
+
+from __future__ import annotations
+
+import copy
+import os
+import re
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+from xml.etree import ElementTree as ET
+
+from moto.backends import get_backend
+from moto.moto_api._internal.models import moto_api_backend
+from moto.moto_server.werkzeug_app import create_backend_app
+from werkzeug.test import EnvironBuilder, run_wsgi_app
+
+from lab.ec2.faults import error
+from lab.ec2.front import Reply
+
+ACCOUNT = "123456789012"  # moto's default
+REGION = "us-east-1"  # the lab's
+NAMESPACE = "http://ec2.amazonaws.com/doc/2016-11-15"
+READING = ("Describe", "Get", "List", "Search")  # how the names of actions that change nothing begin
+_TOKEN = "page-"
+_ROUTE_INTERFACE = re.compile(rb"<networkInterfaceId>([^<]*)</networkInterfaceId>")
+ET.register_namespace("", NAMESPACE)
+
+
+@dataclass(frozen=True)
+class Request:
+    """One EC2 query: `params` are its flat parameters without Action, Version and signature.
+
+    `authorization` is the header's text, or empty; it tells `key` (access key id) and `region`.
+    """
+
+    action: str
+    params: dict[str, str]
+    authorization: str
+
+    @classmethod
+    def parse(cls, query: str, authorization: str) -> Request:
+        """Read a form-encoded query string or body."""
+        fields = dict(parse_qsl(query, keep_blank_values=True))
+        params = {
+            name: value
+            for name, value in fields.items()
+            if name not in {"Action", "Version", "Signature"} and not name.startswith("X-Amz-")
+        }
+        return cls(fields.get("Action", ""), params, authorization)
+
+    @property
+    def key(self) -> str:
+        """Access key id, empty for an unsigned call."""
+        return self._scope(0, "")
+
+    @property
+    def region(self) -> str:
+        """Region the call was signed for, us-east-1 for an unsigned one."""
+        return self._scope(2, "us-east-1")
+
+    @property
+    def signature(self) -> str:
+        """The signature, empty for an unsigned call."""
+        return self.authorization.partition("Signature=")[2]
+
+    def _scope(self, part: int, default: str) -> str:
+        scope = self.authorization.partition("Credential=")[2].partition(",")[0].split("/")
+        return scope[part] if len(scope) == 5 else default
+
+
+@dataclass(frozen=True)
+class Fabric:
+    """What of a VPC decides where packets go.
+
+    tables: subnet, or "" for all without a table of their own -> {destination: id of the target}. checked: interfaces
+    whose source/dest check is on. addresses: Elastic IP -> its interface.
+    """
+
+    tables: Mapping[str, Mapping[str, str]]
+    checked: frozenset[str]
+    addresses: Mapping[str, str]
+
+
+class Moto:
+    """moto's one EC2 of this process, reset on creation; calls run one at a time.
+
+    `page_size` pages DescribeRouteTables; `blackholes` are interfaces whose routes it shows as blackholes;
+    `auto_recovery` is DescribeInstances's setting by instance id, "default" where none is given. With `remembers`
+    moto is asked the same about the same state only once.
+    """
+
+    def __init__(self) -> None:
+        os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")  # half a second, and nobody asks
+        self.page_size: int | None = None
+        self.blackholes: set[str] = set()
+        self.auto_recovery: dict[str, str] = {}
+        self._lock = threading.RLock()
+        self._armed = self._left = 0
+        self._before: Any = None
+        self.changes = 0
+        self.remembers = False
+        self._state = object()  # another one for each state
+        self._said: dict[Any, Reply] = {}
+        moto_api_backend.reset()
+        self._app = create_backend_app("ec2")
+
+    def stale(self, reads: int) -> None:
+        """Hide the next successful change from the `reads` Describe calls after it.
+
+        The whole state of moto is copied before the change, and those calls are answered from the copy,
+        whatever they ask; changes made meanwhile are hidden with it. 0 ends staleness at once.
+        """
+        with self._lock:
+            self._armed = reads
+            if not reads:
+                self._left, self._before = 0, None
+
+    def save(self) -> Any:
+        """A copy of the whole state, for `restore`."""
+        with self._lock:
+            return self._state, copy.deepcopy(get_backend("ec2")[ACCOUNT][REGION])
+
+    def restore(self, saved: Any) -> None:
+        """Put a saved state back."""
+        with self._lock:
+            self._state, kept = saved
+            get_backend("ec2")[ACCOUNT][REGION] = copy.deepcopy(kept)
+
+    def fabric(self, vpc: str) -> Fabric:
+        """Where packets go now. No call of EC2's: it takes a hundredth of one's time."""
+        with self._lock:
+            backend: Any = get_backend("ec2")[ACCOUNT][REGION]
+            tables = {
+                association.get("SubnetId", ""): {
+                    route.destination_cidr_block: route.network_interface_id or route.gateway_id or ""
+                    for route in table.routes
+                    if route.destination_cidr_block
+                }
+                for table in backend.route_tables.values()
+                if table.vpc_id == vpc
+                for association in table.associations
+            }
+            checked = (eni.id for eni in backend.enis.values() if eni.source_dest_check)
+            addresses = {each.public_ip: each.eni.id for each in backend.addresses if each.eni}
+            return Fabric(tables, frozenset(checked), addresses)
+
+    def truth(self, request: Request) -> Reply:
+        """What moto answers, with nothing added."""
+        with self._lock:
+            if not request.action.startswith(READING):
+                self.changes += 1
+                self._state = object()
+            elif self.remembers:
+                key = self._state, request.region, request.action, *sorted(request.params.items())
+                if key not in self._said:
+                    self._said[key] = self._asked(request)
+                return self._said[key]
+            return self._asked(request)
+
+    def _asked(self, request: Request) -> Reply:
+        form = {"Action": request.action, "Version": "2016-11-15", **request.params}
+        environ = EnvironBuilder(
+            method="POST",
+            base_url=f"http://ec2.{request.region}.amazonaws.com",
+            data=urlencode(form),
+            content_type="application/x-www-form-urlencoded",
+            headers=[("Authorization", request.authorization)],
+        ).get_environ()
+        parts, status, _headers = run_wsgi_app(self._app, environ, buffered=True)
+        return Reply(int(status.split()[0]), b"".join(parts))
+
+    def answer(self, request: Request, old: Any = None) -> Reply:
+        """What EC2 would answer: moto's reply after this module's checks and repairs.
+
+        old: the saved state from which a Describe call is answered instead.
+        """
+        if request.params.get("DryRun", "").lower() == "true":
+            return error(412, "DryRunOperation", "Request would have succeeded, but DryRun flag is set.")
+        with self._lock:
+            if request.action.startswith(READING):
+                return self._read_from(old, request) if old else self._read(request)
+            return self._change(request)
+
+    def _read(self, request: Request) -> Reply:
+        if self._left == 0 or not request.action.startswith("Describe"):
+            return self._shown(request)
+        self._left -= 1
+        return self._read_from(self._before, request)
+
+    def _read_from(self, saved: Any, request: Request) -> Reply:
+        regions = get_backend("ec2")[ACCOUNT]
+        real = self._state, regions[request.region]
+        self._state, regions[request.region] = saved
+        try:
+            return self._shown(request)
+        finally:
+            self._state, regions[request.region] = real
+
+    def _shown(self, request: Request) -> Reply:
+        reply = self.truth(request)
+        if request.action == "DescribeInstances" and reply.status == 200:
+            return _maintained(reply, self.auto_recovery)
+        if request.action != "DescribeRouteTables" or reply.status != 200:
+            return reply
+        reply = _with_instances(reply, get_backend("ec2")[ACCOUNT][request.region])
+        return _paged(_blackholed(reply, self.blackholes), request.params, self.page_size)
+
+    def _change(self, request: Request) -> Reply:
+        backend: Any = get_backend("ec2")[ACCOUNT][request.region]
+        refusal = _refusal(backend, request)
+        if refusal is not None:
+            return refusal
+        if request.action == "AssociateAddress":  # in a VPC EC2 reassociates unless it is told not to
+            request = replace(request, params={"AllowReassociation": "true", **request.params})
+        before = self.save() if self._armed and not self._left else None
+        held = {address.allocation_id: address.eni for address in backend.addresses}
+        reply = self.truth(request)
+        if reply.status == 200 and request.action == "AssociateAddress":
+            _displace(backend, _address(backend, request.params), held)
+        if reply.status == 200 and before is not None:
+            self._before, self._left, self._armed = before, self._armed, 0
+        return reply
+
+
+def _refusal(backend: Any, request: Request) -> Reply | None:
+    params = request.params
+    if request.action == "CreateRoute":
+        table = backend.route_tables.get(params.get("RouteTableId"))
+        destination = params.get("DestinationCidrBlock")
+        if table and any(route.destination_cidr_block == destination for route in table.routes):
+            message = f"The route identified by {destination} already exists."
+            return error(400, "RouteAlreadyExists", message)
+    if request.action == "AssociateAddress" and "PrivateIpAddress" in params:
+        interface = backend.enis.get(params.get("NetworkInterfaceId"))
+        if interface and interface.private_ip_address != params["PrivateIpAddress"]:
+            return error(400, "InvalidParameterValue", "The lab knows an interface's primary address only.")
+    return None
+
+
+def _address(backend: Any, params: dict[str, str]) -> Any:
+    wanted = (params.get("AllocationId"), params.get("PublicIp"))
+    return next(a for a in backend.addresses if a.allocation_id == wanted[0] or a.public_ip == wanted[1])
+
+
+def _displace(backend: Any, moved: Any, held: dict[str, Any]) -> None:
+    """Keep one Elastic IP per private address: clear the others off `moved`'s interface, and its old one."""
+    for other in backend.addresses:
+        if other is not moved and other.eni is moved.eni:
+            other.eni = other.instance = other.association_id = None
+    old = held[moved.allocation_id]
+    if old is not None and old is not moved.eni:
+        old.public_ip = None
+    moved.eni.public_ip = moved.public_ip
+
+
+def _with_instances(reply: Reply, backend: Any) -> Reply:
+    """Tell the instance beside each route's interface, as EC2 does for an attached one; moto leaves it out."""
+
+    def tell(found: re.Match[bytes]) -> bytes:
+        interface = backend.enis.get(found[1].decode())
+        told = f"<instanceId>{interface.instance.id}</instanceId>" if interface and interface.instance else ""
+        return told.encode() + found[0]
+
+    return replace(reply, body=_ROUTE_INTERFACE.sub(tell, reply.body))
+
+
+def _blackholed(reply: Reply, interfaces: set[str]) -> Reply:
+    if not interfaces:
+        return reply
+    root = ET.fromstring(reply.body)  # noqa: S314 - moto's own reply
+    for route in root.iterfind(f".//{{{NAMESPACE}}}routeSet/{{{NAMESPACE}}}item"):
+        state = route.find(f"{{{NAMESPACE}}}state")
+        if state is not None and route.findtext(f"{{{NAMESPACE}}}networkInterfaceId") in interfaces:
+            state.text = "blackhole"
+    return Reply(200, ET.tostring(root, encoding="utf-8", xml_declaration=True))
+
+
+def _maintained(reply: Reply, auto_recovery: dict[str, str]) -> Reply:
+    """Tell each instance's MaintenanceOptions, which moto does not know."""
+    root = ET.fromstring(reply.body)  # noqa: S314 - moto's own reply
+    for instance in root.iterfind(f".//{{{NAMESPACE}}}instancesSet/{{{NAMESPACE}}}item"):
+        state = auto_recovery.get(instance.findtext(f"{{{NAMESPACE}}}instanceId") or "", "default")
+        options = ET.SubElement(instance, f"{{{NAMESPACE}}}maintenanceOptions")
+        ET.SubElement(options, f"{{{NAMESPACE}}}autoRecovery").text = state
+    return Reply(200, ET.tostring(root, encoding="utf-8", xml_declaration=True))
+
+
+def _paged(reply: Reply, params: dict[str, str], page_size: int | None) -> Reply:
+    sizes = [size for size in (page_size, int(params.get("MaxResults", 0))) if size]
+    token = params.get("NextToken", "")
+    if not sizes and not token:
+        return reply
+    offset = token.removeprefix(_TOKEN)
+    if token and not (token.startswith(_TOKEN) and offset.isdecimal()):
+        return error(400, "InvalidNextToken", "The token is not valid.")
+    root = ET.fromstring(reply.body)  # noqa: S314 - moto's own reply
+    tables = root.find(f"{{{NAMESPACE}}}routeTableSet")
+    items = [] if tables is None else list(tables)
+    begin = int(offset or 0)
+    end = begin + min(sizes, default=len(items))
+    for item in [*items[:begin], *items[end:]]:
+        tables.remove(item)  # type: ignore[union-attr]  # items came out of it
+    if end < len(items):
+        ET.SubElement(root, f"{{{NAMESPACE}}}nextToken").text = f"{_TOKEN}{end}"
+    return Reply(200, ET.tostring(root, encoding="utf-8", xml_declaration=True))

@@ -1,0 +1,137 @@
+"""One protected resource on the lab, and a judge over every call that was sent for it."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from subprocess import CompletedProcess
+from typing import TYPE_CHECKING
+
+import boto3
+
+from ec2kit.core.model import ElasticIpResource, RouteResource, TableId
+from ec2kit.lifekeeper.info import Info, encode
+from lab import PROJECT
+from lab.ec2.server import Call, Ec2
+from lab.ec2.vpc import AddressLab, RouteLab, addresses, route_tables
+from lab.nodes import Lab, Node
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2 import EC2Client
+
+SLACK = 3.0  # seconds that a busy machine may add to a budget and its one second; what hangs, hangs far longer
+CHANGING_VERBS = {"restore", "remove", "recover", "hold", "release", "start", "stop"}
+READING = re.compile("Describe|Get|List")
+
+
+def policy() -> set[str]:
+    """The EC2 operations that the README's IAM policy allows."""
+    (text,) = re.findall(r"```json\n(\{.*?\})\n```", (PROJECT / "README.md").read_text(), re.DOTALL)
+    return {
+        action.removeprefix("ec2:") for statement in json.loads(text)["Statement"] for action in statement["Action"]
+    }
+
+
+def judge(ec2: Ec2) -> None:
+    """Every call of the kit: only the acting verbs change anything, and nothing outside the policy is called."""
+    allowed = policy()
+    for call in ec2.history:
+        if "ec2kit/" in call.agent:
+            assert call.action in allowed, f"{call.action} is not in the README's policy"
+            assert READING.match(call.action) or verb_of(call) in CHANGING_VERBS, f"{verb_of(call)}: {call.action}"
+
+
+def verb_of(call: Call) -> str:
+    """Which action or verb of the kit sent the call."""
+    (verb,) = re.findall(r"ec2kit-action/(\w+)", call.agent)
+    return str(verb)
+
+
+@dataclass(frozen=True)
+class Protected:
+    """One protected resource on the lab: tag, id, its command-line name, and the lab."""
+
+    lab: Lab
+    tag: str
+    id: str
+    words: tuple[str, ...]  # of the command line: kind, address, --interface eth1
+
+    def run(self, action: str, node: Node) -> CompletedProcess[str]:
+        """Run one action as LifeKeeper's core does."""
+        return node.action(action, *self.options(action))
+
+    def options(self, action: str) -> tuple[str, ...]:
+        """What LifeKeeper's core gives an action."""
+        if action == "recover":
+            return ("-C", "ec2", "-E", "ec2fail", "-m", "lkcheck", "-n", self.tag, "-i", "1", "-t", "261123120000")
+        return ("-t", self.tag, "-i", self.id)
+
+    def verb(self, verb: str, node: Node, *more: str) -> CompletedProcess[str]:
+        """Run one verb of the command line."""
+        return node.ec2kit(verb, *self.words, *more)
+
+    def holder(self) -> str | None:
+        """The node that holds the address in truth, read past the front; None when none does, wholly."""
+        truth = self.lab.ec2.truth()
+        if isinstance(self.lab.vpc, AddressLab):
+            eni = addresses(truth)[self.lab.vpc.public_ip][0]
+            return next((name for name in self.lab.nodes if eni_of(self.lab, name) == eni), None)
+        destination = f"{self.lab.vpc.vip}/32"
+        tables = route_tables(truth, self.lab.vpc.vpc)
+        targets = {routes[destination][0] for routes in tables.values() if destination in routes}
+        return next((name for name in self.lab.nodes if targets == {eni_of(self.lab, name)}), None)
+
+    def state(self, node: Node, state: str) -> None:
+        """Tell LifeKeeper that the resource is in that state there."""
+        node.lk("ins_setstate", "-t", self.tag, "-S", state).check_returncode()
+
+
+def eni_of(lab: Lab, name: str, interface: str = "eth1") -> str:
+    """The ENI behind a node's interface."""
+    return next(each.eni for each in lab.nodes[name].identity.interfaces if each.name == interface)
+
+
+def protect(lab: Lab) -> Protected:
+    """Make the lab's resource on both nodes: in service on node1, where the address is.
+
+    sendevent only writes down how it was called, so that a quickCheck that fails starts no recovery
+    in the middle of a test; the recovery itself is tests/promises/test_story.py's.
+    """
+    resource: RouteResource | ElasticIpResource
+    if isinstance(lab.vpc, RouteLab):
+        recorded = frozenset(
+            TableId(lab.vpc.tables[name]) for name in lab.vpc.tables if name not in {"public", "main"}
+        )
+        resource = RouteResource(IPv4Address(lab.vpc.vip), "eth1", recorded)
+        words: tuple[str, ...] = ("route", lab.vpc.vip, "--interface", "eth1")
+    else:
+        resource = ElasticIpResource(IPv4Address(lab.vpc.public_ip), "eth1")
+        words = ("eip", lab.vpc.public_ip, "--interface", "eth1")
+    made = Protected(lab, f"ec2-{words[1]}", f"EC2-{words[1]}", words)
+    for node, state in ((lab.node1, "INIT_ISP"), (lab.node2, "INIT_OSU")):
+        kind = ("-a", "comm", "-r", "ec2", "-t", made.tag, "-i", made.id)
+        node.lcd("ins_create", *kind, "-I", state, "-v", encode(Info(resource)))
+        sendevent = node.lkroot / "bin/sendevent"
+        sendevent.unlink()
+        sendevent.write_text(f'#!/bin/sh\necho "$*" >> "{node.root}/events"\n')
+        sendevent.chmod(0o755)
+    return made
+
+
+def events(node: Node) -> list[str]:
+    """The recovery events that were sent on a node: sendevent's arguments."""
+    path = node.root / "events"
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def through_the_front(lab: Lab) -> EC2Client:
+    """A client of somebody else's, whose calls the front sees."""
+    return boto3.client(
+        "ec2",
+        region_name="us-east-1",
+        endpoint_url=lab.ec2.url,
+        aws_access_key_id="x",
+        aws_secret_access_key="x",
+    )

@@ -1,0 +1,414 @@
+"""The bench of the fault matrix: one lab in this process, put back to a row's start state before each run."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import signal
+import sqlite3
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from moto.moto_api._internal import mock_random
+
+from lab import forks
+from lab.ec2.vpc import AddressLab, RouteLab, snapshot
+from lab.nodes import Lab, Node, address_lab, route_lab
+from lab.protected import SLACK, Protected, eni_of, protect
+from lab.taps import Called, Taps
+from tests.faults.rows import Edge, Row, Scenario, command, moved
+
+PATIENCE = 60  # seconds: every EC2_*_TIMEOUT of a run without a fault; with one it is the row's budget
+_TAPPED = re.compile("ins_|dep_|eqv_|flg_|sys_list|lcdremexec|sendevent")
+_STATIC = ("bin", "opt/LifeKeeper/bin", "opt/LifeKeeper/subsys", "opt/LifeKeeper/lkadm", "etc/default")
+_BUDGETS = ("RESTORE", "REMOVE", "RECOVER", "QUICKCHECK")
+
+
+@dataclass(frozen=True)
+class Point:
+    """One outside call of a row's healthy run.
+
+    name: the operation, path or program; `params` and `nth` (from 0, among those alike) find it again. A point
+    without `params` and with `nth` -1 stands for all calls of its edge, from the first on. `node`: whose metadata
+    service or program.
+    """
+
+    edge: Edge
+    node: str
+    name: str
+    params: tuple[tuple[str, str], ...]
+    nth: int
+    label: str
+
+    @property
+    def whole(self) -> bool:
+        """Whether it stands for all calls of its edge."""
+        return self.nth < 0
+
+
+@dataclass(frozen=True)
+class Done:
+    """How one run went. code: negative for a signal, None when it was not over in time and had to be killed."""
+
+    code: int | None
+    out: str
+    err: str
+    seconds: float
+    argv: tuple[str, ...]
+    called: tuple[Called, ...]
+
+    @property
+    def last(self) -> str:
+        """The last line of the log."""
+        lines = self.err.strip().splitlines()
+        return lines[-1] if lines else ""
+
+
+@dataclass(frozen=True)
+class World:
+    """Everything that a run can leave changed: AWS in truth, LifeKeeper's tables, the nodes' files by path."""
+
+    aws: dict[str, Any]
+    lcd: dict[str, list[tuple[Any, ...]]]
+    files: dict[str, str]
+
+    @property
+    def print(self) -> str:
+        """The same for worlds in which the next run does the same: no action goes by the history or a log."""
+        read = {path: text for path, text in self.files.items() if not re.search(r"/var/lib/ec2kit/|\.log$", path)}
+        nodes = re.sub(r"/\S*?(?=/node\d)", "", repr(sorted(read.items())))  # each process has a folder of its own
+        locks = re.sub(r"!action!\d+!\d+", "!action!", repr(self.lcd))
+        return repr((self.aws, locks, re.sub(r"127\.0\.0\.1:\d+", "", nodes)))
+
+
+@dataclass(frozen=True, eq=False)
+class _Saved:
+    aws: object
+    lcd: bytes
+    files: dict[str, tuple[int, bytes]]
+    page_size: int | None
+    world: World
+
+
+@dataclass
+class Bench:
+    """One scenario's lab and resource, with a tap in front of every program that the kit calls."""
+
+    made: Protected
+    taps: Taps
+    server: Path
+    folder: Path
+    _saved: dict[Any, _Saved] = field(default_factory=dict)
+    _changes: int = -1
+    _aws: dict[str, Any] = field(default_factory=dict)
+    _back: tuple[_Saved | None, int] = None, -1
+    _hidden: list[Path] = field(default_factory=list)
+    _pid: Future[int] = field(default_factory=Future)
+
+    @property
+    def lab(self) -> Lab:
+        """The lab."""
+        return self.made.lab
+
+    # -- the state ---------------------------------------------------------------------------------------------
+
+    def reset(self, row: Row) -> World:
+        """Put the row's start state back; what the world looks like then."""
+        self.mend()
+        if row.start not in self._saved:
+            if None in self._saved:
+                self._put_back(self._saved[None])
+            else:
+                self._saved[None] = self._save()
+            mock_random.seed(1)
+            self.lab.ec2.page_size = None
+            row.start(self.made)
+            self._saved[row.start] = self._save()
+        saved = self._saved[row.start]
+        self._put_back(saved)
+        return saved.world
+
+    def before(self, row: Row) -> object:
+        """The state of AWS in which the peer had the address: what a stale look still shows."""
+        if moved not in self._saved:
+            self.reset(replace(row, start=moved))
+            self.reset(row)
+        return self._saved[moved].aws
+
+    def mend(self) -> None:
+        """End all faults and forget all calls."""
+        self.lab.ec2.mend()
+        self.lab.ec2.forget()
+        self.taps.mend()
+        for hidden in self._hidden:
+            hidden.with_suffix(".missing").rename(hidden)
+        self._hidden.clear()
+        for node in self.lab.nodes.values():
+            node.imds.mend()
+            node.imds.calls.clear()
+
+    def raise_flags(self, flags: list[tuple[Any, ...]]) -> None:
+        """Put these rows among LifeKeeper's flags."""
+        with closing(sqlite3.connect(self._store)) as db, db:
+            db.executemany("INSERT INTO flags VALUES (?, ?, ?)", flags)
+
+    def settle(self) -> None:
+        """Let EC2 and programs answer again, and wait for the calls that a killed run has left under way."""
+        self.lab.ec2.mend()
+        self.taps.release()
+        end = time.monotonic() + 20
+        while self.taps.busy or any(call.ended == math.inf for call in self.lab.ec2.calls):
+            if time.monotonic() > end:
+                raise TimeoutError("a killed run has left something that does not end")
+            time.sleep(0.005)
+
+    def hide(self, node: str, program: str) -> None:
+        """Take a program away until `mend`."""
+        place = self.taps.place(node, program)
+        place.rename(place.with_suffix(".missing"))
+        self._hidden.append(place)
+
+    def world(self) -> World:
+        """The world now, read past every fault."""
+        if self.lab.ec2.changes != self._changes:
+            self._aws, self._changes = snapshot(self.lab.ec2.truth()), self.lab.ec2.changes
+        files = {path: text.decode(errors="replace") for path, (_, text) in self._files().items()}
+        return World(self._aws, self._tables(), files)
+
+    def _save(self) -> _Saved:
+        world = self.world()
+        ec2 = self.lab.ec2
+        return _Saved(ec2.save(), self._store.read_bytes(), self._files(), ec2.page_size, world)
+
+    def _put_back(self, saved: _Saved) -> None:
+        ec2 = self.lab.ec2
+        ec2.page_size = saved.page_size
+        if (saved, ec2.changes) != self._back:  # by more than what `world` tells: an association has an id, too
+            ec2.restore(saved.aws)
+            self._aws, self._changes = saved.world.aws, ec2.changes
+            self._back = saved, ec2.changes
+        for rest in self._store.parent.glob("lifekeeper.db-*"):
+            rest.unlink()
+        if self._store.read_bytes() != saved.lcd:
+            self._store.write_bytes(saved.lcd)
+        files = self._files()
+        for path in files.keys() - saved.files.keys():
+            Path(path).unlink()
+        for path, (mode, text) in saved.files.items():
+            if files.get(path) != (mode, text):
+                Path(path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                Path(path).write_bytes(text)
+                Path(path).chmod(mode)
+
+    @property
+    def _store(self) -> Path:
+        return self.folder / "lifekeeper.db"
+
+    def _tables(self) -> dict[str, list[tuple[Any, ...]]]:
+        with closing(sqlite3.connect(self._store)) as db:
+            names = ("instances", "dependencies", "equivalencies", "flags")
+            return {name: sorted(db.execute(f"SELECT * FROM {name}").fetchall()) for name in names}  # noqa: S608
+
+    def _files(self) -> dict[str, tuple[int, bytes]]:
+        """Every file of the nodes that is not part of an installation, with its mode."""
+        found = {}
+        for node in self.lab.nodes.values():
+            static = {str(node.root / place) for place in _STATIC}
+            for folder, folders, names in os.walk(node.root):
+                folders[:] = [name for name in folders if f"{folder}/{name}" not in static]
+                for name in names:
+                    path = Path(folder, name)
+                    found[str(path)] = path.stat().st_mode & 0o777, path.read_bytes()
+        return found
+
+    # -- the runs ----------------------------------------------------------------------------------------------
+
+    def run(
+        self,
+        row: Row,
+        *,
+        budget: int,
+        limit: float,
+        executed: bool = False,
+        environment: dict[str, str] | None = None,
+    ) -> Done:
+        """Run the row's action. limit: seconds after which it is killed. executed: for real, not forked."""
+        node = self.lab.nodes[row.node]
+        for each in self.lab.nodes.values():
+            self._hurry(each, budget)
+        argv = command(row, self.made)
+        streams = [self.folder / name for name in ("stdin", "stdout", "stderr")]
+        for path, text in zip(streams, (row.stdin, "", ""), strict=True):
+            path.write_text(text)
+        self._pid = Future()
+        self.taps.calls.clear()
+        began = time.monotonic()
+        with ExitStack() as stack:
+            stdin = stack.enter_context(streams[0].open())
+            stdout, stderr = (stack.enter_context(path.open("a")) for path in streams[1:])
+            given = node.environment | (environment or {})
+            handles = (stdin.fileno(), stdout.fileno(), stderr.fileno())
+            start = self._execute if executed else self._fork
+            code = start(argv, given, str(node.root), handles, limit)
+        seconds = time.monotonic() - began
+        said = [path.read_text(errors="replace") for path in streams[1:]]
+        return Done(code, said[0], said[1], seconds, argv, tuple(self.taps.calls))
+
+    def kill(self) -> None:
+        """Kill the run that is under way, and return when it is dead."""
+        pid = self._pid.result(10)
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+    def _fork(
+        self, argv: tuple[str, ...], environment: dict[str, str], folder: str, streams: Sequence[int], limit: float
+    ) -> int | None:
+        text = self.taps.behind(argv[0])
+        process = forks.start(self.server, forks.Program(str(text), argv, environment, folder), streams)
+        self._pid.set_result(process.pid)
+        try:
+            return process.wait(limit)
+        except TimeoutError:
+            os.kill(process.pid, signal.SIGKILL)
+            return None
+
+    def _execute(
+        self, argv: tuple[str, ...], environment: dict[str, str], folder: str, streams: Sequence[int], limit: float
+    ) -> int | None:
+        stdin, stdout, stderr = streams
+        text = str(self.taps.behind(argv[0]))
+        with subprocess.Popen(
+            argv, executable=text, env=environment, cwd=folder, stdin=stdin, stdout=stdout, stderr=stderr
+        ) as child:
+            self._pid.set_result(child.pid)
+            try:
+                return child.wait(limit)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                return None
+
+    def _hurry(self, node: Node, budget: int) -> None:
+        mark = "# the matrix's own\n"
+        text = node.defaults.read_text().partition(mark)[0]
+        lines = [f"EC2_{name}_TIMEOUT={budget}\n" for name in _BUDGETS]
+        lines += ["EC2_MAX_RETRY=1\n", "IP_WAIT_LINKDOWN=0\n", "IP_MAX_LINKCHK=1\n"]
+        node.defaults.write_text(text + mark + "".join(lines))
+
+    def record(self, row: Row) -> tuple[Done, World, list[Point]]:
+        """A healthy run of the row, how it ended, and every outside call that it made."""
+        self.reset(row)
+        done = self.run(row, budget=PATIENCE, limit=PATIENCE + 1 + SLACK)
+        return done, self.world(), self._points(row, done)
+
+    def struck(self, row: Row, point: Point, done: Done) -> bool:
+        """Whether the run that has just ended came to that call; of a program that was taken away nobody can tell."""
+        return point.whole or bool(self._hidden) or point in self._points(row, done)
+
+    def _points(self, row: Row, done: Done) -> list[Point]:
+        seen: Counter[Any] = Counter()
+        points: list[Point] = []
+
+        def add(edge: Edge, node: str, name: str, words: str) -> None:
+            nth = seen[edge, node, name]
+            seen[edge, node, name] += 1
+            points.append(Point(edge, node, name, (), nth, self._named(f"{words} #{nth + 1}")))
+
+        calls = self.lab.ec2.calls
+        for number, call in enumerate(calls):
+            # A fault hits all calls that have these parameters, whatever they have besides: see lab.faults.Fault.
+            alike = [each for each in calls[:number] if each.action == call.action]
+            nth = sum(call.params.items() <= each.params.items() for each in alike)
+            words = self._named(f"{_words(call.action, call.params)} #{nth + 1}")
+            points.append(Point("EC2", "", call.action, tuple(sorted(call.params.items())), nth, words))
+        for name, node in self.lab.nodes.items():
+            for method, path, _ in node.imds.calls:
+                request = f"{method} {path}"
+                add("metadata", name, request, f"{name} {request}")
+        for called in done.called:
+            add("program", called.node, called.program, f"{called.node} {called.program}")
+        for edge, where in {(point.edge, point.node) for point in points if point.edge != "program"}:
+            points.append(Point(edge, where, "", (), -1, f"{where} {edge} from the first on".strip()))
+        told = [point for point in points if point.edge in row.edges]
+        return sorted(told, key=lambda point: (point.edge, point.label))
+
+    def _named(self, label: str) -> str:
+        """The label with names in the place of EC2's ids."""
+        vpc = self.lab.vpc
+        names = {table: name for name, table in vpc.tables.items()} | {vpc.vpc: "VPC"}
+        for name, node in vpc.nodes.items():
+            names |= {each.eni: f"{name}-{each.name}" for each in node.interfaces}
+            names |= {each.mac: each.name for each in node.interfaces} | {node.instance_id: name}
+        for identifier, name in names.items():
+            label = label.replace(identifier, name)
+        return re.sub(r"(eipassoc|eipalloc)-\w+", r"\1", label)
+
+    # -- the truth ---------------------------------------------------------------------------------------------
+
+    def holds(self, name: str, world: World) -> bool:
+        """Whether a node has the address in truth, and can take its traffic: every word of the README's promise."""
+        eni = eni_of(self.lab, name)
+        vpc = self.lab.vpc
+        if isinstance(vpc, AddressLab):
+            carrier = world.files[str(self.lab.nodes[name].sysfs / "class/net/eth1/carrier")]
+            return self.has(name, world) and carrier.strip() == "1"
+        tables = [world.aws["routes"][table] for name, table in vpc.tables.items() if name in {"A", "B"}]
+        entries = [table.get(f"{vpc.vip}/32") for table in tables]
+        return all(entry == (eni, "active") for entry in entries) and not world.aws["checks"][eni]
+
+    def has(self, name: str, world: World) -> bool:
+        """Whether the Elastic IP is associated with the node in truth."""
+        assert isinstance(self.lab.vpc, AddressLab)
+        return bool(world.aws["addresses"][self.lab.vpc.public_ip][0] == eni_of(self.lab, name))
+
+    def events(self, name: str, world: World) -> str:
+        """The recovery events that were sent on a node."""
+        return world.files.get(str(self.lab.nodes[name].root / "events"), "")
+
+    def keys_of(self, name: str, world: World) -> str:
+        """The credentials file of a node."""
+        return world.files.get(str(self.lab.nodes[name].credentials), "")
+
+    def keys(self, world: World) -> str:
+        """The credentials files of all nodes."""
+        return "".join(self.keys_of(name, world) for name in self.lab.nodes)
+
+    def secrets(self) -> set[str]:
+        """Everything that must appear nowhere: tokens, secrets, and the signatures of the calls so far."""
+        told = {secret for node in self.lab.nodes.values() for secret in node.imds.secrets}
+        return told | {call.signature for call in self.lab.ec2.calls if call.signature}
+
+
+def _words(action: str, params: dict[str, str]) -> str:
+    """What a call is about, shortly."""
+    about = ("RouteTableId", "NetworkInterfaceId", "AssociationId", "AllocationId", "NextToken")
+    found = [value for name, value in params.items() if name in about or ".Value." in name]
+    return " ".join([action, *found])
+
+
+@contextmanager
+def bench(scenario: Scenario, folder: Path, server: Path) -> Iterator[Bench]:
+    """Build the bench; server: the fork server's socket."""
+    mock_random.seed(1)
+    with ExitStack() as stack:
+        lab = stack.enter_context(route_lab(folder) if scenario == "route" else address_lab(folder))
+        made = protect(lab)
+        taps = stack.enter_context(Taps(server))
+        for name, node in lab.nodes.items():
+            for place in sorted((node.lkroot / "bin").iterdir()):
+                if _TAPPED.match(place.name):
+                    taps.put(name, place, small=True)
+            for program in ("ip", "nmcli"):
+                taps.put(name, node.root / "bin" / program, small=True)
+            for action in ("canextend", "extend"):
+                taps.put(name, node.script(action))
+        assert isinstance(lab.vpc, RouteLab) == (scenario == "route")
+        lab.ec2.remembers = True
+        yield Bench(made, taps, server, folder)

@@ -1,0 +1,215 @@
+"""lab.wire is held to the lab's EC2: the same calls to both, and the kit reads the same facts and refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ec2kit.core.errors import KitError
+from ec2kit.core.model import AccessKey, AllocationId, AssociationId, Destination, EniId, TableId, VpcId
+from ec2kit.core.steps import (
+    AssociateAddress,
+    CreateRoute,
+    DisableSourceDestCheck,
+    DisassociateAddress,
+    Ec2Step,
+    ReplaceRoute,
+)
+from ec2kit.ec2.client import Ec2
+from ec2kit.ec2.session import Signer
+from ec2kit.host.deadline import Deadline
+from lab import wire
+from lab.ec2 import server as ec2
+from lab.ec2 import vpc
+from lab.wire import Held, RefusedError, State
+
+LOCAL = "10.0.0.0/16"
+NOWHERE = "10.1.0.99/32"  # no table has an entry for it
+CALLS = st.lists(
+    st.tuples(st.sampled_from(["replace", "create", "check", "associate", "free"]), st.integers(0, 99)), max_size=7
+)
+
+
+@dataclass
+class Both:
+    """The kit's way to the lab's EC2, and to lab.wire with the same VPC; `state` is what is so in the latter."""
+
+    lab: vpc.RouteLab | vpc.AddressLab
+    front: ec2.Ec2
+    large: Ec2
+    small: Ec2
+    state: State
+    saved: object
+
+    @property
+    def enis(self) -> list[EniId]:
+        """The nodes' interfaces."""
+        return [EniId(each.eni) for node in self.lab.nodes.values() for each in node.interfaces]
+
+    def again(self) -> None:
+        """Both as they were in the beginning."""
+        self.front.restore(self.saved)
+        self.state = seen(self.front, self.lab.vpc)
+
+    def answer(self, request: AWSPreparedRequest, **_: object) -> AWSResponse:
+        """lab.wire's answer."""
+        call = wire.call_of(request)
+        if not call.changing:
+            return wire.response(200, wire.answer(self.state, call))
+        try:
+            self.state = wire.changed(self.state, call)
+        except RefusedError as error:
+            return wire.error(400, str(error))
+        return wire.response(200, wire.done(call))
+
+    def told(self, ask: Callable[[Ec2], object]) -> tuple[object, object]:
+        """What the kit reads from each: the facts, or what it says of a refusal."""
+        return tuple(_facts(ask, each) for each in (self.large, self.small))  # type: ignore[return-value]  # two
+
+    def agree(self) -> None:
+        """Every look of the kit shows the same in both."""
+        names = [str(ip) for ip in self.state.held]
+        looks: list[Callable[[Ec2], object]] = [
+            lambda asked: asked.route_tables(VpcId(self.lab.vpc)),
+            lambda asked: asked.interfaces(EniId("eni-00000000000000000")),
+            lambda asked: asked.addresses_named("198.51.100.1"),
+            *(lambda asked, eni=eni: asked.interfaces(eni) for eni in self.enis),
+            *(lambda asked, name=name: asked.addresses_named(name) for name in names),
+            *(lambda asked, to=to: _having(asked, self.lab.vpc, to) for to in (LOCAL, "10.1.0.10/32", NOWHERE)),
+        ]
+        for look in looks:
+            large, small = self.told(look)
+            assert large == small
+
+    def step(self, what: str, number: int, asked: Ec2) -> Ec2Step:
+        """One change, chosen by a number; the association is the one that was just read."""
+        table = TableId(self.state.tables[number % len(self.state.tables)])
+        destination = Destination(("10.1.0.10/32", "10.1.0.20/32", NOWHERE)[number % 3])
+        eni = self.enis[number % len(self.enis)]
+        if what == "check":
+            return DisableSourceDestCheck(eni)
+        if what in {"replace", "create"} or not self.state.held:
+            return (ReplaceRoute if what == "replace" else CreateRoute)(table, destination, eni)
+        name = sorted(self.state.held)[number % len(self.state.held)]
+        if what == "associate":
+            allocation = AllocationId(self.state.held[name].allocation)
+            return AssociateAddress(name, allocation, eni, self.state.private[eni])
+        (address,) = asked.addresses_named(name)
+        gone = AssociationId("eipassoc-00000000000000000")
+        return DisassociateAddress(name, address.association.id if address.association else gone, eni)
+
+
+def seen(front: ec2.Ec2, where: str) -> State:
+    """The lab's VPC as lab.wire's state."""
+    truth = front.truth()
+    here: Any = [{"Name": "vpc-id", "Values": [where]}]
+    tables = {
+        table["RouteTableId"]: table["Routes"] for table in truth.describe_route_tables(Filters=here)["RouteTables"]
+    }
+    enis = {
+        each["NetworkInterfaceId"]: each
+        for each in truth.describe_network_interfaces(Filters=here)["NetworkInterfaces"]
+    }
+    held = {
+        each["PublicIp"]: Held(
+            each["AllocationId"], each.get("AssociationId") or None, each.get("NetworkInterfaceId") or None
+        )
+        for each in truth.describe_addresses()["Addresses"]
+    }
+    routes = {
+        (table, route["DestinationCidrBlock"]): route.get("NetworkInterfaceId") or route["GatewayId"]
+        for table, entries in tables.items()
+        for route in entries
+        if route["DestinationCidrBlock"] != LOCAL
+    }
+    checks = {eni: each["SourceDestCheck"] for eni, each in enis.items()}
+    private = {eni: each["PrivateIpAddress"] for eni, each in enis.items()}
+    return State(tuple(tables), routes, checks, private, held, vpc=where)
+
+
+def _having(asked: Ec2, where: str, destination: str) -> set[str]:
+    """The route tables that EC2's own filter finds."""
+    filters: Any = [
+        {"Name": "vpc-id", "Values": [where]},
+        {"Name": "route.destination-cidr-block", "Values": [destination]},
+    ]
+    return {table["RouteTableId"] for table in asked._client.describe_route_tables(Filters=filters)["RouteTables"]}
+
+
+def _facts(ask: Callable[[Ec2], object], asked: Ec2) -> object:
+    """What the kit reads, in no order and without the ids of associations, which are EC2's to choose."""
+    try:
+        found = ask(asked)
+    except KitError as error:
+        return type(error), str(error)
+    if not isinstance(found, list):
+        return found
+    return {_plain(each) for each in found}
+
+
+def _plain(fact: Any) -> object:
+    if hasattr(fact, "routes"):
+        return fact.id, frozenset(fact.routes)
+    if association := getattr(fact, "association", None):
+        return fact.public_ip, fact.allocation, association.eni, association.private_ip
+    return fact
+
+
+@pytest.fixture(scope="module", params=["figure1", "figure2"])
+def both(request: pytest.FixtureRequest) -> Iterator[Both]:
+    """Each of the guide's figures in both."""
+    with ec2.Ec2() as front, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL_EC2", front.url)
+        lab: vpc.RouteLab | vpc.AddressLab = getattr(vpc, request.param)(front.truth())
+        key = Signer(key=AccessKey("AKIAIOSFODNN7EXAMPLE", "secret"))
+        large, small = (
+            Ec2({}, region=vpc.REGION, signer=key, action="restore", retries=0, deadline=Deadline(600)) for _ in "12"
+        )
+        made = Both(lab, front, large, small, seen(front, lab.vpc), front.save())
+        hook: Any = made.answer  # the stubs do not know that this hook may answer
+        small._client.meta.events.register("before-send.ec2", hook)
+        with closing(large._client), closing(small._client):
+            yield made
+
+
+def test_what_is_there_is_read_alike(both: Both) -> None:
+    """Route tables, interfaces and Elastic IPs, by every filter that the kit sends."""
+    both.again()
+    both.agree()
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(calls=CALLS)
+def test_changes_and_refusals_are_alike(both: Both, calls: list[tuple[str, int]]) -> None:
+    """Any changes in any order come to the same, and what one refuses the other refuses with the same code."""
+    both.again()
+    for what, number in calls:
+        large, small = both.told(lambda asked, what=what, number=number: asked.apply(both.step(what, number, asked)))  # type: ignore[misc]
+        assert large == small
+    both.agree()
+
+
+def test_an_address_in_use_is_not_taken_when_that_is_said(both: Both) -> None:
+    """With AllowReassociation=false an Elastic IP that is in use stays where it is, in both."""
+    both.again()
+    taken = [(name, held) for name, held in both.state.held.items() if held.eni]
+    for _, held in taken:
+        other = next(eni for eni in both.enis if eni != held.eni)
+
+        def take(asked: Ec2, allocation: str = held.allocation, eni: str = other) -> None:
+            with asked._asking("AssociateAddress", eni):
+                asked._client.associate_address(
+                    AllocationId=allocation, NetworkInterfaceId=eni, AllowReassociation=False
+                )
+
+        large, small = both.told(take)
+        assert large == small
+        assert "Resource.AlreadyAssociated" in str(large)
+    both.agree()

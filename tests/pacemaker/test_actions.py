@@ -1,0 +1,532 @@
+"""The OCF agents through their executables: what Pacemaker is told, and when nothing is known."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+
+from ec2kit.core.errors import Misconfigured
+from ec2kit.core.model import BY_SETTINGS, ElasticIpResource, Reach, RouteResource, TableId
+from ec2kit.pacemaker import agents
+from lab import PROJECT
+from lab.ec2.faults import Kind
+from lab.ec2.vpc import AddressLab, RouteLab, snapshot
+from lab.imds import Fault
+from lab.nodes import Lab, Node
+from lab.protected import SLACK, Protected, eni_of, through_the_front
+
+SUCCESS, GENERIC, ARGS, UNIMPLEMENTED, INSTALLED, CONFIGURED, NOT_RUNNING = 0, 1, 2, 3, 5, 6, 7
+UNKNOWN: tuple[Kind, ...] = ("throttled", "denied", "reset", "hang", "garbage")
+KINDS = ("route", "eip")
+AGENTS = {"route": agents.ROUTE, "eip": agents.EIP}
+PLAIN = {"route": {"ip": "10.1.0.10"}, "eip": {"elastic_ip": "203.0.113.10"}}
+DTD = Path("/usr/share/resource-agents/ra-api-1.dtd")
+
+
+@dataclass(frozen=True)
+class Agent:
+    """One agent on the lab's nodes, with the parameters of the lab's resource."""
+
+    protected: Protected
+    kind: str
+    parameters: dict[str, str]
+
+    def run(self, action: str, node: Node, **more: str) -> CompletedProcess[str]:
+        """Run one action as Pacemaker does; more: parameters, on top of the resource's own."""
+        return node.ocf(self.kind, action, **self.environment(**more))
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """What Pacemaker adds to its own environment."""
+        given = {f"OCF_RESKEY_{name}": value for name, value in {**self.parameters, **more}.items() if value}
+        return {"OCF_RESOURCE_INSTANCE": "vip", "OCF_RESKEY_CRM_meta_timeout": "20000", **given}
+
+    def monitor(self, node: Node, **more: str) -> CompletedProcess[str]:
+        """The recurring monitor."""
+        return self.run("monitor", node, CRM_meta_interval="30000", **more)
+
+    def probe(self, node: Node, **more: str) -> CompletedProcess[str]:
+        """The monitor that asks whether it runs here."""
+        return self.run("monitor", node, CRM_meta_interval="0", **more)
+
+
+def agent_of(protected: Protected) -> Agent:
+    """The agent for the lab's resource."""
+    vpc = protected.lab.vpc
+    if isinstance(vpc, RouteLab):
+        return Agent(protected, "route", {"ip": vpc.vip, "interface": "eth1"})
+    named = {"elastic_ip": vpc.public_ip, "allocation_id": vpc.allocation}
+    return Agent(protected, "eip", {**named, "interface": "eth1"})
+
+
+@pytest.fixture
+def agent(either: Protected) -> Agent:
+    """Both agents, one after the other; the address is on node1, and nothing is remembered yet."""
+    return agent_of(either)
+
+
+@pytest.fixture
+def eip_agent(eip: Protected) -> Agent:
+    """The agent for Elastic IPs."""
+    return agent_of(eip)
+
+
+@pytest.fixture
+def route_agent(routes: Protected) -> Agent:
+    """The agent for routes."""
+    return agent_of(routes)
+
+
+def hurry(*nodes: Node) -> None:
+    """Few retries and a small budget, so that waiting for nothing is short."""
+    for node in nodes:
+        node.set(EC2_MAX_RETRY=1, EC2_RESTORE_TIMEOUT=4, EC2_REMOVE_TIMEOUT=4, EC2_QUICKCHECK_TIMEOUT=3)
+
+
+def reason(done: CompletedProcess[str]) -> str:
+    """The exit reason, which is the last line."""
+    prefix, _, text = done.stderr.splitlines()[-1].partition(":")
+    assert prefix == "ocf-exit-reason"
+    return text
+
+
+def take(agent: Agent, name: str) -> None:
+    """Somebody gives the address to a node of that name, past the agents."""
+    vpc, client = agent.protected.lab.vpc, through_the_front(agent.protected.lab)
+    eni = eni_of(agent.protected.lab, name)
+    if isinstance(vpc, RouteLab):
+        for table in ("A", "B"):
+            client.replace_route(
+                RouteTableId=vpc.tables[table], DestinationCidrBlock=f"{vpc.vip}/32", NetworkInterfaceId=eni
+            )
+    else:
+        client.associate_address(AllocationId=vpc.allocation, NetworkInterfaceId=eni, AllowReassociation=True)
+
+
+def test_a_planned_move(agent: Agent) -> None:
+    """stop on one node, start on the other; each says the truth about itself all the time, and is silent about it."""
+    one, two = agent.protected.lab.node1, agent.protected.lab.node2
+    assert [agent.probe(one).returncode, agent.probe(two).returncode] == [SUCCESS, NOT_RUNNING]
+    assert agent.run("stop", one).returncode == SUCCESS
+    assert agent.probe(one).returncode == NOT_RUNNING
+    assert agent.run("start", two).returncode == SUCCESS
+    assert agent.protected.holder() == "node2"
+    watched = [agent.monitor(two), agent.probe(two), agent.probe(one)]
+    assert [done.returncode for done in watched] == [SUCCESS, SUCCESS, NOT_RUNNING]
+    assert [done.stdout + done.stderr for done in watched] == ["", "", ""]
+    assert agent.run("start", two).returncode == SUCCESS
+    assert agent.run("stop", one).returncode == SUCCESS
+    assert agent.protected.holder() == "node2"
+
+
+# ---- grammar and meta-data
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_meta_data_is_the_one_that_was_agreed_on(kind: str, figure1: Lab) -> None:
+    """What stands beside the agent, made by `make docs`; no parameter and no network are needed for it."""
+    figure1.ec2.close()
+    done = figure1.node1.ocf(kind, "meta-data")
+    assert (done.returncode, done.stdout, done.stderr) == (SUCCESS, (PROJECT / f"ocf/{kind}.xml").read_text(), "")
+    assert done.stdout == agents.meta_data(AGENTS[kind])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_meta_data_is_told_without_importing_anything(kind: str) -> None:
+    """Pacemaker asks for it before each start, while nobody has the address."""
+    agent = str(PROJECT / "ocf" / kind)
+    told, without = (
+        subprocess.run([sys.executable, "-Iv", *command], capture_output=True, text=True, check=True).stderr
+        for command in ((agent, "meta-data"), ("-c", "pass"))
+    )
+    assert set(re.findall(r"^import '?([\w.]+)", told, re.MULTILINE)) - {"encodings.utf_8"} <= set(
+        re.findall(r"^import '?([\w.]+)", without, re.MULTILINE)
+    )
+
+
+@pytest.mark.skipif(
+    not (Path("/usr/bin/xmllint").exists() and DTD.exists()), reason="needs xmllint and resource-agents' DTD"
+)
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_meta_data_is_valid(kind: str) -> None:
+    """Against resource-agents' DTD, which an action of another name does not pass."""
+    text = agents.meta_data(AGENTS[kind])
+    codes = [
+        subprocess.run(
+            ["/usr/bin/xmllint", "--noout", "--dtdvalid", DTD, "-"],
+            input=each,
+            text=True,
+            capture_output=True,
+            check=False,
+        ).returncode
+        for each in (text, text.replace('"start"', '"rest"'))
+    ]
+    assert codes == [0, 3]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_parameter_of_the_meta_data_is_read(kind: str) -> None:
+    """A value of the wrong form is refused by name, and the example of it is taken."""
+    described = AGENTS[kind].parameters
+    good = {f"OCF_RESKEY_{each.name}": each.like for each in described}
+    agents.parameters(AGENTS[kind], good)
+    for each in described:
+        with pytest.raises(Misconfigured, match=each.name):
+            agents.parameters(AGENTS[kind], good | {f"OCF_RESKEY_{each.name}": "/ no good"})
+
+
+def test_what_the_parameters_name() -> None:
+    """The command line's words for the same: interface, tables, Region, profile, URL."""
+    given = {"ip": "10.1.0.10/32", "interface": "eth1", "routing_table": "rtb-1, rtb-2,rtb-3", "region": "eu-west-1"}
+    given |= {"profile": "cluster", "endpoint_url": "https://ec2.example"}
+    named = agents.parameters(agents.ROUTE, {f"OCF_RESKEY_{name}": value for name, value in given.items()})
+    tables = frozenset(map(TableId, ("rtb-1", "rtb-2", "rtb-3")))
+    assert named.resource == RouteResource(IPv4Address("10.1.0.10"), "eth1", tables)
+    assert named.reach == Reach("eu-west-1", "cluster", "https://ec2.example")
+    bare = agents.parameters(agents.EIP, {"OCF_RESKEY_elastic_ip": "203.0.113.10", "OCF_RESKEY_profile": "default"})
+    assert bare == agents.Parameters(ElasticIpResource(IPv4Address("203.0.113.10")), BY_SETTINGS)
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/pacemaker.md"])
+def test_the_lines_for_crm_and_pcs_name_parameters_that_there_are(page: str) -> None:
+    """Each line of the pages that makes a resource of the kit gives its agent nothing unknown, and what it needs."""
+    text = (PROJECT / page).read_text().replace("\\\n", " ")
+    lines = re.findall(r"^ {4}(?:crm|pcs) .*ocf:ec2kit:(\w+) (.*?)(?: op .*)?$", text, re.MULTILINE)
+    assert len(lines) == (2 if page == "README.md" else 4)
+    for kind, words in lines:
+        given = dict(word.split("=") for word in words.split() if word != "params")
+        assert set(given) <= {each.name for each in AGENTS[kind].parameters}
+        agents.parameters(AGENTS[kind], {f"OCF_RESKEY_{name}": value for name, value in given.items()})
+
+
+@pytest.mark.parametrize(
+    ("given", "code"), [("reload", UNIMPLEMENTED), ("promote", UNIMPLEMENTED), ("usage", SUCCESS)]
+)
+def test_what_it_does_not_know(given: str, code: int, agent: Agent) -> None:
+    """An action that it does not have is unimplemented; usage names those that it has."""
+    done = agent.run(given, agent.protected.lab.node1)
+    assert done.returncode == code
+    assert "{start|stop|monitor|validate-all|meta-data|usage}" in done.stdout + done.stderr
+    assert agent.protected.lab.ec2.calls == []
+
+
+def test_without_an_action(agent: Agent) -> None:
+    """OCF's code for wrong arguments."""
+    lab = agent.protected.lab
+    done = lab.node1.run(str(lab.node1.ocf_root / "resource.d/ec2kit" / agent.kind))
+    assert (done.returncode, "usage:" in done.stderr) == (ARGS, True)
+
+
+BAD = {
+    "route": {"ip": "", "interface": "a/b", "routing_table": "table1", "region": "Frankfurt!", "address": "10.1.0.10",
+              "routing_table_role": "arn:aws:iam::1:role/x", "endpoint_url": "http://ec2.example"},
+    "eip": {"elastic_ip": "203.0.113.999", "allocation_id": "eni-1", "private_ip_address": "10.0.1.9"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "name", "value"), [(kind, *pair) for kind in KINDS for pair in BAD[kind].items()])
+def test_parameters_that_cannot_be_used(kind: str, name: str, value: str, figure1: Lab) -> None:
+    """OCF_ERR_CONFIGURED, the reason names the parameter, AWS is not asked; what was never started is stopped."""
+    agent = Agent(Protected(figure1, "", "", (kind,)), kind, PLAIN[kind])
+    node = figure1.node1
+    for done in (agent.run("validate-all", node, **{name: value}), agent.run("start", node, **{name: value}),
+                 agent.probe(node, **{name: value})):  # fmt: skip
+        assert done.returncode == CONFIGURED
+        assert (name if name != "endpoint_url" else "EC2 URL") in reason(done)
+    assert agent.run("stop", node, **{name: value}).returncode == SUCCESS
+    assert figure1.ec2.calls == []
+    assert agent.run("validate-all", node).returncode == SUCCESS
+
+
+def test_a_started_resource_whose_parameters_were_lost_is_not_stopped(eip_agent: Agent) -> None:
+    """stop cannot know what to let go of, and does not say that it has."""
+    node = eip_agent.protected.lab.node1
+    assert eip_agent.run("start", node).returncode == SUCCESS
+    assert eip_agent.run("stop", node, elastic_ip="").returncode == CONFIGURED
+
+
+def test_parameters_of_the_other_agents_are_passed_by(agent: Agent) -> None:
+    """start says so, once each; a monitor is silent about them."""
+    node = agent.protected.lab.node1
+    done = agent.run("start", node, monapi="true", awscli="/usr/bin/aws", profile="default")
+    assert done.returncode == SUCCESS
+    assert re.findall(r":960012:the parameter (\w+) ", done.stderr) == ["awscli", "monapi"]
+    assert agent.monitor(node, monapi="true").stderr == ""
+
+
+def test_a_kit_that_cannot_be_loaded(agent: Agent) -> None:
+    """No loss is proven by that: only the recurring monitor is 0; everything else is OCF_ERR_INSTALLED."""
+    node = agent.protected.lab.node1
+    script = node.ocf_root / "resource.d/ec2kit" / agent.kind
+    script.write_text(script.read_text().replace("ec2kit.pacemaker.actions", "nonexistent"))
+    codes = [done.returncode for done in (agent.monitor(node), agent.probe(node), agent.run("start", node),
+                                          agent.run("stop", node))]  # fmt: skip
+    assert codes == [SUCCESS, INSTALLED, INSTALLED, INSTALLED]
+    assert "cannot be loaded" in reason(agent.run("start", node))
+
+
+# ---- evidence
+
+
+def test_a_proven_loss(agent: Agent) -> None:
+    """7 after two looks, with the reason as the last line; a probe is as sure, and calls it no error."""
+    one = agent.protected.lab.node1
+    assert agent.run("start", one).returncode == SUCCESS
+    take(agent, "node2")
+    agent.protected.lab.ec2.forget()
+    done = agent.monitor(one)
+    assert done.returncode == NOT_RUNNING
+    assert "is not held by eth1" in reason(done)
+    looks = [call for call in agent.protected.lab.ec2.calls if call.action == "DescribeNetworkInterfaces"]
+    assert len(looks) == 2
+    done = agent.probe(one)
+    assert (done.returncode, done.stderr) == (NOT_RUNNING, "")
+
+
+@pytest.mark.parametrize("kind", UNKNOWN)
+def test_an_api_without_an_answer(agent: Agent, kind: Kind) -> None:
+    """The recurring monitor stays 0, a probe says what was last seen, start fails, and nothing is changed."""
+    one, two = agent.protected.lab.node1, agent.protected.lab.node2
+    assert agent.probe(one).returncode == SUCCESS
+    seen = agent.probe(two)
+    assert (seen.returncode, seen.stderr) == (NOT_RUNNING, "")
+    hurry(one, two)
+    before = snapshot(agent.protected.lab.ec2.truth())
+    agent.protected.lab.ec2.refuse(kind)
+    told = agent.monitor(one)
+    assert told.returncode == SUCCESS
+    assert "960004" in told.stderr
+    assert "the resource counts as running" in told.stderr
+    assert "ocf-exit-reason" not in told.stderr
+    assert [agent.probe(one).returncode, agent.probe(two).returncode] == [SUCCESS, NOT_RUNNING]
+    started = agent.run("start", two)
+    assert started.returncode == GENERIC
+    assert len(reason(started)) > 20
+    assert agent.run("stop", two).returncode == SUCCESS
+    agent.protected.lab.ec2.mend()
+    assert snapshot(agent.protected.lab.ec2.truth()) == before
+
+
+def test_a_probe_without_an_answer_and_without_a_memory(agent: Agent) -> None:
+    """After a boot: the node has started nothing, so it is not running here."""
+    one = agent.protected.lab.node1
+    hurry(one)
+    agent.protected.lab.ec2.refuse("throttled")
+    assert [agent.probe(one).returncode, agent.monitor(one).returncode] == [NOT_RUNNING, SUCCESS]
+
+
+@pytest.mark.parametrize("fault", ["hang", "off", "refused"])
+def test_metadata_without_an_answer(agent: Agent, fault: Fault) -> None:
+    """As an API without an answer; switched off is a person's business, and no loss either."""
+    one = agent.protected.lab.node1
+    assert agent.run("start", one).returncode == SUCCESS
+    hurry(one)
+    one.imds.fault = fault
+    told = agent.monitor(one)
+    assert told.returncode == SUCCESS
+    assert ("960005" if fault == "off" else "960004") in told.stderr
+    assert agent.probe(one).returncode == SUCCESS
+    assert agent.run("start", one).returncode == GENERIC
+
+
+def test_an_elastic_ip_that_cannot_be_seen_is_not_stopped(eip_agent: Agent) -> None:
+    """It was started here: without an answer stop fails, and after the answer it has let go."""
+    lab = eip_agent.protected.lab
+    assert eip_agent.run("start", lab.node1).returncode == SUCCESS
+    hurry(lab.node1)
+    lab.ec2.refuse("throttled")
+    done = eip_agent.run("stop", lab.node1)
+    assert done.returncode == GENERIC
+    assert "throttled" in reason(done)
+    lab.ec2.mend()
+    assert eip_agent.protected.holder() == "node1"
+    assert eip_agent.run("stop", lab.node1).returncode == SUCCESS
+    assert eip_agent.protected.holder() is None
+
+
+def test_an_elastic_ip_of_which_nothing_is_known_is_not_stopped(eip_agent: Agent) -> None:
+    """After a boot an association may still be there: without an answer that is no success."""
+    lab = eip_agent.protected.lab
+    hurry(lab.node1)
+    lab.ec2.refuse("throttled")
+    assert eip_agent.run("stop", lab.node1).returncode == GENERIC
+
+
+@pytest.mark.parametrize("away", ["EC2", "metadata", "permission"])
+def test_a_stop_goes_on_while_there_is_time(eip_agent: Agent, away: str) -> None:
+    """A failed stop costs the node its life: what was started here is let go of once there are answers again."""
+    lab = eip_agent.protected.lab
+    assert eip_agent.run("start", lab.node1).returncode == SUCCESS
+    lab.node1.set(EC2_MAX_RETRY=1)
+    if away == "EC2":
+        lab.ec2.refuse("reset", times=9)  # in two calls a look, each sent twice
+    elif away == "permission":
+        lab.ec2.refuse("denied", times=5)  # in two calls a look
+    else:
+        lab.node1.imds.refuse("reset", "PUT /latest/api/token", 5)
+    done = eip_agent.run("stop", lab.node1, CRM_meta_timeout="60000")
+    assert (done.returncode, "round 3 within 58 s" in done.stderr) == (SUCCESS, True), done.stderr
+    assert eip_agent.protected.holder() is None
+
+
+def test_a_stop_of_what_is_not_here_does_not_wait(eip_agent: Agent) -> None:
+    """Before another node may start it, the node on which its start failed has to stop it."""
+    lab = eip_agent.protected.lab
+    assert eip_agent.probe(lab.node2).returncode == NOT_RUNNING
+    lab.node2.set(EC2_MAX_RETRY=1)
+    lab.ec2.refuse("reset")
+    done = eip_agent.run("stop", lab.node2, CRM_meta_timeout="60000")
+    assert (done.returncode, "round 2 of 2" in done.stderr, "round 3" in done.stderr) == (SUCCESS, True, False)
+
+
+@pytest.mark.parametrize("kind", ["throttled", "lost"])
+def test_a_start_that_may_have_taken_it_is_not_stopped_unseen(eip_agent: Agent, kind: Kind) -> None:
+    """It was elsewhere, then an association was sent: from then on only a look tells where it is."""
+    lab = eip_agent.protected.lab
+    seen = eip_agent.probe(lab.node2)
+    assert (seen.returncode, seen.stderr) == (NOT_RUNNING, "")
+    hurry(lab.node2)
+    lab.ec2.refuse(kind, "AssociateAddress")
+    lab.ec2.refuse("throttled", skip=2)  # the calls of one look
+    assert eip_agent.run("start", lab.node2).returncode == GENERIC
+    lab.ec2.refuse("throttled")
+    assert eip_agent.run("stop", lab.node2).returncode == GENERIC
+    lab.ec2.mend()
+    assert eip_agent.run("stop", lab.node2).returncode == SUCCESS
+    assert eip_agent.protected.holder() == ("node1" if kind == "throttled" else None)
+
+
+def test_stop_leaves_what_the_peer_holds(agent: Agent) -> None:
+    """It was started here, and the peer has it now: stop succeeds and changes nothing."""
+    lab = agent.protected.lab
+    assert agent.run("start", lab.node1).returncode == SUCCESS
+    take(agent, "node2")
+    lab.ec2.forget()
+    assert agent.run("stop", lab.node1).returncode == SUCCESS
+    assert {call.action for call in lab.ec2.calls if not call.action.startswith("Describe")} == set()
+    assert agent.protected.holder() == "node2"
+
+
+def test_an_elastic_ip_that_is_refused_to_go_is_not_stopped(eip_agent: Agent) -> None:
+    """The look after the refusal shows it here still."""
+    lab = eip_agent.protected.lab
+    hurry(lab.node1)
+    lab.ec2.refuse("denied", "DisassociateAddress")
+    done = eip_agent.run("stop", lab.node1)
+    assert (done.returncode, "Allow ec2:DisassociateAddress" in done.stderr) == (GENERIC, True)
+
+
+def test_a_route_that_was_stopped_is_not_running(route_agent: Agent) -> None:
+    """Its entries still show this node; what stop said counts, until the next start, and nothing is asked for it."""
+    lab = route_agent.protected.lab
+    assert route_agent.run("start", lab.node1).returncode == SUCCESS
+    lab.ec2.forget()
+    assert route_agent.run("stop", lab.node1).returncode == SUCCESS
+    assert [route_agent.probe(lab.node1).returncode, route_agent.monitor(lab.node1).returncode] == [NOT_RUNNING] * 2
+    assert lab.ec2.calls == []
+    assert route_agent.protected.holder() == "node1"
+    assert route_agent.run("start", lab.node1).returncode == SUCCESS
+    assert route_agent.monitor(lab.node1).returncode == SUCCESS
+
+
+def test_a_stopped_route_whose_start_fails_stays_stopped(route_agent: Agent) -> None:
+    """Nothing was sent, so what was known is known still."""
+    lab = route_agent.protected.lab
+    hurry(lab.node1)
+    assert route_agent.run("stop", lab.node1).returncode == SUCCESS
+    lab.ec2.refuse("throttled")
+    assert route_agent.run("start", lab.node1).returncode == GENERIC
+    lab.ec2.mend()
+    assert route_agent.probe(lab.node1).returncode == NOT_RUNNING
+
+
+def test_a_lost_memory_is_no_loss(agent: Agent) -> None:
+    """Whoever empties /run: the recurring monitor looks at EC2, and remembers again for a probe."""
+    node = agent.protected.lab.node1
+    assert agent.run("start", node).returncode == SUCCESS
+    shutil.rmtree(node.root / "run/resource-agents")
+    assert agent.monitor(node).returncode == SUCCESS
+    hurry(node)
+    agent.protected.lab.ec2.refuse("throttled")
+    assert agent.probe(node).returncode == SUCCESS
+
+
+def test_the_memory_is_private_and_follows_no_link(agent: Agent) -> None:
+    """A file for root alone; a link in its place is replaced, not followed; trouble with it stops nothing."""
+    node = agent.protected.lab.node1
+    memory = node.root / "run/resource-agents/ec2kit" / f"{agent.kind}-vip"
+    memory.parent.mkdir(parents=True)
+    precious = node.root / "precious"
+    precious.write_text("held")
+    memory.symlink_to(precious)
+    assert agent.run("start", node).returncode == SUCCESS
+    assert precious.read_text() == "held"
+    memory.parent.chmod(0o777)
+    done = agent.run("stop", node)
+    assert done.returncode == SUCCESS
+    assert "960035" in done.stderr
+
+
+def test_an_allocation_id_of_another_address(eip_agent: Agent) -> None:
+    """No node can start that; what is here is not touched, and stop has nothing to let go of."""
+    lab = eip_agent.protected.lab
+    assert isinstance(lab.vpc, AddressLab)
+    wrong = {"allocation_id": lab.vpc.free_allocation}
+    for node in lab.nodes.values():
+        done = eip_agent.run("start", node, **wrong)
+        assert done.returncode == CONFIGURED
+        assert lab.vpc.allocation in reason(done)
+        assert eip_agent.run("stop", node, **wrong).returncode == SUCCESS
+    assert eip_agent.monitor(lab.node1, **wrong).returncode == SUCCESS
+    assert eip_agent.protected.holder() == "node1"
+
+
+# ---- time
+
+
+@pytest.mark.parametrize("action", ["monitor", "start", "stop"])
+def test_it_ends_before_pacemaker_ends_it(eip_agent: Agent, action: str) -> None:
+    """The op's time-out is less than the kit's own: the agent says its last line within it."""
+    node = eip_agent.protected.lab.node1
+    assert eip_agent.run("start", node).returncode == SUCCESS
+    node.set(EC2_MAX_RETRY=10)
+    eip_agent.protected.lab.ec2.refuse("hang")
+    began = time.monotonic()
+    done = eip_agent.run(action, node, CRM_meta_timeout="6000", CRM_meta_interval="30000")
+    assert time.monotonic() - began < 6 + SLACK
+    assert float(re.findall(r" after ([0-9.]+) s", done.stderr)[-1]) < 5.5
+    assert done.returncode == (SUCCESS if action == "monitor" else GENERIC)
+    assert "timed out after 4.5 s" in done.stderr
+    if action != "monitor":
+        assert "timed out" in reason(done)
+
+
+# ---- resource-agents' own tester
+
+
+@pytest.mark.skipif(not Path("/usr/sbin/ocf-tester").exists(), reason="needs resource-agents' ocf-tester")
+def test_ocf_tester(agent: Agent, tmp_path: Path) -> None:
+    """Its whole sequence passes, as a user; what it checks as root alone is left to the cluster's tests."""
+    node = agent.protected.lab.node1
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/id").write_text("#!/bin/sh\necho 1000\n")
+    (tmp_path / "bin/id").chmod(0o755)
+    parameters = [word for name, value in agent.parameters.items() for word in ("-o", f"{name}={value}")]
+    done = subprocess.run(
+        ["/usr/sbin/ocf-tester", "-n", "vip", *parameters, str(node.ocf_root / "resource.d/ec2kit" / agent.kind)],
+        env={**node.environment, "PATH": f"{tmp_path}/bin:/usr/sbin:{node.environment['PATH']}"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "passed all tests" in done.stdout
