@@ -15,7 +15,8 @@ from ec2kit.core.settings import Budget
 from ec2kit.host.log import Journal
 from ec2kit.lifekeeper import actions, contract, info, keys, managers, properties, status
 from ec2kit.lifekeeper.choices import choices
-from ec2kit.lifekeeper.cluster import PATIENCE, Cluster, cluster_of, system_name
+from ec2kit.lifekeeper.cluster import PATIENCE, Cluster, cluster_of
+from ec2kit.lifekeeper.lcd import system_name
 from ec2kit.lifekeeper.managers import Extension
 from ec2kit.lifekeeper.options import ask_key, creation
 from ec2kit.verbs.process import attempt, begin, settings_now

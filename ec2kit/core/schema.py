@@ -8,28 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from ec2kit.core import steps
 from ec2kit.core.kinds.elastic_ip import ElasticIpView
 from ec2kit.core.kinds.known import View
 from ec2kit.core.kinds.route import RouteEntry, RouteView
-from ec2kit.core.model import (
-    Association,
-    AssociationId,
-    Destination,
-    EniId,
-    Node,
-    Resource,
-    RouteResource,
-    TableId,
-)
-from ec2kit.core.steps import (
-    AssociateAddress,
-    BringLinkUp,
-    CreateRoute,
-    DisableSourceDestCheck,
-    DisassociateAddress,
-    ReplaceRoute,
-    Step,
-)
+from ec2kit.core.model import Association, AssociationId, Destination, EniId, Node, Resource, RouteResource, TableId
+from ec2kit.core.steps import Step
 
 Object = dict[str, Any]  # a JSON object
 VERSION: Object = {"schema": 1}  # of all objects that the kit prints; it grows when a key has to go
@@ -128,16 +112,16 @@ def step(change: Step) -> Object:
 
 def _step(change: Step) -> Object:
     match change:
-        case ReplaceRoute(table, destination, eni, was):
+        case steps.ReplaceRoute(table, destination, eni, was):
             return {"table": table, "destination": destination, "eni": eni, "was": was}
-        case CreateRoute(table, destination, eni):
+        case steps.CreateRoute(table, destination, eni):
             return {"table": table, "destination": destination, "eni": eni}
-        case DisableSourceDestCheck(eni):
+        case steps.DisableSourceDestCheck(eni):
             return {"eni": eni}
-        case AssociateAddress(public_ip, allocation, eni, private_ip, was, displaces):
+        case steps.AssociateAddress(public_ip, allocation, eni, private_ip, was, displaces):
             place = {"eni": eni, "private_ip": private_ip, "was": was, "displaces": list(displaces)}
             return {"public_ip": public_ip, "allocation": allocation, **place}
-        case DisassociateAddress(public_ip, association, eni):
+        case steps.DisassociateAddress(public_ip, association, eni):
             return {"public_ip": public_ip, "association": association, "eni": eni}
-        case BringLinkUp(interface):
+        case steps.BringLinkUp(interface):
             return {"interface": interface}

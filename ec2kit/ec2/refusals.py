@@ -49,37 +49,47 @@ def throttled(code: str) -> bool:
     return code in _THROTTLED
 
 
+_MEANINGS = (  # codes, what happened, what to do about it, and whether asking again cannot help
+    (
+        _THROTTLED,
+        "EC2 throttled {tried} ({code})",
+        "The account's API calls in this Region are used up for the moment; it passes by itself",
+        False,
+    ),
+    (
+        _DENIED,
+        "EC2 denied {tried} ({code})",
+        "Allow ec2:{operation} in the IAM policy of this node's role or profile",
+        True,
+    ),
+    (
+        _CLOCK,
+        "EC2 refused the signature of {tried} ({code})",
+        "Check this node's clock (chronyc tracking), then its credentials",
+        True,
+    ),
+    (
+        _CREDENTIALS,
+        "EC2 refused the credentials for {tried} ({code})",
+        "Check the instance's role, or the profile that the resource names",
+        True,
+    ),
+)
+
+
 def refusal(operation: str, subject: str, code: str) -> Unavailable:
     """What EC2's refusal of one call means, by its error code alone.
 
     EC2's own message is left out: it can hold an encoded authorization message, account and
     request details. operation: `ReplaceRoute`; subject: what it was about, `rtb-1`; may be empty.
     """
-    tried = f"{operation} on {subject}" if subject else operation
-    if throttled(code):
-        return Unavailable(
-            f"EC2 throttled {tried} ({code})",
-            "The account's API calls in this Region are used up for the moment; it passes by itself",
-        )
-    if code in _DENIED:
-        return Unavailable(
-            f"EC2 denied {tried} ({code})",
-            f"Allow ec2:{operation} in the IAM policy of this node's role or profile",
-            permanent=True,
-        )
-    if code in _CLOCK:
-        return Unavailable(
-            f"EC2 refused the signature of {tried} ({code})",
-            "Check this node's clock (chronyc tracking), then its credentials",
-            permanent=True,
-        )
-    if code in _CREDENTIALS:
-        return Unavailable(
-            f"EC2 refused the credentials for {tried} ({code})",
-            "Check the instance's role, or the profile that the resource names",
-            permanent=True,
-        )
-    return Unavailable(f"EC2 answered {tried} with {code}", "The state is unknown; look again with 'ec2kit check'")
+    facts = {"operation": operation, "tried": f"{operation} on {subject}" if subject else operation, "code": code}
+    for codes, what, cure, permanent in _MEANINGS:
+        if code in codes:
+            return Unavailable(what.format(**facts), cure.format(**facts), permanent=permanent)
+    return Unavailable(
+        f"EC2 answered {facts['tried']} with {code}", "The state is unknown; look again with 'ec2kit check'"
+    )
 
 
 def no_credentials(called: str, error: Exception) -> Unavailable:

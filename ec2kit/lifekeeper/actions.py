@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from ec2kit.core import messages
 from ec2kit.core.errors import ExitCode, KitError, Misconfigured, NotHeld
@@ -22,12 +22,13 @@ from ec2kit.core.settings import Budget
 from ec2kit.host.deadline import INTERRUPTED, aside, leave, within
 from ec2kit.host.log import Journal
 from ec2kit.lifekeeper import contract, history, info, past
-from ec2kit.lifekeeper.cluster import system_name
-from ec2kit.lifekeeper.lcd import Instance, Lcd
-from ec2kit.lifekeeper.options import Creation, ask_key, creation_of
+from ec2kit.lifekeeper.lcd import Instance, Lcd, system_name
 from ec2kit.verbs import lifecycle
 from ec2kit.verbs.process import attempt, begin, timed_out
 from ec2kit.verbs.run import Run
+
+if TYPE_CHECKING:
+    from ec2kit.lifekeeper.options import Creation
 
 _BUDGET = {
     "restore": Budget.RESTORE,
@@ -63,6 +64,8 @@ def main(action: str, arguments: Sequence[str] | None = None) -> NoReturn:
 
 def _main(action: str, given: tuple[str, ...]) -> NoReturn:
     if action == "create":
+        from ec2kit.lifekeeper.options import creation_of
+
         leave(create_asking(creation_of(given)))
     call = Call(action, tag_of(action, given), given)
     run = _begin(call)
@@ -74,6 +77,8 @@ def _main(action: str, given: tuple[str, ...]) -> NoReturn:
 
 def create_asking(wanted: Creation) -> int:
     """Run the action create once the secret of its access key is known, if it has one; the exit code."""
+    from ec2kit.lifekeeper.options import ask_key
+
     log = Journal("create", wanted.tag)
     key = attempt(lambda: ask_key(wanted.key_id), log)
     if isinstance(key, KitError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,17 +12,12 @@ from ec2kit.core.errors import ExitCode, Misconfigured, Unavailable
 from ec2kit.core.settings import Settings
 from ec2kit.host.deadline import Deadline
 from ec2kit.lifekeeper import contract
-from ec2kit.lifekeeper.lcd import NOT_THERE, Instance, Lcd
+from ec2kit.lifekeeper.lcd import NOT_THERE, Instance, Lcd, system_name
 from ec2kit.lifekeeper.places import SCRIPTS
 from ec2kit.verbs.process import settings_now
 
 # Seconds: an action's own budget, twice (remove on one system, restore on the other), and LifeKeeper's own work.
 PATIENCE = 900
-
-
-def system_name(settings: Settings) -> str:
-    """LifeKeeper's name of this system."""
-    return settings.ec2kit_system or platform.node()
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ What is not verified against a LifeKeeper core stands in ec2kit.lifekeeper.contr
 from __future__ import annotations
 
 import os
+import platform
 import signal
 import subprocess
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ec2kit.core.errors import Misconfigured, Unavailable
+from ec2kit.core.settings import Settings
 from ec2kit.host.deadline import Deadline
 from ec2kit.lifekeeper import contract
 
@@ -61,6 +63,11 @@ class Equivalent:
     tag: str
     priority: int | None
     other_priority: int | None
+
+
+def system_name(settings: Settings) -> str:
+    """LifeKeeper's name of this system."""
+    return settings.ec2kit_system or platform.node()
 
 
 class Lcd:

@@ -15,6 +15,7 @@ from ec2kit.host.log import Journal
 from ec2kit.verbs.run import Run, Site
 
 if TYPE_CHECKING:
+    from ec2kit.ec2.client import Ec2
     from ec2kit.host.imds import Metadata
 
 
@@ -28,27 +29,27 @@ def locate(interface: str | None, run: Run, *, patient: bool = False) -> Site:
         refuse_plain_http(run.reach.url)
     metadata = _metadata(run)
     node = _node(interface, run, metadata)
+    run.log.say(messages.LOCATED, node=node, vpc=node.vpc, region=node.region)
+    run.record.site = Site(node, _ec2(node, run, metadata, patient=patient))
+    return run.record.site
+
+
+def _ec2(node: Node, run: Run, metadata: Metadata, *, patient: bool) -> Ec2:
     from ec2kit.ec2.client import Ec2
     from ec2kit.ec2.session import Signer
 
-    run.log.say(messages.LOCATED, node=node, vpc=node.vpc, region=node.region)
-    ec2 = Ec2(
+    profile = run.reach.profile
+    own_file = run.settings.ec2kit_credentials if profiles.is_own(profile) else None
+    return Ec2(
         run.settings.aws,
         region=node.region,
-        signer=Signer(
-            run.reach.profile,
-            run.settings.ec2kit_credentials if profiles.is_own(run.reach.profile) else None,
-            run.key,
-            metadata,
-        ),
+        signer=Signer(profile, own_file, run.key, metadata),
         url=run.reach.url,
         action=run.log.action,
         retries=run.settings.ec2_max_retry,
         deadline=run.deadline,
         patience=partial(_say_throttled, run.log) if patient else None,
     )
-    run.record.site = Site(node, ec2)
-    return run.record.site
 
 
 def _say_throttled(log: Journal, operation: str) -> None:
