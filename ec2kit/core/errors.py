@@ -37,13 +37,13 @@ class KitError(Exception):
         return f"{self}. {self.cure}{end}" if self.cure else f"{self}."
 
 
-class NotHeld(KitError):  # noqa: N818  a state of the world; "Error" would say that the kit is at fault
+class NotHeld(KitError):
     """A complete look shows that this node does not hold what it should."""
 
     code = ExitCode.NOT_HELD
 
 
-class Misconfigured(KitError):  # noqa: N818  as above
+class Misconfigured(KitError):
     """Nothing sensible can be done until a person changes a setting, the info field or the set-up.
 
     `everywhere`: it is so on every node, because the resource contradicts itself.
@@ -56,7 +56,7 @@ class Misconfigured(KitError):  # noqa: N818  as above
         self.everywhere = everywhere
 
 
-class Unavailable(KitError):  # noqa: N818  as above
+class Unavailable(KitError):
     """Could not look or act, so nothing is known. `permanent`: asking again cannot help."""
 
     def __init__(self, what: str, cure: str = "", *, permanent: bool = False) -> None:
@@ -64,7 +64,7 @@ class Unavailable(KitError):  # noqa: N818  as above
         self.permanent = permanent
 
 
-class Internal(KitError):  # noqa: N818  as above
+class Internal(KitError):
     """A bug of the kit's. The log has the traceback."""
 
     code = ExitCode.INTERNAL

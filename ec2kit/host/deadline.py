@@ -45,10 +45,13 @@ class Deadline:
     @property
     def left(self) -> float:
         """Seconds that are left; raises DeadlineExceeded when there are none."""
-        left = self.seconds - self.spent
-        if left <= 0:
+        self.check()
+        return max(0.0, self.seconds - self.spent)
+
+    def check(self) -> None:
+        """Raise DeadlineExceeded when no time is left."""
+        if self.seconds <= self.spent:
             raise DeadlineExceeded(self.epitaph)
-        return left
 
     @property
     def epitaph(self) -> str:
@@ -69,7 +72,7 @@ class Deadline:
     def sleep(self, seconds: float) -> None:
         """Sleep, but never past the deadline: then raises DeadlineExceeded."""
         time.sleep(min(seconds, self.left))
-        _ = self.left
+        self.check()
 
     def together(self, calls: Sequence[Callable[[], T]], *, at_most: int = SIDE_BY_SIDE) -> list[T | KitError]:
         """Run the calls side by side, `at_most` at once; their results, or KitErrors, in their order.

@@ -115,7 +115,7 @@ class Metadata:
             body = b""
             while len(body) <= _MOST_BYTES and (part := response.read1(_MOST_BYTES, decode_content=False)):
                 body += part
-                _ = self._deadline.left  # however slowly it drips
+                self._deadline.check()  # however slowly it drips
         finally:
             response.close()  # what was read to its end has given its connection back by now
         return _Answer(response.status, body)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from ec2kit.core import schema
+from ec2kit.core.schema import Object
 from ec2kit.verbs.locate import locate, own_interfaces
 from ec2kit.verbs.run import Run
 
@@ -27,7 +27,7 @@ class Choices:
     free: tuple[str, ...]
     vpc: str
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> Object:
         """The choices for another system's wizard."""
         interfaces = [
             {"name": each.name, "eni": each.eni, "elastic_ips": list(each.elastic_ips)} for each in self.interfaces
@@ -35,7 +35,7 @@ class Choices:
         return schema.VERSION | {"interfaces": interfaces, "free": list(self.free), "vpc": self.vpc}
 
     @classmethod
-    def of_json(cls, told: dict[str, Any]) -> Choices:
+    def of_json(cls, told: Object) -> Choices:
         """Read what as_json gave. Raises KeyError or TypeError for anything else."""
         interfaces = (Interface(each["name"], each["eni"], tuple(each["elastic_ips"])) for each in told["interfaces"])
         return cls(tuple(interfaces), tuple(told["free"]), told["vpc"])

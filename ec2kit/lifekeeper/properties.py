@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from ec2kit.core import schema
 from ec2kit.core.errors import KitError, Misconfigured
 from ec2kit.core.kinds.route import RouteView
 from ec2kit.core.model import RouteResource, TableId
+from ec2kit.core.schema import Object
 from ec2kit.lifekeeper import contract, info
 from ec2kit.lifekeeper.cluster import Cluster
 from ec2kit.lifekeeper.info import Info
@@ -69,7 +69,7 @@ class Properties:
             "vpc": known.vpc,
         }
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> Object:
         """All of it as one JSON object."""
         return schema.VERSION | {
             "tag": self.here.tag,

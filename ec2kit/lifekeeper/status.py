@@ -10,11 +10,11 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 from ec2kit.core import schema
 from ec2kit.core.errors import ExitCode, KitError, NotHeld
 from ec2kit.core.kinds.known import View
+from ec2kit.core.schema import Object
 from ec2kit.lifekeeper import contract, history, info, past
 from ec2kit.lifekeeper.cluster import Cluster
 from ec2kit.lifekeeper.contract import IN_SERVICE_STATES
@@ -52,7 +52,7 @@ class Part:
     view: View | None = None
     actions: tuple[Entry, ...] = ()
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> Object:
         """The part as one JSON object; other systems read it."""
         return {
             "system": self.system,
@@ -69,7 +69,7 @@ class Part:
         }
 
     @classmethod
-    def of_json(cls, told: dict[str, Any]) -> Part:
+    def of_json(cls, told: Object) -> Part:
         """Read what as_json gave, here or in another version: what it cannot read of view and actions is left out.
 
         Raises KeyError, TypeError or AttributeError when it does not tell system, state and verdict.
@@ -98,7 +98,7 @@ class Status:
     resource: str
     parts: tuple[Part, ...]
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> Object:
         """All of it as one JSON object."""
         return {"tag": self.tag, "resource": self.resource, "systems": [part.as_json() for part in self.parts]}
 

@@ -19,7 +19,7 @@ _BACK, _CANCEL = object(), object()
 _BACK_WORD = "<"
 
 
-class Back(Exception):  # noqa: N818  an answer, not an error
+class Back(Exception):
     """The person wants the question before this one, or the step of that name."""
 
     def __init__(self, to: str = "") -> None:
@@ -27,7 +27,7 @@ class Back(Exception):  # noqa: N818  an answer, not an error
         self.to = to
 
 
-class Cancelled(Exception):  # noqa: N818  as above
+class Cancelled(Exception):
     """The person wants no more of it: Cancel, Ctrl-C or Ctrl-D."""
 
 
