@@ -102,7 +102,11 @@ def _action(system: str, entry: Entry) -> tuple[str, ...]:
 
 
 def _when(at: float | None) -> str:
-    return datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M:%S") if at else "-"
+    """A time for people; a dash for none, and for one outside of every calendar, as a damaged file may have it."""
+    try:
+        return datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M:%S") if at else "-"
+    except (OverflowError, ValueError, OSError):
+        return "-"
 
 
 def show_properties(found: Properties) -> None:
@@ -124,13 +128,15 @@ def _cell(name: str, value: Property) -> str:
 
 
 def table(headings: Iterable[str], rows: Iterable[tuple[str | Text, ...]]) -> Table:
-    """A table with nothing in it shortened.
+    """A table with nothing in it shortened, and every text as it is: no markup is looked for in it.
 
     Where the terminal is too narrow for it, sentences and long names take several lines; ids and words stay in one.
     """
-    made = Table(*headings)
+    made = Table()
+    for heading in headings:
+        made.add_column(Text(heading))
     for row in rows:
-        made.add_row(*row)
+        made.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in row))
     for column in made.columns:
         column.overflow = "fold"
         cells = [line for each in (column.header, *column.cells) for line in str(each).splitlines()]

@@ -6,15 +6,27 @@ may be added; none is taken away, and none changes its meaning. docs/json.md tel
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from ec2kit.core import steps
 from ec2kit.core.kinds.elastic_ip import ElasticIpView
 from ec2kit.core.kinds.known import View
 from ec2kit.core.kinds.route import RouteEntry, RouteView
-from ec2kit.core.model import Association, AssociationId, Destination, EniId, Node, Resource, RouteResource, TableId
+from ec2kit.core.model import (
+    AllocationId,
+    Association,
+    AssociationId,
+    Destination,
+    EniId,
+    Node,
+    Resource,
+    RouteResource,
+    TableId,
+)
 from ec2kit.core.steps import Step
 
+T = TypeVar("T")
 Object = dict[str, Any]  # a JSON object
 VERSION: Object = {"schema": 1}  # of all objects that the kit prints; it grows when a key has to go
 
@@ -79,29 +91,40 @@ def view_of(told: Any) -> View | None:
         return None
 
 
+def optional(told: Any, kind: Callable[[str], T]) -> T | None:
+    """None where there is none; whatever else another system tells, as a text of that kind."""
+    return None if told is None else kind(str(told))
+
+
 def _route_view_of(told: Object) -> RouteView:
     return RouteView(
-        Destination(told["destination"]),
-        EniId(told["eni"]),
-        told["source_dest_check"],
-        tuple(RouteEntry(TableId(each["table"]), each["target"], each["state"]) for each in told["entries"]),
-        tuple(map(TableId, told["missing"])),
-        tuple(map(TableId, told["gone"])),
+        Destination(str(told["destination"])),
+        EniId(str(told["eni"])),
+        bool(told["source_dest_check"]),
+        tuple(RouteEntry(TableId(str(e["table"])), str(e["target"]), str(e["state"])) for e in told["entries"]),
+        tuple(TableId(str(each)) for each in told["missing"]),
+        tuple(TableId(str(each)) for each in told["gone"]),
     )
 
 
 def _elastic_ip_view_of(told: Object) -> ElasticIpView:
-    there = told["association"]
+    there, link = told["association"], told["link"]
     return ElasticIpView(
-        public_ip=told["public_ip"],
-        allocation=told["allocation"],
-        association=Association(AssociationId(there["id"]), there["eni"], there["private_ip"]) if there else None,
-        interface=told["interface"],
-        eni=EniId(told["eni"]),
-        private_ip=told["private_ip"],
-        others=tuple(told["others"]),
-        link=told["link"],
-        expected=told["expected"],
+        public_ip=str(told["public_ip"]),
+        allocation=optional(told["allocation"], AllocationId),
+        association=_association_of(there) if there else None,
+        interface=str(told["interface"]),
+        eni=EniId(str(told["eni"])),
+        private_ip=str(told["private_ip"]),
+        others=tuple(map(str, told["others"])),
+        link=link if isinstance(link, bool) else None,
+        expected=optional(told["expected"], AllocationId),
+    )
+
+
+def _association_of(told: Object) -> Association:
+    return Association(
+        AssociationId(str(told["id"])), optional(told["eni"], EniId), optional(told["private_ip"], str)
     )
 
 

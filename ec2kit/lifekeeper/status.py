@@ -82,9 +82,9 @@ class Part:
             verdict=str(told["verdict"]),
             why=str(told.get("why", "")),
             outcome=str(told.get("outcome", ExitCode.UNAVAILABLE.name)),
-            since=told.get("since"),
-            interface=told.get("interface"),
-            eni=told.get("eni"),
+            since=schema.optional(told.get("since"), float),
+            interface=schema.optional(told.get("interface"), str),
+            eni=schema.optional(told.get("eni"), str),
             view=schema.view_of(told.get("view")),
             actions=tuple(entry for entry in entries if entry),
         )

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import io
+import json
 import re
+from contextlib import redirect_stdout
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.console import Console
 
-from ec2kit.console.tables import table
+from ec2kit.console.tables import show_status, table
+from ec2kit.lifekeeper.status import Part, Status
 from lab.ec2.vpc import RouteLab
 from lab.nodes import Node
 from lab.protected import Protected, eni_of
@@ -75,3 +81,77 @@ def test_a_table_shortens_nothing() -> None:
         assert "".join(left.strip() for left, _ in cells) == system
         assert " ".join(right.strip() for _, right in cells).split() == said.split()
         assert max(map(len, shown.getvalue().splitlines())) <= width
+
+
+ANYTHING = st.recursive(
+    st.sampled_from(["[/x]", "[bold]", "https://[fd00::1]"])
+    | st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+TOLD = [
+    {
+        "system": "node2",
+        "state": "ISP",
+        "switchback": "intelligent",
+        "verdict": "held",
+        "why": "",
+        "outcome": "OK",
+        "since": 1.0,
+        "interface": "eth1",
+        "eni": "eni-1",
+        "view": view,
+        "actions": [{"at": 1.0, "action": "restore", "code": 0, "seconds": 0.5, "what": "held", "outcome": "OK"}],
+    }
+    for view in (
+        {
+            "destination": "10.1.0.10/32",
+            "eni": "eni-1",
+            "source_dest_check": False,
+            "entries": [{"table": "rtb-1", "target": "eni-1", "state": "active"}],
+            "missing": ["rtb-2"],
+            "gone": [],
+        },
+        {
+            "public_ip": "203.0.113.10",
+            "allocation": "eipalloc-1",
+            "association": {"id": "eipassoc-1", "eni": "eni-1", "private_ip": "10.0.2.11"},
+            "interface": "eth1",
+            "eni": "eni-1",
+            "private_ip": "10.0.2.11",
+            "others": [],
+            "link": True,
+            "expected": None,
+        },
+    )
+]
+
+
+def places(told: Any, way: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The way to each value inside a JSON value."""
+    inner = told.items() if isinstance(told, dict) else enumerate(told) if isinstance(told, list) else ()
+    return [way, *(place for key, value in inner for place in places(value, (*way, key)))]
+
+
+@given(st.sampled_from(TOLD), st.data())
+def test_whatever_another_system_tells_status_shows_or_says_that_it_gave_no_answer(
+    told: dict[str, Any], data: st.DataObject
+) -> None:
+    """One value in its part is replaced by any other: the table is drawn from the rest."""
+    told = json.loads(json.dumps(told))
+    *way, last = data.draw(st.sampled_from([place for place in places(told) if place]))
+    inner: Any = told
+    for key in way:
+        inner = inner[key]
+    inner[last] = data.draw(ANYTHING)
+    try:
+        part = Part.of_json(told)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return
+    with redirect_stdout(io.StringIO()) as shown:
+        show_status([Status("tag", "route 10.1.0.10/32", (part,))])
+    assert part.verdict in shown.getvalue()
