@@ -25,19 +25,22 @@ from ec2kit.verbs.run import Run
 
 def run(options: argparse.Namespace) -> int:
     """Carry out one command of the hierarchy; the exit code."""
-    if options.verb == "create":
-        options.wanted = creation(options, options.refuse)
-        if options.wanted.server in {None, system_name(settings_now())}:
-            return actions.create_asking(options.wanted)
     quiet = options.verb in {"status", "choices"}  # what they find is all that they tell
     log = Journal(options.verb, getattr(options, "tag", None) or "", least=Level.ERROR if quiet else Level.INFO)
-    run = begin(log, lambda settings: settings.seconds(Budget.QUICKCHECK) if quiet else PATIENCE)
-    cluster = cluster_of(run.settings, run.deadline)
-    outcome = attempt(lambda: _COMMANDS[options.verb](options, cluster, run), log)
+    outcome = attempt(lambda: _carried_out(options, log, quiet=quiet), log)
     if isinstance(outcome, KitError):
         log.say(messages.FAILED, why=outcome.why)
         return outcome.code
     return outcome
+
+
+def _carried_out(options: argparse.Namespace, log: Journal, *, quiet: bool) -> int:
+    if options.verb == "create":
+        options.wanted = creation(options, options.refuse)
+        if options.wanted.server in {None, system_name(settings_now())}:
+            return actions.create_asking(options.wanted)  # as LifeKeeper's own create does
+    run = begin(log, lambda settings: settings.seconds(Budget.QUICKCHECK) if quiet else PATIENCE)
+    return _COMMANDS[options.verb](options, cluster_of(run.settings, run.deadline), run)
 
 
 def _create(options: argparse.Namespace, cluster: Cluster, _run: Run) -> int:

@@ -92,7 +92,7 @@ class Outcome:
         for step in record.done or [step for batch in record.todo for step in batch]:
             out.print(Text(f"  - {step}"))
         if record.view:
-            out.print(tables.view_table(record.view, {record.view.eni: "this node"}))
+            tables.show_view(record.view, {record.view.eni: "this node"}, out)
 
     def _show_failure(self, error: KitError, *, plain: bool) -> None:
         why = f" {self.verb} {self.resource}: {error.why}"

@@ -103,9 +103,13 @@ def reach_options(reach: Reach, key_id: str | None = None) -> list[str]:
 
 
 def _words(*pairs: tuple[str, object]) -> list[str]:
-    """Options with their values, without the empty ones; a value that begins with a dash is tied to its name."""
-    given = [(name, str(value)) for name, value in pairs if value]
-    return [word for name, value in given for word in ([f"{name}={value}"] if value[0] == "-" else [name, value])]
+    """Options with the values that are given; one that is empty or begins with a dash is tied to its name."""
+    given = [(name, str(value)) for name, value in pairs if value is not None]
+    return [
+        word
+        for name, value in given
+        for word in ([f"{name}={value}"] if not value or value.startswith("-") else [name, value])
+    ]
 
 
 def ipv4(text: str) -> IPv4Address:

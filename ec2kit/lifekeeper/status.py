@@ -74,15 +74,19 @@ class Part:
 
         Raises KeyError, TypeError or AttributeError when it does not tell system, state and verdict.
         """
-        entries = map(history.of_json, told.get("actions", []))
+        system, state, verdict = told["system"], told["state"], told["verdict"]
+        if not all(isinstance(word, str) for word in (system, state, verdict)):
+            raise TypeError("a system, a state and a verdict are texts")
+        since, actions = told.get("since"), told.get("actions")
+        entries = map(history.of_json, actions if isinstance(actions, list) else [])
         return cls(
-            system=str(told["system"]),
-            state=str(told["state"]),
-            switchback=str(told.get("switchback", _UNKNOWN)),
-            verdict=str(told["verdict"]),
-            why=str(told.get("why", "")),
-            outcome=str(told.get("outcome", ExitCode.UNAVAILABLE.name)),
-            since=schema.optional(told.get("since"), float),
+            system=system,
+            state=state,
+            switchback=str(told.get("switchback") or _UNKNOWN),
+            verdict=verdict,
+            why=str(told.get("why") or ""),
+            outcome=str(told.get("outcome") or ExitCode.UNAVAILABLE.name),
+            since=since if isinstance(since, float) else None,
             interface=schema.optional(told.get("interface"), str),
             eni=schema.optional(told.get("eni"), str),
             view=schema.view_of(told.get("view")),

@@ -1,0 +1,28 @@
+"""The commands of the hierarchy end as every command does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lab.ec2.vpc import AddressLab
+from lab.nodes import Lab
+
+_NO_THREAD = """import threading
+start = threading.Thread.start
+def refuse(_):
+    threading.Thread.start = start
+    raise RuntimeError("can't start new thread")
+threading.Thread.start = refuse
+"""
+
+
+def test_what_nobody_has_thought_of_is_told_and_is_no_verdict(figure2: Lab, tmp_path: Path) -> None:
+    """A create whose thread cannot be started is an internal error with a line of the log, not a traceback and 1."""
+    (tmp_path / "hook").mkdir()
+    (tmp_path / "hook/sitecustomize.py").write_text(_NO_THREAD)
+    node, vpc = figure2.node1, figure2.vpc
+    assert isinstance(vpc, AddressLab)
+    words = ("create", "--type", "elastic-ip", "--interface", "eth1", "--elastic-ip", vpc.public_ip)
+    done = node.run(str(node.root / "bin/ec2kit"), *words, environment={"PYTHONPATH": f"{tmp_path / 'hook'}"})
+    assert (done.returncode, "ERROR:ec2:create" in done.stderr, "960006:" in done.stderr) == (3, True, True), done
+    assert node.lk("ins_list", "-t", f"ec2-{vpc.public_ip}").returncode == 7

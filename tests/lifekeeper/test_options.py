@@ -1,0 +1,32 @@
+"""create's options: what is asked for, and the words that ask for the same."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ec2kit.core.model import Reach
+from ec2kit.lifekeeper.options import Creation, creation_of
+
+WORDS = st.none() | st.text(max_size=8)
+NAMES = st.text(min_size=1, max_size=8)
+KINDS = st.builds(lambda tag: (tag, None), NAMES) | st.ip_addresses(v=4).map(lambda ip: (None, IPv4Address(int(ip))))
+
+
+@given(KINDS, NAMES, NAMES, WORDS, st.sampled_from(["intelligent", "automatic"]), WORDS, WORDS, st.booleans())
+def test_the_words_of_a_creation_ask_for_the_same(
+    kind: tuple[str | None, IPv4Address | None],
+    tag: str,
+    interface: str,
+    server: str | None,
+    switchback: str,
+    url: str | None,
+    signer: str | None,
+    by_key: bool,
+) -> None:
+    """Another system's create makes of them what this one would: an empty value is not the same as none."""
+    reach = Reach(profile=None if by_key else signer, url=url)
+    wanted = Creation(tag, *kind, interface, switchback, server, reach, signer if by_key else None)
+    assert creation_of(wanted.arguments()) == wanted
