@@ -138,8 +138,8 @@ CATALOGUE = (
         "the same round were made all the same; those that had to wait for this one were not. The run looks again, "
         "and tries again where that can help.",
         action="None when the run ends well (960002). Otherwise do what the end of the line says: when EC2 denied "
-        "the call, the IAM policy of the node's role lacks the operation that it names (the README has the whole "
-        "policy).",
+        "the call, the IAM policy of the node's role lacks the operation that it names (docs/reference.md has the "
+        "whole policy).",
     ),
     Entry(
         messages.LOOK_AGAIN,

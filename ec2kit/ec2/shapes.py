@@ -16,7 +16,7 @@ from typing import Any
 import botocore
 from botocore.loaders import Loader
 
-OPERATIONS = (  # the README's IAM policy says the same, and a test holds the two together
+OPERATIONS = (  # the IAM policy of docs/reference.md says the same, and a test holds the two together
     "DescribeRouteTables",
     "DescribeNetworkInterfaces",
     "DescribeAddresses",
