@@ -1,9 +1,12 @@
-"""docs/reference.md tells each setting and each exit code once, as they are in the code."""
+"""What docs/reference.md and docs/json.md tell is what there is: settings, exit codes, keys."""
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterator
 from dataclasses import fields
+from typing import Any
 
 from ec2kit.core.errors import ExitCode
 from ec2kit.core.settings import AWS_NAMES, Settings
@@ -47,3 +50,64 @@ def test_the_exit_codes_are_those_of_the_code() -> None:
     """Each has one row: its number and its name."""
     told = [(int(number), name) for number, name, *_ in table("docs/reference.md", "Exit codes")]
     assert told == [(int(each), each.name) for each in ExitCode]
+
+
+TYPES = {
+    dict: "object",
+    list: "list",
+    str: "string",
+    bool: "boolean",
+    int: "number",
+    float: "number",
+    type(None): "null",
+}
+NOT_PRINTED = {"installed", "info-read"}  # folders of tests/golden: the installer's own record, and the test's own
+
+
+def told() -> dict[tuple[str, str], set[str]]:
+    """The types of docs/json.md by object and key. A heading names its objects in backquotes."""
+    found = {}
+    for section in re.split(r"^##", (PROJECT / "docs/json.md").read_text(), flags=re.MULTILINE)[1:]:
+        heading, _, text = section.partition("\n")
+        for key, types in re.findall(r"^\| `([^`]+)` \| ([a-z ]+) \|", text, re.MULTILINE):
+            for name in re.findall(r"`([^`]+)`", heading):
+                found[name, key] = set(types.split(" or "))
+    return found
+
+
+def printed() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each object of the golden files, by its path: `status.resources.systems`."""
+    for file in (PROJECT / "tests/golden").glob("*/*.json"):
+        if file.parent.name not in NOT_PRINTED:
+            whole = json.loads(file.read_text())
+            top = "status" if file.parent.name.startswith("status-") else whole.get("verb", file.stem)
+            yield from objects("explain" if file.parent.name == "explain" else top, whole)
+
+
+def objects(path: str, value: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """An object and those below it. Lists add nothing to a path; a key that names a system is SYSTEM in it."""
+    if isinstance(value, list):
+        for each in value:
+            yield from objects(path, each)
+    elif path == "properties.systems":
+        for each in value.values():
+            yield from objects(f"{path}.SYSTEM", each)
+    elif isinstance(value, dict):
+        yield path, value
+        for key, each in value.items():
+            yield from objects(f"{path}.{key}", each)
+
+
+def test_the_page_tells_each_key_that_is_printed_with_its_types_and_no_other() -> None:
+    """By object: one that has a name of its own on the page is told there, any other by its path."""
+    page, seen = told(), set()
+    names = {name for name, _ in page}
+    for path, found in printed():
+        last = path.rpartition(".")[2].replace("todo", "steps")  # of which both are lists
+        name = path if path in names else last
+        for key, value in found.items():
+            assert TYPES[type(value)] in page.get((name, key), set()), (
+                f"docs/json.md does not tell {path}.{key}: {value}"
+            )
+            seen.add((name, key))
+    assert page.keys() == seen
