@@ -59,7 +59,7 @@ def refusal(operation: str, subject: str, code: str) -> Unavailable:
     if throttled(code):
         return Unavailable(
             f"EC2 throttled {tried} ({code})",
-            "The account's API calls in this Region are used up for the moment; it passes by itself",
+            "The account has used up its API calls in this Region for the moment; this passes by itself",
         )
     if code in _DENIED:
         return Unavailable(
