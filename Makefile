@@ -109,7 +109,7 @@ bench-failover: $(VENV)/bench.done ## as root: failovers, beside ClusterLabs' ag
 	$(BIN)/python -m bench.failover $(RUNS)
 	$(BIN)/python -m bench.page
 
-lock: $(VENV)/lock.done ## requirements.lock anew, with the newest versions
+lock: $(VENV)/lock.done ## requirements.lock again, with the newest versions
 	$(BIN)/pip-compile --quiet --upgrade --generate-hashes --strip-extras --no-header --annotation-style=line \
 	  --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options \
 	  --output-file=requirements.lock.new pyproject.toml

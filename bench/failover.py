@@ -42,7 +42,7 @@ EventName = Literal["planned", "cut off"]
 
 _TEXT = """## Service gap when the address moves
 
-`make bench-failover` (as root, on Debian; about half an hour) measures it anew: real packets, real corosync
+`make bench-failover` (as root, on Debian; about half an hour) measures it again: real packets, real corosync
 (token {token} ms) and Pacemaker, without fencing, TLS, {delay:g} ms a call of EC2, no delay of EC2's own
 between a change and its effect. A client in another subnet asks by datagrams 5 ms apart, by new TCP
 connections 20 ms apart and on one that stays; for the Elastic IP a client outside of the VPC does. Medians,

@@ -14,8 +14,8 @@ PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 _FIRST = ("processes", "ways", "imports")  # others follow by name
 _HEAD = """# Benchmarks
 
-How quick the kit is, beside its peers, on the lab. `make bench` measures anew and writes this page; the samples
-are in `bench/results/`. Seconds are of one machine with two cores, which others used too, so compare only what stands
+How quick the kit is, beside its peers, on the lab. `make bench` measures again and writes this page; the samples
+are in `bench/results/`. Seconds are of one machine with two cores, which others used too, so compare only what is
 in one table: its contenders ran in turns. Medians, with the quartiles in parentheses. What can be counted (calls,
 round trips, connections, modules) is held by tests/promises/test_cost.py and tests/ec2/test_shapes.py.
 

@@ -114,7 +114,7 @@ def _copy(project: Path, to: Path, patterns: tuple[str, ...]) -> None:
 
 
 def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
-    """Nothing of who packed it, and when."""
+    """The member without a trace of who packed it, and when."""
     member.uid = member.gid = 0
     member.uname = member.gname = "root"
     member.mtime = _EPOCH

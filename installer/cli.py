@@ -29,7 +29,9 @@ def main() -> NoReturn:
     except KitError as error:
         _leave(error.code, f"ERROR: {error.why}")
     except BrokenPipeError:
-        _leave(ExitCode.UNAVAILABLE, "ERROR: what read this program's output has ended. Run it again to complete it.")
+        _leave(
+            ExitCode.UNAVAILABLE, "ERROR: the program that read this output has ended. Run it again to complete it."
+        )
     except OSError as error:
         cure = "Run it as root, or name folders that you can write (see ./install --help)"
         told = f"{error.filename}: {error.strerror}" if error.filename else str(error)

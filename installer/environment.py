@@ -72,7 +72,7 @@ def tree(root: Path) -> str:
 
 
 def stands(target: Target, found: record.Record | None, wanted: record.Record) -> bool:
-    """Whether PREFIX has just what would be made anew."""
+    """Whether PREFIX has just what would be made now."""
     return (
         found is not None
         and (found.source, found.python) == (wanted.source, wanted.python)
@@ -167,7 +167,7 @@ def _run(root: Path, *arguments: str, fails: str) -> None:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode and fails:
         print(done.stderr.strip(), file=sys.stderr)
-        raise Misconfigured(f"{fails}; see above", "Nothing was changed. Unpack the bundle anew, then install again")
+        raise Misconfigured(f"{fails}; see above", "Nothing was changed. Unpack the bundle again, then install again")
 
 
 def put(target: Target, new: Path) -> None:

@@ -17,7 +17,7 @@ from installer.target import Target, write
 
 
 def install(target: Target, project: Path) -> None:
-    """Make the kit stand; again is harmless. Misconfigured, Unavailable or OSError say what is in the way."""
+    """Put the kit in place; again is harmless. Misconfigured, Unavailable or OSError say what is in the way."""
     environment.recover(target)
     before = record.read(target)
     lifekeeper = registration.is_there(target)
@@ -44,18 +44,18 @@ def _refuse_move(target: Target, before: Record) -> None:
     was, now = (before.lkroot, before.defaults), (target.lkroot, target.defaults)
     if was != now and any(place.startswith(f"{before.lkroot}/") for place in before.links):
         raise Misconfigured(
-            f"ec2kit stands in {target.prefix} for the LifeKeeper in {was[0]}, with {was[1]}",
-            f"Say LKROOT={was[0]} DEFAULTS={was[1]} again, or uninstall it first",
+            f"the ec2kit in {target.prefix} belongs to the LifeKeeper in {was[0]}, with {was[1]}",
+            f"Give LKROOT={was[0]} DEFAULTS={was[1]} again, or uninstall it first",
         )
     if before.ocf_root != target.ocf_root and any(place.startswith(f"{before.ocf_root}/") for place in before.links):
         raise Misconfigured(
-            f"ec2kit stands in {target.prefix} for the Pacemaker that looks in {before.ocf_root}",
-            f"Say OCF_ROOT={before.ocf_root} again, or uninstall it first",
+            f"the ec2kit in {target.prefix} belongs to the Pacemaker that looks in {before.ocf_root}",
+            f"Give OCF_ROOT={before.ocf_root} again, or uninstall it first",
         )
 
 
 def _plan(target: Target, project: Path, before: Record, *, with_lifekeeper: bool) -> Record:
-    """What is to stand afterwards; the folders and lines that an earlier install made stay on record."""
+    """What is to be there afterwards; the folders and lines that an earlier install made stay on record."""
     places = links.wanted(target, lifekeeper=with_lifekeeper, pacemaker=pacemaker.is_there(target))
     paths = [f"{target.prefix}/bin", *places]
     by_hand = [target.prefix] if environment.by_hand(target) and not before.version else []
@@ -82,7 +82,7 @@ def _plan(target: Target, project: Path, before: Record, *, with_lifekeeper: boo
 
 
 def _environment(target: Target, project: Path, before: Record | None, plan: Record) -> bool:
-    """Make the environment unless it stands, and put the plan on record in it; whether it was made."""
+    """Make the environment unless it is there, and put the plan on record in it; whether it was made."""
     if before and environment.stands(target, before, plan):
         record.save(target, plan)
         return False
@@ -139,14 +139,14 @@ def _shipped(project: Path) -> str:
 
 def _last_words(target: Target, *, did: bool, lifekeeper: bool) -> None:
     if not did:
-        print(f"nothing to do: ec2kit {__version__} stands at {target.prefix}")
+        print(f"nothing to do: ec2kit {__version__} is installed at {target.prefix}")
     if target.destdir and did:
-        print("register the kit on the machine itself, unless LifeKeeper knows it:")
+        print("register the kit on the machine itself, unless LifeKeeper knows it already:")
         for program, *arguments in registration.COMMANDS.values():
             print(f"  {target.lkroot}/bin/{program} {' '.join(arguments)}")
     elif not lifekeeper and not target.destdir:
         also = "the command and Pacemaker's agents" if pacemaker.is_there(target) else "the command"
         print(f"LifeKeeper is not at {target.lkroot}: only {also} were installed, for other engines and people")
-        print("once LifeKeeper is there, install again; another folder is named by LKROOT")
+        print("once LifeKeeper is there, install again; if it is in another folder, name that by LKROOT")
     elif lifekeeper and settings(_text(target), {})[0].lkroot != target.lkroot:
         print(f"write LKROOT={target.lkroot} into {target.defaults}: the kit looks for LifeKeeper where that says")

@@ -15,7 +15,7 @@ from installer.target import Target
 _ENTRIES = ("lifekeeper", "cli", "ocf", "lifekeeper.actions", "console.cli", "pacemaker.actions")  # 0.1.0's first
 _OUR_TEXTS = tuple(f"from ec2kit.{module} import ".encode() for module in _ENTRIES)
 _CURE = (
-    f"Is another recovery kit of app {APP} and type {TYPE}, or of OCF's provider ec2kit, installed? Take it out, or "
+    f"Is another recovery kit of app {APP} and type {TYPE}, or of OCF's provider ec2kit, installed? Remove it, or "
     "move the file away, then install again"
 )
 
@@ -33,7 +33,7 @@ def wanted(target: Target, *, lifekeeper: bool, pacemaker: bool) -> dict[str, st
 
 
 def refuse_foreign(target: Target, links: Mapping[str, str], known: Mapping[str, str]) -> None:
-    """Raise Misconfigured when something that is not the kit's stands in a link's place.
+    """Raise Misconfigured when something that is not the kit's is in a link's place.
 
     known: the links that an earlier install made.
     """

@@ -39,7 +39,7 @@ class Record:
 
 
 def read(target: Target) -> Record | None:
-    """The record of what stands in PREFIX; None when there is none. Misconfigured when it cannot be read."""
+    """The record of what is in PREFIX; None when there is none. Misconfigured when it cannot be read."""
     path = target.at(f"{target.prefix}/{NAME}")
     try:
         found = json.loads(path.read_bytes())
@@ -48,7 +48,7 @@ def read(target: Target) -> Record | None:
         return None
     except (ValueError, TypeError) as error:
         raise Misconfigured(
-            f"{path} is no record of an installation ({error})", "Delete it and install again"
+            f"{path} is not a record of an installation ({error})", "Delete it and install again"
         ) from error
 
 

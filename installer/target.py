@@ -1,4 +1,4 @@
-"""Where the kit is to stand, and how files are made there: whole, or not at all."""
+"""Where the kit goes, and how files are made there: whole, or not at all."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LONGEST = 100  # of PREFIX: older kernels cut a script's first line at 127
 
 @dataclass(frozen=True)
 class Target:
-    """The folders, as the installed kit sees them; `destdir` stands in front of them while installing."""
+    """The folders, as the installed kit sees them; `destdir` comes before them while installing."""
 
     prefix: str = "/opt/ec2kit"
     lkroot: str = Settings.lkroot
@@ -62,15 +62,17 @@ class Target:
 
 
 def checked(target: Target) -> Target:
-    """The same with tidy paths. Misconfigured for one that is relative, or that no script's first line can hold."""
+    """The same with tidy paths. Misconfigured for one that is relative, or too long for a script's first line."""
     tidy = {}
     for name in ("prefix", "lkroot", "sbin", "defaults", "ocf_root"):
         path = getattr(target, name)
         if not path.startswith("/") or any(letter.isspace() for letter in path):
-            raise Misconfigured(f"{name.upper()}={path} is no absolute path without blanks", "Name another folder")
+            raise Misconfigured(
+                f"{name.upper()}={path} is not an absolute path without blanks", "Name another folder"
+            )
         tidy[name] = os.path.normpath("/" + path.lstrip("/"))
     if len(target.prefix) > _LONGEST:
-        raise Misconfigured(f"PREFIX is longer than {_LONGEST} letters", "Name a shorter one")
+        raise Misconfigured(f"PREFIX is longer than {_LONGEST} characters", "Name a shorter one")
     destdir = str(Path(target.destdir).absolute()).rstrip("/") if target.destdir else ""
     return Target(destdir=destdir, **tidy)
 
@@ -86,7 +88,7 @@ def alone(target: Target) -> Iterator[None]:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     except BlockingIOError:
-        raise Unavailable(f"another run of install is at work in {folder}", "Wait for its end") from None
+        raise Unavailable(f"another run of install is at work in {folder}", "Wait until it ends") from None
     finally:
         os.close(descriptor)
 

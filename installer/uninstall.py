@@ -24,7 +24,7 @@ def uninstall(target: Target, project: Path) -> None:
     if found is None:
         wanted = links.wanted(target, lifekeeper=True, pacemaker=True)
         if left := [place for place, to in wanted.items() if links.stands(target.at(place), to)]:
-            gone = f"{target.prefix}/{record.NAME} is gone, but {left[0]} leads there"
+            gone = f"{target.prefix}/{record.NAME} is missing, but {left[0]} leads there"
             raise Misconfigured(gone, "Install again, then uninstall")
         print(f"nothing to do: no ec2kit of this installer is at {target.at(target.prefix)}")
         return
@@ -57,9 +57,9 @@ def _tunables(target: Target, found: Record, shipped: str) -> None:
         print(f"removed {target.defaults}")
     elif rest != text:
         write(file, rest.encode("utf-8", "surrogateescape"))
-        print(f"took the kit's tunables out of {target.defaults}")
+        print(f"removed the kit's tunables from {target.defaults}")
     if kept:
-        print(f"left in {target.defaults}, because they were edited; take them out by hand if you do not need them:")
+        print(f"left in {target.defaults}, because they were edited; remove them by hand if you do not need them:")
         print("".join(f"  {line}\n" for line in kept), end="")
 
 

@@ -26,10 +26,10 @@ def seal(wheels: Path) -> None:
 
 
 def verify(wheels: Path) -> None:
-    """Raise Misconfigured for a file that is missing, or too many, or not the one that the bundle was made with."""
+    """Raise Misconfigured for a file that is missing, or does not belong there, or is not the one of the bundle."""
     rows = [row.partition("  ") for row in (wheels / SUMS).read_text().splitlines()]
     if more := {path.name for path in wheels.iterdir()} - {SUMS, *(name for _, _, name in rows)}:
-        raise Misconfigured(f"{wheels / min(more)} is not of the bundle", _CURE)
+        raise Misconfigured(f"{wheels / min(more)} does not belong to the bundle", _CURE)
     for wanted, _, name in rows:
         path = wheels / name
         if not path.is_file():

@@ -27,8 +27,8 @@ READING = re.compile("Describe|Get|List")
 
 
 def policy() -> set[str]:
-    """The EC2 operations that the README's IAM policy allows."""
-    (text,) = re.findall(r"```json\n(\{.*?\})\n```", (PROJECT / "README.md").read_text(), re.DOTALL)
+    """The EC2 operations that the IAM policy of docs/reference.md allows."""
+    (text,) = re.findall(r"```json\n(\{.*?\})\n```", (PROJECT / "docs/reference.md").read_text(), re.DOTALL)
     return {
         action.removeprefix("ec2:") for statement in json.loads(text)["Statement"] for action in statement["Action"]
     }
@@ -39,7 +39,7 @@ def judge(ec2: Ec2) -> None:
     allowed = policy()
     for call in ec2.history:
         if "ec2kit/" in call.agent:
-            assert call.action in allowed, f"{call.action} is not in the README's policy"
+            assert call.action in allowed, f"{call.action} is not in the IAM policy of docs/reference.md"
             assert READING.match(call.action) or verb_of(call) in CHANGING_VERBS, f"{verb_of(call)}: {call.action}"
 
 

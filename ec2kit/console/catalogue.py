@@ -1,7 +1,7 @@
 """The message catalogue: why each line of the log appears, and what the administrator should do. Pure, data only.
 
 Read by `ec2kit explain` and written to docs/messages.md. No action imports it: its start-up is
-failover time. Commands stand in backquotes, and exist; 10.1.0.10, 203.0.113.10, eth1, ip-vip,
+failover time. Commands are in backquotes, and exist; 10.1.0.10, 203.0.113.10, eth1, ip-vip,
 ec2-ip-vip, rtb-1 and eni-1 in them are examples.
 """
 
@@ -23,7 +23,7 @@ class Entry:
 
 
 _EXIT_CODES = (
-    "The exit code tells the kind. 1: a look at EC2 shows that it is not so. 3: a bug of the kit's. 5: a person must "
+    "The exit code tells the kind. 1: a look at EC2 shows that it is not so. 3: a bug of the kit. 5: a person must "
     "change a setting, the info field or the set-up. 9: the kit could not look or act (throttled, denied, timed out, "
     "unreachable), and the state is unknown. An OCF agent's exit codes are OCF's: see docs/pacemaker.md."
 )
@@ -52,7 +52,7 @@ CATALOGUE = (
     Entry(
         messages.END_FAILED,
         cause="The action did not succeed; the line itself says what happened, then what to do about it. "
-        f"{_EXIT_CODES} Of quickCheck it means that two looks have proved the loss, and recover is next. A recover "
+        f"{_EXIT_CODES} For quickCheck it means that two looks have proved the loss, and recover is next. A recover "
         "that fails starts a failover, and a remove that fails in a failover halts the node. Pacemaker recovers "
         "after a monitor, tries another node after a start, and fences the node, if it can, after a stop.",
         action=f"Do what the end of the line says. {_PLAN}; `ec2kit in-service ip-vip`, with the tag on top of the "
@@ -63,7 +63,7 @@ CATALOGUE = (
         messages.END_UNKNOWN,
         cause="quickCheck, or Pacemaker's monitor, got no answer that proves anything: EC2 or the metadata service "
         "throttled, denied, hung or was not reached, or the time (EC2_QUICKCHECK_TIMEOUT, or Pacemaker's own) was "
-        "up. An unknown state is no failure, so the resource stays as it is, unwatched for this once. Of an "
+        "up. An unknown state is not a failure, so the resource stays as it is, unwatched for this once. For an "
         "agent's stop: the Elastic IP was not here at the last look, and this node has not taken it since.",
         action="None when it comes once and goes. When it comes again and again the address is not watched: do what "
         f"the end of the line says. {_LOOK}, and ends with 9 as long as nothing can be seen.",
@@ -71,37 +71,38 @@ CATALOGUE = (
     Entry(
         messages.END_MISCONFIGURED,
         cause="quickCheck, or Pacemaker's monitor, cannot check this resource until a person changes something: the "
-        "info field, a setting, the credentials, the Region or the interface's name does not fit. It is no proof of "
-        "a loss, so the resource stays as it is, but nobody watches it.",
+        "info field, a setting, the credentials, the Region or the interface's name does not fit. This does not "
+        "prove a loss, so the resource stays as it is, but nobody watches it.",
         action="Do what the end of the line says, soon: until then restore, recover and start would fail as well "
         f"(exit code 5, of start 1). {_LOOK} and needs no LifeKeeper.",
     ),
     Entry(
         messages.INTERNAL,
-        cause="A bug of the kit's. The lines with this number are its traceback. The exit code is 3; of quickCheck "
-        "it is 0, because a bug proves no loss.",
-        action="Report it, with these lines and the output of `ec2kit --version`. Until it is mended, look and act "
-        "by hand: `aws ec2 describe-route-tables`, `aws ec2 replace-route`, `aws ec2 describe-addresses`, "
-        "`aws ec2 associate-address`.",
+        cause="This is a bug of the kit. The lines with this number are its traceback. The exit code is 3; for "
+        "quickCheck it is 0, because a bug proves no loss.",
+        action="Report it, with these lines and the output of `ec2kit --version`. Until it is corrected, look and "
+        "act by hand: `aws ec2 describe-route-tables`, `aws ec2 replace-route`, `aws ec2 describe-addresses`, `aws "
+        "ec2 associate-address`.",
     ),
     Entry(
         messages.USAGE,
         cause="An action was called without what it needs, above all without a resource's tag. Nothing was looked at "
-        "and nothing done; the exit code is 2. The line shows how the action is called.",
-        action="By hand, call it as the line shows. When LifeKeeper itself called it so, its core has another "
-        "grammar than the kit believes: see docs/lifekeeper.md, and report it with the line.",
+        "and nothing was done; the exit code is 2. The line shows how the action is called.",
+        action="If you called it, call it as the line shows. If LifeKeeper called it, its core does so differently "
+        "than the kit expects: see docs/lifekeeper.md, and report it with the line.",
     ),
     Entry(
         messages.FAILED,
-        cause="A command of a person's (`ec2kit extend`, `ec2kit in-service`, `ec2kit out-of-service`) did not "
+        cause="A command that a person gave (`ec2kit extend`, `ec2kit in-service`, `ec2kit out-of-service`) did not "
         f"succeed; the line itself says what happened, then what to do about it. {_EXIT_CODES}",
-        action="Do what the end of the line says, then give the command again. The lines above it are the actions' "
-        "own, also those of the other system, and tell more.",
+        action="Do what the end of the line says, then give the command again. The lines above it are those of the "
+        "actions, also on the other system, and tell more.",
     ),
     Entry(
         messages.SETTING_IGNORED,
-        cause="A line of the settings file has a value that cannot be used: no number, out of its range, or written "
-        "with shell syntax (the file is parsed, never executed). The line names the setting; the value is not used.",
+        cause="A line of the settings file has a value that cannot be used: not a number, out of its range, or "
+        "written with shell syntax (the file is parsed, never executed). The line names the setting; the value is "
+        "not used.",
         action="Correct that line in /etc/default/LifeKeeper (or the file that the line names). The next run reads "
         "it again; nothing needs to be restarted.",
     ),
@@ -109,14 +110,14 @@ CATALOGUE = (
         messages.DEFAULTS_UNREADABLE,
         cause="The settings file is there and could not be read; the line gives the operating system's reason. Every "
         "setting has its default for this run, and AWS is reached by the environment alone.",
-        action="Make the file readable for the user that runs the action: `ls -l /etc/default/LifeKeeper`. A file "
-        "that is not there at all is no problem and is not told.",
+        action="Make the file readable for the user that runs the action: `ls -l /etc/default/LifeKeeper`. A missing "
+        "file is not a problem and is not reported.",
     ),
     Entry(
         messages.PARAMETER_IGNORED,
-        cause="The Pacemaker resource has a parameter that ClusterLabs' agents aws-vpc-move-ip or awseip have. It "
-        "was passed by: docs/pacemaker.md tells what the kit does instead.",
-        action="Take it out of the resource: `crm resource param vip delete monapi`, or `pcs resource update vip "
+        cause="The Pacemaker resource has a parameter that ClusterLabs' agents aws-vpc-move-ip or awseip have. It is "
+        "ignored: docs/pacemaker.md tells what the kit does instead.",
+        action="Remove it from the resource: `crm resource param vip delete monapi`, or `pcs resource update vip "
         "monapi=`. It does no harm.",
     ),
     Entry(
@@ -124,7 +125,7 @@ CATALOGUE = (
         cause="The run has found out who this node is: the instance, the network interface and the ENI behind it, "
         "the VPC and the Region. All that follows is asked of that Region and done for that ENI.",
         action="None. When it is the wrong interface or Region, name the right one: `--interface` and `--region` of "
-        "the command line, or create the resource anew.",
+        "the command line, or create the resource again.",
     ),
     Entry(
         messages.STEP,
@@ -138,8 +139,8 @@ CATALOGUE = (
         "the same round were made all the same; those that had to wait for this one were not. The run looks again, "
         "and tries again where that can help.",
         action="None when the run ends well (960002). Otherwise do what the end of the line says: when EC2 denied "
-        "the call, the IAM policy of the node's role lacks the operation that it names (the README has the whole "
-        "policy).",
+        "the call, the IAM policy of the node's role lacks the operation that it names (docs/reference.md has the "
+        "whole policy).",
     ),
     Entry(
         messages.LOOK_AGAIN,
@@ -151,8 +152,8 @@ CATALOGUE = (
     ),
     Entry(
         messages.DISPLACED,
-        cause="A private address has room for one Elastic IP. Another one stands where ours is about to be "
-        "associated, and EC2 takes it off. It is then associated with nothing, and still the account's.",
+        cause="A private address has room for one Elastic IP. Another one is where ours is about to be associated, "
+        "and EC2 removes it from there. It is then associated with nothing, and still belongs to the account.",
         action="If the other Elastic IP is still needed, give it another private address of an ENI: `aws ec2 "
         "associate-address --allocation-id eipalloc-1 --network-interface-id eni-1 --private-ip-address 10.0.1.11`. "
         "Otherwise none.",
@@ -160,24 +161,23 @@ CATALOGUE = (
     Entry(
         messages.TABLE_GONE,
         cause="The resource's info field names a route table that had the entry at create, and the VPC has no such "
-        "table any more. The other tables are looked after as before.",
+        "table any more. The kit looks after the other tables as before.",
         action="None if the table was deleted on purpose; the line ends when the resource is deleted and created "
-        "anew. When another table took its place, give that one the entry: `aws ec2 create-route --route-table-id "
+        "again. When another table took its place, give that one the entry: `aws ec2 create-route --route-table-id "
         "rtb-1 --destination-cidr-block 10.1.0.10/32 --network-interface-id eni-1`.",
     ),
     Entry(
         messages.SUSPECT,
-        cause="The first look shows that this node does not hold the address. One look of EC2 can be stale, so a "
+        cause="The first look shows that this node does not hold the address. One look at EC2 can be stale, so a "
         "second follows after a second; only both together prove a loss.",
         action="None; the end of the run tells what the second look showed.",
     ),
     Entry(
         messages.LINK_REPAIR,
         cause="The interface that is to have the Elastic IP has no link, so it would get no traffic. It is taken "
-        "down and up again. Every other address on that interface is down for that time; "
-        "IP_WAIT_LINKDOWN sets it.",
+        "down and up again. Every other address on that interface is down for that time; IP_WAIT_LINKDOWN sets it.",
         action="None if 960029 follows. Otherwise see `ip link show eth1`, and whether the ENI is attached: `aws ec2 "
-        "describe-network-interfaces --network-interface-ids eni-1`. Where the link cannot be told, IP_NOLINKCHECK=1 "
+        "describe-network-interfaces --network-interface-ids eni-1`. Where the link cannot be read, IP_NOLINKCHECK=1 "
         "in /etc/default/LifeKeeper switches the check off.",
     ),
     Entry(
@@ -218,7 +218,7 @@ CATALOGUE = (
     Entry(
         messages.NOT_REMEMBERED,
         cause="An OCF agent could not write down, in the folder ec2kit of HA_RSCTMP (/run/resource-agents), whether "
-        "the address is on this node; the line says why. The action itself is not touched by that. But a probe that "
+        "the address is on this node; the line says why. This does not affect the action itself. But a probe that "
         "gets no answer from EC2 then takes the resource for not running here, and a route that was stopped here "
         "still looks running.",
         action="Let root, and nobody else, write there: `ls -ld /run/resource-agents/ec2kit`.",
@@ -233,7 +233,7 @@ CATALOGUE = (
     ),
     Entry(
         messages.PROBLEM,
-        cause="create, canextend or extend found something that must be so and is not; the line says what, then what "
+        cause="create, canextend or extend found something that is not as it must be; the line says what, then what "
         "to do. Every problem has a line of its own, and nothing is made while there is one.",
         action="Do what each of these lines says, then give the command again. The line 960003 that follows has exit "
         "code 5.",
@@ -241,7 +241,7 @@ CATALOGUE = (
     Entry(
         messages.CAUTION,
         cause="create, canextend or extend found something that is not as it is advised to be; the line says what, "
-        "then what to do. It hinders nothing.",
+        "then what to do. Nothing is refused because of it.",
         action="Do what the line says, on every node, or decide to live with it.",
     ),
     Entry(
@@ -259,22 +259,23 @@ CATALOGUE = (
     ),
     Entry(
         messages.KEY_KEPT,
-        cause="An access key was given to this system, EC2 answered a call that it signed, and it stands in the "
-        "kit's own credentials file now, which root alone can read. Its secret is nowhere else.",
+        cause="An access key was given to this system, EC2 answered a call that it signed, and it is now in the "
+        "kit's own credentials file, which only root can read. Its secret is nowhere else.",
         action="None. Every system that the resource is extended to needs its own: `ec2kit key ec2-ip-vip "
         "--access-key-id AKIAIOSFODNN7EXAMPLE` on each.",
     ),
     Entry(
         messages.KEY_DROPPED,
-        cause="The resource was deleted or unextended on this system, so its access key is taken out of the kit's "
+        cause="The resource was deleted or unextended on this system, so its access key was removed from the kit's "
         "credentials file. IAM still knows the key.",
         action="When no other system uses the key, delete it in IAM: `aws iam delete-access-key --access-key-id "
         "AKIAIOSFODNN7EXAMPLE`.",
     ),
     Entry(
         messages.HISTORY_LOST,
-        cause="What the action has come to could not be written into the folder of EC2KIT_HISTORY (default "
-        "/var/lib/ec2kit); the line says why. The action itself is not touched by that.",
-        action="None for the resource. For `ec2kit status` to tell the last actions, let root write in that folder.",
+        cause="The result of the action could not be written into the folder of EC2KIT_HISTORY (default "
+        "/var/lib/ec2kit); the line says why. This does not affect the action itself.",
+        action="None for the resource. If `ec2kit status` is to tell the last actions, let root write in that "
+        "folder.",
     ),
 )

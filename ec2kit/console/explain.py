@@ -66,7 +66,7 @@ def number_in(line: str) -> int | None:
 
 def _unknown(number: int | None) -> str:
     first, last = CATALOGUE[0].message.number, CATALOGUE[-1].message.number
-    what = "no number of a message of this kit is in that" if number is None else f"this kit has no message {number}"
+    what = "that has no message number of this kit" if number is None else f"this kit has no message {number}"
     return f"{what}. Its numbers are from {first} to {last}, with gaps; 'ec2kit explain' alone lists them."
 
 

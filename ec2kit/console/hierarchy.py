@@ -47,7 +47,7 @@ def _create(options: argparse.Namespace, cluster: Cluster, _run: Run) -> int:
     """Create on another system: that system's own create does it."""
     wanted = options.wanted
     if wanted.key_id:
-        raise Misconfigured("an access key is given on the system that is to keep it", f"Run this on {wanted.server}")
+        raise Misconfigured("an access key is given on the system that keeps it", f"Run this on {wanted.server}")
     code, output = cluster.ask("create", wanted.server, *wanted.arguments())
     print(output, end="")
     return code
@@ -106,7 +106,7 @@ def _delete(options: argparse.Namespace, cluster: Cluster, _run: Run) -> int:
     if not options.yes and sys.stdin.isatty():
         answer = input(f"Delete {options.tag} from {systems}? AWS stays as it is. [y/N] ")
         if answer.strip().lower() not in {"y", "yes"}:
-            raise Misconfigured(f"{options.tag} was not deleted", "It was not confirmed")
+            raise Misconfigured(f"{options.tag} was not deleted", "To delete it, answer y or give --yes")
     managers.delete(options.tag, cluster)
     return ExitCode.OK
 

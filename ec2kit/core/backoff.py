@@ -1,8 +1,8 @@
 """How long to wait before something is tried again, and when to give up. Pure: time and chance are passed in.
 
-Many nodes lose an Availability Zone at the same moment and share one account's calls; what they do again they must
-not do again at the same moment. A call's ceiling is low, because a refused call takes no token, and who
-pauses for long is late: the simulation of docs/load.md shows what others come to.
+Many nodes lose an Availability Zone at the same moment and share one account's calls, so they must not try again at
+the same moment. A call's ceiling is low, because a refused call takes no token, and a node that pauses for long is
+late: docs/load.md shows by simulation what higher ceilings cost.
 AWS's advice: aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 CALL_FIRST, CALL_MOST = 0.5, 0.5  # seconds: the ceiling of a pause before a throttled call is sent again; it stays
 ROUND_FIRST, ROUND_MOST = 1.0, 16.0  # seconds: the mean of the first pause between two rounds; doubled
-PERSISTENT_MOST = 4.0  # the same, for who goes on until the time is up, and should not be late when it can go on
+PERSISTENT_MOST = 4.0  # the same, for a run that goes on until the time is up and must not be late when EC2 is back
 LAST_WORDS = 1.0  # seconds that are left for the end of a run that gives up
 
 

@@ -1,7 +1,7 @@
 """The kit's own messages: numbers, texts, and per message the level it is logged at. Pure.
 
 The numbers are ec2kit's, not SIOS's. A number never changes its meaning and is never used again.
-Why each is logged, and what to do about it, stands in ec2kit.console.catalogue, which no action imports.
+ec2kit.console.catalogue tells why each is logged, and what to do about it; no action imports it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Message:
     text: str
 
 
-RETIRED = frozenset({960023, 960031})  # numbers of messages that are no more
+RETIRED = frozenset({960023, 960031})  # numbers of messages that were given up
 
 BEGIN = Message(960001, Level.INFO, 'BEGIN {action} of "{tag}"')
 END_OK = Message(960002, Level.INFO, 'END successful {action} of "{tag}" after {seconds:.1f} s: {what}')
@@ -47,16 +47,14 @@ FAILED = Message(960008, Level.ERROR, "{why}")
 
 SETTING_IGNORED = Message(960010, Level.WARN, "{file}: {warning}")
 DEFAULTS_UNREADABLE = Message(960011, Level.WARN, "{file} cannot be read ({why}); every setting has its default")
-PARAMETER_IGNORED = Message(960012, Level.WARN, "the parameter {name} of another agent makes no difference here")
+PARAMETER_IGNORED = Message(960012, Level.WARN, "the parameter {name} of another agent is ignored")
 
 LOCATED = Message(960020, Level.INFO, "this node is {node} in {vpc}, {region}")
 STEP = Message(960021, Level.NOTIFY, "{step}")
 STEP_REFUSED = Message(960022, Level.WARN, "could not {step}: {why}")
 LOOK_AGAIN = Message(960024, Level.WARN, "{why} Trying again, round {number} {most}")
-DISPLACED = Message(
-    960025, Level.WARN, "Elastic IP {other} stands on {private_ip} of {eni} and is displaced by {public_ip}"
-)
-TABLE_GONE = Message(960026, Level.WARN, "recorded route table {table} no longer exists; it is left out")
+DISPLACED = Message(960025, Level.WARN, "Elastic IP {other} is on {private_ip} of {eni}; {public_ip} takes its place")
+TABLE_GONE = Message(960026, Level.WARN, "recorded route table {table} no longer exists; ignored")
 SUSPECT = Message(960027, Level.INFO, "a look shows a loss ({why}); looking once more to be sure")
 LINK_REPAIR = Message(
     960028,
@@ -70,15 +68,17 @@ ROUTE_STAYS = Message(
 EVENT_SENT = Message(960032, Level.WARN, 'recovery event {event_class}/{event} sent for "{tag}"')
 EVENT_FAILED = Message(960033, Level.ERROR, 'could not send the recovery event for "{tag}": {why}')
 ALREADY_DELETED = Message(960034, Level.INFO, '"{tag}" is not on this system: nothing to undo')
-NOT_REMEMBERED = Message(960035, Level.WARN, "what this node has last seen is not remembered: {why}")
+NOT_REMEMBERED = Message(960035, Level.WARN, "could not write down what this node has last seen: {why}")
 THROTTLED = Message(
-    960036, Level.WARN, "EC2 throttles {operation}: the account's calls are used up; sent again while there is time"
+    960036,
+    Level.WARN,
+    "EC2 throttles {operation}: the account has used up its calls; sent again while there is time",
 )
 
 PROBLEM = Message(960040, Level.ERROR, "{problem}")
 CAUTION = Message(960041, Level.WARN, "{problem}")
 CREATED = Message(960042, Level.NOTIFY, '"{tag}" created on {system}: {resource} on {interface}, {state}')
-TRAFFIC_HERE = Message(960043, Level.INFO, "the entries for {destination} point at {node}: that interface it is")
-KEY_KEPT = Message(960044, Level.NOTIFY, "EC2 took the access key; it stands as [{profile}] in {file}")
-KEY_DROPPED = Message(960045, Level.NOTIFY, "the access key of [{profile}] is taken out of {file}")
+TRAFFIC_HERE = Message(960043, Level.INFO, "the entries for {destination} point at {node}; using that interface")
+KEY_KEPT = Message(960044, Level.NOTIFY, "EC2 accepted the access key; saved as [{profile}] in {file}")
+KEY_DROPPED = Message(960045, Level.NOTIFY, "the access key of [{profile}] was removed from {file}")
 HISTORY_LOST = Message(960046, Level.INFO, "this run is not recorded for 'ec2kit status': {why}")

@@ -22,7 +22,7 @@ class RouteResource:
     """A virtual IP that route tables send to one node.
 
     interface: network interface of this node whose ENI gets the traffic; None is the one with the
-    default route. tables: the route tables recorded at create, whose entry is made anew when lost.
+    default route. tables: the route tables recorded at create, whose entry is made again when it is lost.
     """
 
     kind: ClassVar = "route"
@@ -43,7 +43,7 @@ class RouteResource:
 class ElasticIpResource:
     """An Elastic IP that is associated with the ENI behind one interface of the active node.
 
-    allocation: its allocation id, where that is named as well; both must be of the same Elastic IP.
+    allocation: its allocation id, where that is named as well; both must belong to the same Elastic IP.
     """
 
     kind: ClassVar = "eip"
@@ -150,7 +150,7 @@ class AccessKey:
 
 @dataclass(frozen=True)
 class Association:
-    """What an Elastic IP is associated with. eni is None for what is no ENI of the VPC kind."""
+    """What an Elastic IP is associated with. eni is None when it is not an ENI of a VPC."""
 
     id: AssociationId
     eni: EniId | None

@@ -1,7 +1,7 @@
 """Access keys as profiles of a credentials file, in the form that every AWS tool reads. Pure: text in, text out.
 
-docs.aws.amazon.com/cli/latest/userguide/cli-configure-files.html. What other profiles there are, and every
-comment, is kept as it is.
+docs.aws.amazon.com/cli/latest/userguide/cli-configure-files.html. All other
+profiles, and every comment, stay as they are.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def own(tag: str) -> str:
 
 
 def is_own(profile: str | None) -> bool:
-    """Whether the profile stands in the kit's own file, not in the AWS configuration files."""
+    """Whether the profile is in the kit's own file, not in the AWS configuration files."""
     return profile is not None and profile.startswith(_OWN)
 
 
@@ -31,11 +31,11 @@ def access_key(identifier: str, secret: str) -> AccessKey:
     """The key, when both halves look like one. Raises Misconfigured, which repeats neither."""
     if not _ID.fullmatch(identifier):
         raise Misconfigured(
-            "this is no access key id", "It is 16 to 128 capital letters and digits, such as AKIAIOSFODNN7EXAMPLE"
+            "not an access key ID", "It has 16 to 128 capital letters and digits, such as AKIAIOSFODNN7EXAMPLE"
         )
     if not _SECRET.fullmatch(secret):
         raise Misconfigured(
-            "the secret access key is empty or holds characters that no such key has", "Type it again, without blanks"
+            "the secret access key is empty or has characters that a key cannot have", "Type it again, without blanks"
         )
     return AccessKey(identifier, secret)
 
@@ -46,7 +46,7 @@ def names(text: str) -> list[str]:
 
 
 def put(text: str, profile: str, key: AccessKey) -> str:
-    """The file with that profile, anew or in the place of an older one."""
+    """The file with that profile, added or in the place of an older one."""
     rest = drop(text, profile)
     gap = "" if not rest or rest.endswith("\n") else "\n"
     return f"{rest}{gap}[{profile}]\naws_access_key_id = {key.id}\naws_secret_access_key = {key.secret}\n"

@@ -109,7 +109,7 @@ def settings(text: str, environ: Mapping[str, str]) -> tuple[Settings, tuple[str
                 numbers[name] = int(value)
             else:
                 default = getattr(Settings, name)
-                warnings.append(f"{name.upper()} is no number from {least} to {most}; using {default}")
+                warnings.append(f"{name.upper()} is not a number from {least} to {most}; using {default}")
     words = {name: value for name in _KIT_NAMES if (value := environ.get(name) or given.get(name))}
     aws = {name: value for name in AWS_NAMES if (value := environ.get(name) or given.get(name))}
     texts = {name.lower(): value for name, value in words.items()}
@@ -117,7 +117,7 @@ def settings(text: str, environ: Mapping[str, str]) -> tuple[Settings, tuple[str
 
 
 def _assignments(text: str) -> tuple[dict[str, str], list[str]]:
-    """Find the assignments to names that we read; the last one wins, as it does in a shell."""
+    """Find the assignments to names that we read; the last one wins, as in a shell."""
     known = {name.upper() for name in _NUMBERS} | set(_KIT_NAMES) | set(AWS_NAMES)
     given: dict[str, str] = {}
     warnings: list[str] = []
@@ -131,7 +131,7 @@ def _assignments(text: str) -> tuple[dict[str, str], list[str]]:
         except ValueError:  # an open quote
             words = ["", ""]
         if len(words) > 1 or any(_SHELL.search(word) or not word.isprintable() for word in words):
-            warnings.append(f"{name} is no plain value (this file is never executed); the line is ignored")
+            warnings.append(f"{name} is not a plain value (this file is never executed); the line is ignored")
             continue
         given[name] = words[0] if words else ""
     return {name: value for name, value in given.items() if value}, warnings
@@ -140,7 +140,7 @@ def _assignments(text: str) -> tuple[dict[str, str], list[str]]:
 def refuse_plain_http(url: str) -> None:
     """Raise Misconfigured for an EC2 URL that would send signed requests in the clear.
 
-    Only https, or http to a loopback address, is taken.
+    Only https is accepted, and http to a loopback address.
     """
     try:
         parts = urlsplit(url)
@@ -157,5 +157,5 @@ def refuse_plain_http(url: str) -> None:
         shown = f"{scheme}://{host}" if host else "the one given"
         raise Misconfigured(
             f"the EC2 URL {shown} is not https",
-            "Give an https:// URL; http:// is taken for a loopback address only",
+            "Give an https:// URL; http:// works for a loopback address only",
         )

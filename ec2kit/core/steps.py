@@ -81,7 +81,7 @@ class DisableSourceDestCheck:
 class AssociateAddress:
     """Associate the Elastic IP with our ENI, wherever it is now.
 
-    AllowReassociation is always said: without it an address in use is refused where the account
+    AllowReassociation is always given: without it an address in use is refused where the account
     or the endpoint does not imply it. displaces: other Elastic IPs that lose their place by it.
     """
 

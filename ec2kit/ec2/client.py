@@ -1,7 +1,7 @@
 """The EC2 API through boto3: facts out, steps in, and every failure as a KitError.
 
-A reply to a change is no evidence: `apply` only says whether the call was refused. What became of
-it, the next look tells.
+A reply to a change is not evidence: `apply` only says whether the call was refused. The next look
+tells what became of it.
 """
 
 from __future__ import annotations
@@ -179,13 +179,13 @@ class Ec2:
                 f"Check the way from this node to https://{where} (route, proxy, DNS, security group)",
             ) from error
         except (LookupError, TypeError, ValueError, AttributeError) as error:  # botocore's parser, too, raises these
-            raise Unavailable(f"{where} answered {called} on {subject} with something incomplete") from error
+            raise Unavailable(f"{where} gave an incomplete answer to {called} on {subject}") from error
 
 
 def _bounded(page: T, number: int) -> T:
     """The page; raises Unavailable when there is no end of them."""
     if number > _MOST_PAGES:
-        raise Unavailable(f"EC2 gives more pages of route tables than {_MOST_PAGES}, and names always another one")
+        raise Unavailable(f"EC2 keeps returning more pages of route tables (over {_MOST_PAGES})")
     return page
 
 

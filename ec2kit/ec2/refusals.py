@@ -53,7 +53,7 @@ _MEANINGS = (  # codes, what happened, what to do about it, and whether asking a
     (
         _THROTTLED,
         "EC2 throttled {tried} ({code})",
-        "The account's API calls in this Region are used up for the moment; it passes by itself",
+        "The account has used up its API calls in this Region for the moment; this passes by itself",
         False,
     ),
     (

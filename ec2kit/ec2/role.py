@@ -15,7 +15,7 @@ from ec2kit.core.errors import KitError
 from ec2kit.host.imds import Metadata
 
 _PATH = "iam/security-credentials/"
-# In their last 15 minutes botocore would fetch them anew for each call, and behind their end give up.
+# In their last 15 minutes botocore would fetch them again for each call, and after their end give up.
 _TRIED = timedelta(minutes=16)
 
 
@@ -28,7 +28,7 @@ def ask(core: botocore.session.Session, metadata: Metadata) -> None:
 
 
 class _Role:
-    """It stands where botocore's InstanceMetadataFetcher would ask for a token and everything else once more.
+    """In the place of botocore's InstanceMetadataFetcher, which would ask for a token and all the rest once more.
 
     The answers: docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-metadata-security-credentials.html
     """

@@ -34,8 +34,8 @@ _METADATA = "AWS_EC2_METADATA_SERVICE_ENDPOINT"
 class Signer:
     """Whose credentials are used: by default the instance's role.
 
-    credentials_file: where the profile's key stands, when not where every AWS tool looks. key: one that does
-    not stand in any file yet. metadata: the run's, which tells the role; None: it gets a connection of its own.
+    credentials_file: the file that has the profile's key, when it is not where every AWS tool looks. key: one that
+    is not in any file yet. metadata: the run's, which tells the role; None: it gets a connection of its own.
     """
 
     profile: str | None = None
@@ -102,7 +102,7 @@ def _config(action: str, retries: int, deadline: Deadline) -> Config:
 
 
 def _read_once(client: Any) -> None:
-    """Have the file of root certificates read once, not anew for each connection: 20 ms of CPU each time.
+    """Have the file of root certificates read once, not again for each connection: 20 ms of CPU each time.
 
     urllib3 reads it for each one, into the same TLS context (ssl_wrap_socket). Where a botocore keeps that context
     elsewhere, this does nothing.

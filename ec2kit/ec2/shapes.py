@@ -1,9 +1,9 @@
 """EC2's API as botocore describes it, cut down to what the kit calls.
 
 To make a client, botocore reads the description of all of EC2: 0.1 s and 30 MB of each run. `install` has this
-module write down the part that the kit uses (`python -m ec2kit.ec2.shapes`), beside this file: who can change it
+module write down the part that the kit uses (`python -m ec2kit.ec2.shapes`), beside this file: whoever can change it
 there can change the kit itself. It is for one version of botocore. Without one for the version in use, or when it
-is not whole, botocore reads its own, as ever.
+is not whole, botocore reads its own, as it always does.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 import botocore
 from botocore.loaders import Loader
 
-OPERATIONS = (  # the README's IAM policy says the same, and a test holds the two together
+OPERATIONS = (  # the IAM policy of docs/reference.md says the same, and a test holds the two together
     "DescribeRouteTables",
     "DescribeNetworkInterfaces",
     "DescribeAddresses",

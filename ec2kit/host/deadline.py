@@ -78,7 +78,7 @@ class Deadline:
         """Run the calls side by side, `at_most` at once; their results, or KitErrors, in their order.
 
         Raises DeadlineExceeded as soon as the time is up, whatever the calls still wait for, and
-        the first exception that is no KitError (a bug). Threads that hang are left behind: the
+        the first exception that is not a KitError (a bug). Threads that hang are left behind: the
         process ends with `leave`, which does not wait for them.
         """
         futures: list[Future[T]] = [Future() for _ in calls]

@@ -1,6 +1,7 @@
 """Root-only files: read, written in one step, appended to. Never through a link, never readable by others.
 
-A file is a plain one of at most MOST_BYTES; its folder is ours or root's, no link, and nobody else's to write in.
+A file is a plain one of at most MOST_BYTES; its folder is ours or root's and not a link, and nobody
+else can write in it.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def _text(handle: int) -> str:
 
 def _refuse_odd(handle: int) -> None:
     if not stat.S_ISREG(os.fstat(handle).st_mode):
-        raise OSError(errno.EINVAL, "it is no plain file")
+        raise OSError(errno.EINVAL, "not a plain file")
 
 
 def change(path: Path, edit: Callable[[str], str]) -> None:
@@ -109,7 +110,7 @@ def _folder(folder: Path) -> int:
     facts = os.fstat(handle)
     problem, cure = "", ""
     if facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        problem, cure = f"others than its owner can write in {folder}", f"chmod go-w {folder}"
+        problem, cure = f"users other than its owner can write in {folder}", f"chmod go-w {folder}"
     elif facts.st_uid not in {0, os.geteuid()}:
         problem, cure = f"{folder} belongs to another user", f"chown root {folder}"
     if problem:
@@ -133,4 +134,4 @@ def _replace(path: Path, text: str) -> None:
 
 
 def _refused(verb: str, path: Path, error: OSError) -> Misconfigured:
-    return Misconfigured(f"{path} cannot be {verb} ({error.strerror})", "It must be root's own plain file, mode 0600")
+    return Misconfigured(f"{path} cannot be {verb} ({error.strerror})", "It must be a plain file of root, mode 0600")

@@ -18,7 +18,7 @@ from ec2kit.host.deadline import Deadline
 
 ENDPOINT = "http://169.254.169.254"
 _TIMEOUTS = (1.0, 2.0)  # seconds to connect, to read
-_TOKEN_SECONDS = "300"  # no run lasts longer on one token; a 401 renews it  # noqa: S105  a lifetime, no secret
+_TOKEN_SECONDS = "300"  # no run lasts longer on one token; a 401 renews it  # noqa: S105  a lifetime, not a secret
 _PAUSE = 0.2  # seconds before the first retry, doubled each time
 _MOST_BYTES = 65_536
 
@@ -40,7 +40,7 @@ class Metadata:
         self._retries = retries
         self._deadline = deadline
         self._token: str | None = None
-        self._http = urllib3.PoolManager(retries=False)  # this one obeys no proxy of the environment
+        self._http = urllib3.PoolManager(retries=False)  # this one ignores the proxies of the environment
 
     def get(self, path: str) -> str | None:
         """The text of /latest/meta-data/<path>; None when there is no such item.
@@ -71,10 +71,10 @@ class Metadata:
     def _fetch_token(self) -> str:
         answer = self._ask("PUT", "/latest/api/token", {"X-aws-ec2-metadata-token-ttl-seconds": _TOKEN_SECONDS})
         if answer.status != HTTPStatus.OK:
-            raise Unavailable(f"the metadata service gave no token (HTTP {answer.status})")
+            raise Unavailable(f"the metadata service returned no token (HTTP {answer.status})")
         token = answer.text
         if not token.isascii() or not token.isprintable() or not token:
-            raise Unavailable("the metadata service gave something that is no token")
+            raise Unavailable("the metadata service returned an invalid token")
         return token
 
     def _ask(self, method: str, path: str, headers: dict[str, str]) -> _Answer:
@@ -86,7 +86,7 @@ class Metadata:
             try:
                 with self._deadline.waiting(f"the metadata service at {self._base}"):
                     answer = self._exchange(method, path, headers)
-            except HTTPError as error:  # a URL that is none, too
+            except HTTPError as error:  # an invalid URL, too
                 problem = type(error).__name__
                 continue
             if answer.status == HTTPStatus.FORBIDDEN:

@@ -19,7 +19,7 @@ from typing import Any
 from ec2kit.core.messages import Level, Message
 
 SYSLOG_SOCKET = "/dev/log"
-_SYSLOG_SECONDS = 0.2  # a syslog daemon that hangs must not hang a failover
+_SYSLOG_SECONDS = 0.2  # a syslog daemon that hangs must not hold a failover up
 _SEVERITY = {  # syslog's own numbers; the base class knows no NOTIFY and would call it a warning
     Level.INFO: logging.handlers.SysLogHandler.LOG_INFO,
     Level.NOTIFY: logging.handlers.SysLogHandler.LOG_NOTICE,
@@ -30,7 +30,7 @@ _SEVERITY = {  # syslog's own numbers; the base class knows no NOTIFY and would 
 
 @dataclass(frozen=True)
 class Sender:
-    """As whom syslog knows the writer."""
+    """What syslog calls the writer."""
 
     tag: str
     facility: int

@@ -91,7 +91,7 @@ class Cluster:
         if others:
             raise Misconfigured(
                 f"another administration is under way on {system} ({others[0]})",
-                f"Wait for its end; if it has died: flg_remove -d {system} -f '{others[0]}'",
+                f"Wait until it ends; if it has died: flg_remove -d {system} -f '{others[0]}'",
             )
 
 

@@ -29,7 +29,7 @@ SWITCHBACK = {"intelligent": "INTELLIGENT", "automatic": "AUTOMATIC"}
 EQUIVALENCY_PRIORITY = 5
 EQUIVALENCY_OTHER_PRIORITY = 6
 
-# The flag that is LifeKeeper's admin lock while a hierarchy changes. Its form is told, not tried: unverified.
+# The flag that is LifeKeeper's admin lock while a hierarchy changes. Its form is described, not tried: unverified.
 ADMIN_LOCK = "!action!{pid}!{time}!{system}:{tag}"
 
 # dep_list: the field that has the parent's tag; the child's is the other. Unverified.
@@ -50,7 +50,7 @@ EXTEND_SYSTEM, EXTEND_TAG, EXTEND_INTERFACE = 0, 1, 2
 # What lcdremexec needs before -d to show the other system's errors here. Unverified.
 REMOTE_OPTIONS = ("-e",)
 
-# Programs that undo app_create and typ_create when the kit is uninstalled. Unverified: read of by name only.
+# Programs that undo app_create and typ_create when the kit is uninstalled. Unverified: only their names were found.
 APP_REMOVE, TYP_REMOVE = "app_remove", "typ_remove"
 
 # The event; $LKROOT/subsys/<APP>/resources/<TYPE>/recovery/<EVENT_CLASS>/<EVENT> is our recover. Unverified.

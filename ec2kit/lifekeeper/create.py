@@ -40,7 +40,7 @@ def create(wanted: Creation, system: str, run: Run, lcd: Lcd) -> None:
             raise
         problems.append(Problem.of(error))
     if refused(problems + seen.problems, run) or seen.resource is None or seen.view is None:
-        raise Misconfigured(f"{tag} was not created", "Mend what is listed above, then create it again")
+        raise Misconfigured(f"{tag} was not created", "Correct what is listed, then create it again")
     state = "OSU" if seen.view.drift() else contract.IN_SERVICE
     reach = replace(run.reach, profile=profiles.own(tag)) if run.key else run.reach
     known = Info(seen.resource, reach, seen.vpc)
@@ -85,7 +85,7 @@ def check_extend(template: str, tag: str, run: Run, lcd: Lcd, *, interface: str 
         problems += seen.problems
         resource = seen.resource or resource
     if refused(problems, run):
-        raise Misconfigured(f"{tag} cannot be extended to this system", "Mend what is listed above, then try again")
+        raise Misconfigured(f"{tag} cannot be extended to this system", "Correct what is listed, then try again")
     return replace(known, resource=resource)
 
 
@@ -111,7 +111,7 @@ def refused(problems: list[Problem], run: Run) -> bool:
 def _make(tag: str, known: Info, state: str, switchback: str, lcd: Lcd) -> None:
     """Make the instance; one that is half made already is made to be as this one would."""
     information = info.encode(known)
-    lcd.need_time(_KEPT, f"nothing was made: too little is left to make {tag}, or to take it back")
+    lcd.need_time(_KEPT, f"nothing was made: too little time is left to make {tag}, or to undo it")
     try:
         code, _ = lcd.run(
             "ins_create",
@@ -130,8 +130,8 @@ def _make(tag: str, known: Info, state: str, switchback: str, lcd: Lcd) -> None:
     there = lcd.instance(tag)
     if there is None or not proof.half_made(there, known.resource, lcd):
         raise Misconfigured(
-            f"this system has another resource of the tag {tag} or the id {info.identifier(known.resource)}",
-            "See both with ins_list; the one that is there is left as it is",
+            f"this system has another resource with the tag {tag} or the id {info.identifier(known.resource)}",
+            "See it with ins_list; it was not changed",
         )
     lcd.run("ins_setinfo", "-t", tag, "-v", information)
     lcd.run("ins_setas", "-t", tag, "-s", contract.SWITCHBACK[switchback])

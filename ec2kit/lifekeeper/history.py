@@ -50,7 +50,7 @@ def line(entry: Entry) -> str:
 
 
 def entries(text: str) -> list[Entry]:
-    """The entries of a file, oldest first; a line that is none (half written by a crash) is left out."""
+    """The entries of a file, oldest first; a line that is not an entry (half written in a crash) is left out."""
     return [entry for each in text.splitlines() if (entry := _entry(each))]
 
 

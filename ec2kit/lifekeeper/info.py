@@ -20,7 +20,8 @@ _VERSION = "1"
 _TAG = re.compile(r"[A-Za-z0-9_./=][A-Za-z0-9_./=-]{0,255}")
 _PLAIN = re.compile(r"[A-Za-z0-9_./-]")
 _ESCAPE = re.compile(r"=([0-9A-F]{2})")
-_CURE = "Create the resource anew, or mend the field with ins_setinfo"
+TAG_CURE = "Use letters, digits and - _ . / =, and do not begin with a dash"
+_CURE = "Create the resource again, or correct the field with ins_setinfo"
 _ONCE = ("ec2kit", "kind", "vip", "eip", "interface", "url", "profile", "region", "vpc")
 
 
@@ -36,7 +37,7 @@ def identifier(resource: Resource) -> str:
 
 @dataclass(frozen=True)
 class Info:
-    """A resource, and how to reach EC2 for it. vpc: where it was created; None in a field that is older than it."""
+    """A resource, and how to reach EC2 for it. vpc: where it was created; None in a field of an older version."""
 
     resource: Resource
     reach: Reach = BY_SETTINGS
@@ -71,7 +72,7 @@ def decode(text: str) -> Info:
     elif values.get("kind") == "eip" and "vip" not in values:
         resource = ElasticIpResource(_address(values, "eip"), values.get("interface"))
     else:
-        raise Misconfigured("the resource's info field names no kind of resource", _CURE)
+        raise Misconfigured("the resource's info field does not name a known kind of resource", _CURE)
     vpc = VpcId(values["vpc"]) if "vpc" in values else None
     reach = Reach(values.get("region"), values.get("profile"), values.get("url"))
     return Info(resource, reach, vpc)
@@ -80,7 +81,7 @@ def decode(text: str) -> Info:
 def _pair(word: str) -> tuple[str, str]:
     key, equals, value = word.partition("=")
     if not equals or not value or key not in (*_ONCE, "table"):
-        raise Misconfigured("the resource's info field holds a word that is not ec2kit's", _CURE)
+        raise Misconfigured("the resource's info field has a word that is not ec2kit's", _CURE)
     try:
         return key, _unescape(value)
     except (ValueError, UnicodeDecodeError):

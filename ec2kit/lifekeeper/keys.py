@@ -31,7 +31,7 @@ def kept(tag: str, run: Run) -> Iterator[None]:
 
 
 def prove(tag: str, run: Run) -> None:
-    """Put a new access key for that resource into this system's credentials file, once EC2 has taken it."""
+    """Put a new access key for that resource into this system's credentials file, once EC2 has accepted it."""
     site = locate(None, run, patient=True)
     site.ec2.route_tables(site.node.vpc)
     with kept(tag, run):

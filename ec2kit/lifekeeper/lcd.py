@@ -1,7 +1,7 @@
 """LifeKeeper's configuration database (LCD), through the programs in $LKROOT/bin and nothing else.
 
 Arguments, output and exit codes: the LifeKeeper 7.5 man pages (ins_list(1M), ins_create(1M), ...).
-What is not verified against a LifeKeeper core stands in ec2kit.lifekeeper.contract.
+What is not verified against a LifeKeeper core is in ec2kit.lifekeeper.contract.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Instance:
         """Read one line of ins_list. Raises Unavailable when it is in no known form."""
         fields = line.split(contract.SEPARATOR)
         if len(fields) < _FIELDS:
-            raise Unavailable("LifeKeeper's ins_list shows a resource in a form that is not known")
+            raise Unavailable("LifeKeeper's ins_list shows a resource in an unknown form")
         word = next(iter(fields[contract.SWITCHBACK_FIELD :]), "")
         switchback = next((name for name, value in contract.SWITCHBACK.items() if value == word), "unknown")
         system, app, kind, tag, identifier, known, state = fields[:_FIELDS]
@@ -109,7 +109,7 @@ class Lcd:
                 with self._deadline.waiting(f"LifeKeeper's {program}"):
                     output, _ = child.communicate(timeout=share * self._deadline.left)
             except BaseException as error:  # a time-out, the deadline or Ctrl-C: it must not live on
-                with suppress(ProcessLookupError):  # it has just ended; who holds its output is not of its group
+                with suppress(ProcessLookupError):  # it has just ended; what holds its output is not of its group
                     os.killpg(child.pid, signal.SIGKILL)
                 if isinstance(error, subprocess.TimeoutExpired):
                     raise Unavailable(f"LifeKeeper's {program} did not answer in {error.timeout:.0f} s") from error
@@ -117,14 +117,14 @@ class Lcd:
         if child.returncode not in (0, *accept):
             raise Unavailable(
                 f"LifeKeeper's {program} failed with exit code {child.returncode}",
-                "See /var/log/lifekeeper.log; 9 means that the other system was not reached",
+                "See /var/log/lifekeeper.log; 9 means that the other system could not be reached",
             )
         return child.returncode, output
 
     def _ask(self, program: str, *arguments: str) -> str | None:
         """What a program shows; None when it says that there is nothing. Raises Unavailable, as run does."""
         code, output = self.run(program, *arguments, accept=[NOT_THERE])
-        if "\0" in output:  # no name holds it, and as an argument of the next program it would be an error of ours
+        if "\0" in output:  # no name has it, and as an argument of the next program it would be an error of ours
             raise _unknown_form(program)
         return None if code == NOT_THERE else output
 
@@ -137,7 +137,7 @@ class Lcd:
         for line in output.splitlines():
             if line.count(contract.SEPARATOR) >= _FIELDS - 1 and (found := Instance.of(line)).tag == tag:
                 return found
-        raise Unavailable(f"LifeKeeper's ins_list does not show {tag} in a form that is known")
+        raise Unavailable(f"LifeKeeper's ins_list does not show {tag} in a known form")
 
     def instances(self, app: str, kind: str, *, system: str | None = None) -> list[Instance]:
         """All instances of one application and type, on this system or on another."""
@@ -213,7 +213,7 @@ def _rows(program: str, output: str | None, *, least: int) -> list[list[str]]:
 
 
 def _unknown_form(program: str) -> Unavailable:
-    return Unavailable(f"LifeKeeper's {program} shows something in a form that is not known")
+    return Unavailable(f"LifeKeeper's {program} shows something in an unknown form")
 
 
 def _priority(row: list[str], field: int) -> int | None:

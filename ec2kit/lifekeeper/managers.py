@@ -32,10 +32,10 @@ def extend(wanted: Extension, cluster: Cluster) -> None:
     tag, to, lcd = wanted.tag, wanted.to, cluster.lcd
     here = cluster.ours(tag)
     if to not in lcd.systems() or to == cluster.system:
-        raise Misconfigured(f"{to} is no other system of this cluster", f"Name one of: {' '.join(lcd.systems())}")
+        raise Misconfigured(f"{to} is not another system of this cluster", f"Name one of: {' '.join(lcd.systems())}")
     there = lcd.instance(tag, system=to)
     if there is not None and to in cluster.systems_with(tag):
-        raise Misconfigured(f"{tag} is extended to {to} already", "Nothing is left to do")
+        raise Misconfigured(f"{tag} is already extended to {to}", "Nothing is left to do")
     numbers = preflight.priorities(
         cluster.priorities(tag),
         cluster.system,
@@ -51,7 +51,7 @@ def extend(wanted: Extension, cluster: Cluster) -> None:
         print("Pre Extend checks were successful")
         print(f"Extending resource instances for {tag}")
         if there is not None:
-            print(f"{to} has {tag} from an extension that did not come to its end; it is completed")
+            print(f"{to} has {tag} from an extension that was not completed; completing it")
             _take_out(tag, to, lcd)
         try:
             cluster.script("extend", to, cluster.system, tag, *interface)

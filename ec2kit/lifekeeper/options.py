@@ -93,7 +93,7 @@ def creation_of(arguments: Sequence[str]) -> Creation:
     """What an action's arguments ask for; leaves with exit code 2 when that cannot be understood."""
     parser = create_parser()
     if not arguments:
-        parser.error("without any option it asks, but only on a terminal; else give --type and what it needs")
+        parser.error("without any option it asks, but only on a terminal; give --type and what that needs")
     return creation(parser.parse_args(arguments), parser.error)
 
 
@@ -117,4 +117,4 @@ def ipv4(text: str) -> IPv4Address:
     try:
         return IPv4Address(text.removesuffix("/32"))
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no IPv4 address such as 10.1.0.10") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not an IPv4 address such as 10.1.0.10") from None

@@ -38,7 +38,7 @@ def host(settings: Settings, *, route: bool) -> list[Problem]:
     if route and settings.nobcastping != 1:
         problems.append(
             Problem(
-                "NOBCASTPING is not 1: LifeKeeper would ping for the virtual IP where no subnet has it",
+                "NOBCASTPING is not 1: LifeKeeper would ping for the virtual IP, which is in no subnet",
                 "Put NOBCASTPING=1 into /etc/default/LifeKeeper on every node",
             )
         )
@@ -55,7 +55,7 @@ def host(settings: Settings, *, route: bool) -> list[Problem]:
             Problem(
                 f"EC2_QUICKCHECK_TIMEOUT ({settings.ec2_quickcheck_timeout}) is not below LKCHECKINTERVAL "
                 f"({settings.lkcheckinterval}): one check could still wait when the next is due",
-                "Lower the first in /etc/default/LifeKeeper",
+                "Lower EC2_QUICKCHECK_TIMEOUT in /etc/default/LifeKeeper",
                 fatal=False,
             )
         )
@@ -68,7 +68,7 @@ def instance(found: Ec2Instance | None) -> list[Problem]:
     if found is not None and found.auto_recovery not in {"disabled", ""}:
         problems.append(
             Problem(
-                f"EC2 Auto Recovery is switched on for {found.id}: EC2 and LifeKeeper would recover it at once",
+                f"EC2 Auto Recovery is on for {found.id}: EC2 and LifeKeeper would recover it at the same time",
                 f"aws ec2 modify-instance-maintenance-options --auto-recovery disabled --instance-id {found.id}",
                 fatal=False,
             )
@@ -86,7 +86,7 @@ def instance(found: Ec2Instance | None) -> list[Problem]:
             Problem(
                 f"metadata answers of {found.id} live for one hop (HttpPutResponseHopLimit 1): enough for the kit "
                 "on the instance itself, not from a container or behind a bridge",
-                "If it is to run there: aws ec2 modify-instance-metadata-options --http-put-response-hop-limit 2 "
+                "To run it there: aws ec2 modify-instance-metadata-options --http-put-response-hop-limit 2 "
                 f"--instance-id {found.id}",
                 fatal=False,
             )
@@ -95,7 +95,7 @@ def instance(found: Ec2Instance | None) -> list[Problem]:
 
 
 def one_vpc(template: VpcId | None, here: Node) -> list[Problem]:
-    """Check that the target stands in the VPC in which the resource was created."""
+    """Check that the target is in the VPC in which the resource was created."""
     if template in {None, here.vpc}:
         return []
     return [
@@ -117,7 +117,7 @@ def priorities(
     first = known.get(template, template_wanted or 1)
     if template_wanted not in {None, first}:
         raise Misconfigured(
-            f"the priority of {template} is {first} already, not {template_wanted}",
+            f"the priority of {template} is already {first}, not {template_wanted}",
             "Leave out --template-priority, or change it: ec2kit properties TAG --set priority=N",
         )
     others = {system: priority for system, priority in known.items() if system != template}
@@ -179,7 +179,7 @@ def elastic_ip(view: ElasticIpView) -> list[Problem]:
         problems.append(Problem.of(error))
     problems += [
         Problem(
-            f"Elastic IP {other} stands on {view.private_ip} of {view.eni} and loses its place to {view.public_ip}",
+            f"Elastic IP {other} is on {view.private_ip} of {view.eni}; {view.public_ip} will take its place",
             "Move it to another address first if it is still needed",
             fatal=False,
         )

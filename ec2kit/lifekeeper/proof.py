@@ -28,7 +28,7 @@ def named(wanted: Creation, system: str, lcd: Lcd) -> tuple[Resource | None, lis
     tag = wanted.ip_resource or ""
     there = lcd.instance(tag)
     if there is None or (there.app, there.type) != (contract.IP_APP, contract.IP_TYPE):
-        return None, [Problem(f"{tag} is no IP resource on {system}", "Create it first, with the IP kit")]
+        return None, [Problem(f"{tag} is not an IP resource on {system}", "Create it first, with the IP kit")]
     try:
         vip = IPv4Address(there.id.removeprefix(contract.IP_ID_PREFIX))
     except AddressValueError:
@@ -59,11 +59,9 @@ class Proof:
 
 
 def tag_problems(wanted: Creation, resource: Resource | None, system: str, lcd: Lcd) -> list[Problem]:
-    """Check that the tag can be one, and that nothing but a half-made instance of the same has it."""
+    """Check that the tag is valid, and that nothing has it but a half-made instance of the same resource."""
     if not info.good_tag(wanted.tag):
-        return [
-            Problem("the tag holds what no tag can", "Letters, digits and - _ . / = it may have; no dash in front")
-        ]
+        return [Problem("the tag has characters that a tag cannot have", info.TAG_CURE)]
     there = lcd.instance(wanted.tag)
     if there is None or (isinstance(resource, RouteResource) and half_made(there, resource, lcd)):
         return []

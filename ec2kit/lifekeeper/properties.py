@@ -29,11 +29,11 @@ def assignment(text: str) -> tuple[str, str]:
     if not equals or key not in KEYS:
         raise ValueError(f"{text!r} is not one of {' '.join(f'{key}=...' for key in KEYS)}")
     if key == "switchback" and value not in contract.SWITCHBACK:
-        raise ValueError("switchback is intelligent or automatic")
+        raise ValueError("switchback must be intelligent or automatic")
     if key == "priority" and not (value.isascii() and value.isdecimal() and 1 <= int(value) <= _MOST):
-        raise ValueError("priority is a number from 1 to 999")
+        raise ValueError("priority must be a number from 1 to 999")
     if key == "tables" and value != "refresh":
-        raise ValueError("tables=refresh records the route tables that have the entry now")
+        raise ValueError("tables must be refresh, which records the route tables that have the entry now")
     return key, value
 
 
@@ -153,7 +153,7 @@ def _change_info(tag: str, before: str, wanted: Info, cluster: Cluster) -> None:
 
 
 def _change_priority(tag: str, number: int, cluster: Cluster) -> None:
-    """Give this system another priority: its equivalencies are made anew with it, or as they were if that fails."""
+    """Give this system another priority: its equivalencies are made again with it, or as they were if that fails."""
     pairs = cluster.lcd.equivalents(tag, system=cluster.system)
     if not pairs:
         raise Misconfigured(f"{tag} is on one system only", "A priority is given when it is extended")

@@ -200,5 +200,5 @@ def _part_of(system: str, tag: str, cluster: Cluster) -> Part:
         return Part.of_json(told["systems"][0])
     except (ValueError, KeyError, TypeError, IndexError, AttributeError):
         there = cluster.lcd.instance(tag, system=system)
-        why = "its kit gave no answer; is it installed there, and of the same version?"
+        why = "the kit there gave no answer; is it installed, and is it the same version?"
         return Part(system, there.state if there else "gone", why=why)

@@ -52,7 +52,7 @@ class Code(IntEnum):
 
 @dataclass(frozen=True)
 class Call:
-    """One call of an agent. recurring: a monitor of what Pacemaker has started; a probe is none."""
+    """One call of an agent. recurring: a monitor of what Pacemaker has started, not a probe."""
 
     agent: Agent
     action: str

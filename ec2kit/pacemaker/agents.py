@@ -102,7 +102,7 @@ ROUTE = Agent(
         Parameter(
             "routing_table",
             "route tables",
-            "Route tables that must have the entry, with commas between: where it is lost, it is made again. "
+            "Route tables that must have the entry, separated by commas: where it is lost, it is made again. "
             "Entries for the virtual IP in other route tables of the VPC are moved as well.",
             r"rtb-\w+([,\s]+rtb-\w+)*",
             "rtb-1,rtb-2",
@@ -114,7 +114,7 @@ EIP = Agent(
     "eip",
     "moves an Elastic IP between EC2 instances",
     "Associates an Elastic IP with the network interface (ENI) of the node that it is started on. stop ends that "
-    "association, and never one of another node's. monitor fails only when two complete looks prove the loss.",
+    "association, never one of another node. monitor fails only when two complete looks prove the loss.",
     (
         Parameter("elastic_ip", "Elastic IP", "The Elastic IP.", _ADDRESS, "203.0.113.10", required=True),
         Parameter(
@@ -130,12 +130,12 @@ EIP = Agent(
 
 AGENTS = {agent.kind: agent for agent in (ROUTE, EIP)}
 
-# Parameters of ClusterLabs' aws-vpc-move-ip and awseip: those that are ignored ...
+# Parameters of ClusterLabs' aws-vpc-move-ip and awseip: those that can be ignored ...
 _IGNORED = ("awscli", "auth_type", "monapi", "lookup_type", "api_delay", "curl_retries", "curl_sleep", "iflabel")
-_REFUSED = {  # ... and those that would, with what to do instead.
+_REFUSED = {  # ... and those that cannot, with what to do instead.
     "address": "Name it ip",
     "routing_table_role": "Name a profile that has role_arn in the AWS configuration file: profile=...",
-    "private_ip_address": "Take it out: the primary private address of the interface gets the Elastic IP",
+    "private_ip_address": "Leave it out: the primary private address of the interface gets the Elastic IP",
 }
 
 

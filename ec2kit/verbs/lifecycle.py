@@ -41,7 +41,7 @@ def release(resource: Resource, run: Run, site: Site | None = None, *, persisten
     """Let go of the address if it is ours, and return only when a look shows that it is not.
 
     A route is left as it is and nothing is asked: the node that takes over moves it.
-    persistent: go on while there is time, whatever the cause, for whom a failure costs more than the time does.
+    persistent: go on while there is time, whatever the cause; for a caller to whom a failure costs more than time.
     """
     if isinstance(resource, RouteResource):
         run.log.say(messages.ROUTE_STAYS, destination=resource.destination)

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 def locate(interface: str | None, run: Run, *, patient: bool = False) -> Site:
     """Find the interface (None: the one of the default route) and its ENI afresh, and open the way to EC2.
 
-    patient: a throttled call is sent again while there is time. Who only watches does without: it would spend the
-    calls that a takeover needs, and can look again another time.
+    patient: a throttled call is sent again while there is time. A run that only watches does without: it would
+    spend the calls that a takeover needs, and can look again another time.
     """
     if run.reach.url:
         refuse_plain_http(run.reach.url)
@@ -72,14 +72,14 @@ def _node(interface: str | None, run: Run, metadata: Metadata) -> Node:
     eni = _eni(mac, metadata)
     if eni is None:
         raise Misconfigured(
-            f"{interface} ({mac}) is no network interface of this EC2 instance",
-            "Name the interface that the ENI is behind; a bridge or a tunnel has none",
+            f"{interface} ({mac}) is not a network interface of this EC2 instance",
+            "Name an interface that has an ENI; a bridge or a tunnel has none",
         )
     cidrs = metadata.need(f"{about}/vpc-ipv4-cidr-blocks")
     try:
         networks = tuple(IPv4Network(cidr) for cidr in cidrs.split())
     except ValueError:
-        raise Unavailable("the metadata service gave CIDR blocks that are none") from None
+        raise Unavailable("the metadata service returned invalid CIDR blocks") from None
     return Node(
         region=run.reach.region or settings.aws.get("AWS_REGION") or metadata.need("placement/region"),
         instance=metadata.need("instance-id"),
@@ -91,10 +91,10 @@ def _node(interface: str | None, run: Run, metadata: Metadata) -> Node:
 
 
 def _eni(mac: str, metadata: Metadata) -> EniId | None:
-    """The ENI behind a hardware address; None when there is none. Raises Unavailable for what is no ENI's id."""
+    """The ENI behind a hardware address; None when there is none. Raises Unavailable for an invalid id."""
     found = metadata.get(f"network/interfaces/macs/{mac}/interface-id")
     if found and not found.startswith("eni-"):
-        raise Unavailable("the metadata service gave a network interface id that is none")
+        raise Unavailable("the metadata service returned an invalid network interface ID")
     return EniId(found) if found else None
 
 

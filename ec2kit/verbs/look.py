@@ -15,7 +15,7 @@ from ec2kit.verbs.run import Run, Site
 def look(resource: Resource, site: Site, run: Run, *, expect_here: bool = False) -> View:
     """One complete look: all questions at once. Raises the first KitError when any is not answered.
 
-    expect_here: of an Elastic IP nothing but its name is asked first, for when it is on our ENI that is all.
+    expect_here: an Elastic IP is first asked for by its name alone; when it is on our ENI, that is enough.
     """
     if isinstance(resource, RouteResource):
         view: View = _route(resource, site, run)
@@ -39,8 +39,8 @@ def _route(resource: RouteResource, site: Site, run: Run) -> RouteView:
 def _tables(resource: RouteResource, site: Site) -> list[RouteTable]:
     """The route tables that a decision needs: those with our entry when that is all of them, else every one.
 
-    Of those with our entry EC2 sends a page where the VPC has five. But a table that is not among them may have lost
-    the entry or be gone, and none at all may mean another account: that is seen in the whole alone.
+    Asked for those with our entry, EC2 sends one page where the VPC has five. But a table that is not among them may
+    have lost the entry or be gone, and none at all may mean another account: only the whole list tells.
     """
     having = site.ec2.route_tables(site.node.vpc, resource.destination)
     if having and resource.tables <= {table.id for table in having}:

@@ -189,8 +189,8 @@ def test_explain_alone_lists_every_message() -> None:
         ("960999", "this kit has no message 960999"),
         ("960023", "this kit has no message 960023"),  # retired
         ("42", "this kit has no message 42"),
-        ("ERROR:ip:restore:ip-vip:123456:failed", "no number of a message of this kit is in that"),
-        ("", "no number of a message of this kit is in that"),
+        ("ERROR:ip:restore:ip-vip:123456:failed", "that has no message number of this kit"),
+        ("", "that has no message number of this kit"),
     ],
 )
 def test_explain_of_an_unknown_number(word: str, what: str) -> None:

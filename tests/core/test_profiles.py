@@ -104,7 +104,7 @@ def test_a_folder_in_which_others_write_is_refused(tmp_path: Path) -> None:
     folder = tmp_path / "ec2kit"
     folder.mkdir()
     folder.chmod(0o777)
-    with pytest.raises(Misconfigured, match="others than its owner can write"):
+    with pytest.raises(Misconfigured, match="users other than its owner can write"):
         files.change(folder / "credentials", lambda _: "x")
 
 
@@ -141,7 +141,7 @@ def test_a_folder_that_is_not_ours_is_refused(tmp_path: Path, kind: str) -> None
 def test_a_history_in_a_folder_for_all_is_refused(tmp_path: Path) -> None:
     """As for the credentials: others could have put a file there."""
     tmp_path.chmod(0o777)
-    with pytest.raises(Misconfigured, match="others than its owner can write"):
+    with pytest.raises(Misconfigured, match="users other than its owner can write"):
         files.append(tmp_path / "x.jsonl", "x", most=10, keep=1)
     assert list(tmp_path.iterdir()) == []
 

@@ -67,7 +67,7 @@ def test_what_a_shell_would_make_something_of_is_ignored(value: str) -> None:
     """Also where any text would do as a value."""
     found, warnings = settings(f"AWS_PROFILE={value}\nAWS_REGION=eu-west-1", {})
     assert found.aws == {"AWS_REGION": "eu-west-1"}
-    assert warnings == ("AWS_PROFILE is no plain value (this file is never executed); the line is ignored",)
+    assert warnings == ("AWS_PROFILE is not a plain value (this file is never executed); the line is ignored",)
 
 
 def test_a_zero_timeout_is_a_bad_value() -> None:

@@ -208,7 +208,7 @@ def converges(row: Row, bench: Bench) -> list[str]:
     done = _next(row, bench)
     after = bench.world()
     held = bench.holds(row.node, after)
-    there = re.search(r"is extended to node2 already|is taken on node1|there is no resource", done.err)
+    there = re.search(r"is already extended to node2|is taken on node1|there is no resource", done.err)
     wanted: int = int(not held) if row.action in ASKING else 0
     broken = []
     if done.code != wanted and not (row.action in {"create", "ec2kit extend", "ec2kit delete"} and there):

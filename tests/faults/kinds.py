@@ -225,10 +225,12 @@ def _patient(row: Row, point: Point) -> bool:
 
 _HELD_READING = {active, paged}
 _NO_ANSWER = r"no usable answer|timed out|does not answer|failed with exit code|did not answer"
-_SOMETHING_ELSE = r"incomplete|no usable answer|shows no|does not show|no Elastic IP|after acting|none of|throttled"
+_SOMETHING_ELSE = (
+    r"incomplete|no usable answer|shows no|does not show|not an Elastic IP|after acting|none of|throttled"
+)
 _DOWN = r"metadata|MetadataRetrieval|NoCredentials|timed out"
-_NO_DATA = r"no token|none|metadata|no credentials|no network interface|is no network interface|does not show|EC2"
-_NO_ITEM = r"no network interface|the metadata service|no credentials|points? at"
+_NO_DATA = r"no token|none|metadata|no credentials|no network interface|not a network interface|does not show|EC2"
+_NO_ITEM = r"no network interface|not a network interface|the metadata service|no credentials|points? at"
 _MISSING = r"cannot be run|is missing|could not be taken back|exit code"
 _EXIT_9 = r"exit code|failed|could not be taken back"
 _ANY = r"."
@@ -310,7 +312,7 @@ KINDS: tuple[Kind, ...] = (
         _call,
         _same("truncated"),
     ),
-    Kind("not XML", "200 with something that is no XML, each time", "EC2", _NO_ANSWER, _call, _same("garbage")),
+    Kind("not XML", "200 with something that is not XML, each time", "EC2", _NO_ANSWER, _call, _same("garbage")),
     Kind(
         "XML of something else",
         "200 with XML that has nothing of what was asked, each time",

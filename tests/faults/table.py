@@ -25,10 +25,10 @@ _UNKNOWN = (
     "it could not look, or not act. The last line names the cause; the next run starts from what EC2 shows.",
 )
 _HOLDING = {
-    "0": ("holds", "the fault was outlived: a look after the last change shows that this node holds the address."),
+    "0": ("holds", "the fault did no harm: a look after the last change shows that this node holds the address."),
     "1": (
         "not held (1)",
-        "a look after acting shows that something is missing still. What could be moved was moved.",
+        "a look after acting shows that something is still missing. What could be moved was moved.",
     ),
     "5": _PERSON,
     "9": _UNKNOWN,
@@ -37,9 +37,9 @@ _HOLDING = {
 _LETTING = {
     "0": (
         "not here",
-        "an Elastic IP is not on this node, seen by a look; of a route nothing is asked, it stays as it is.",
+        "a look shows that the Elastic IP is not on this node; a route stays as it is, and nothing is asked.",
     ),
-    "1": ("still here (1)", "a look after acting shows the Elastic IP on this node still."),
+    "1": ("still here (1)", "a look after acting still shows the Elastic IP on this node."),
     "5": _PERSON,
     "9": _UNKNOWN,
     "-9": _KILLED,
@@ -60,23 +60,23 @@ _ASKING = {
 }
 _MAKING = {
     "0": ("made", "all of it is there."),
-    "1": ("not made (1)", "it was looked at, and cannot be; nothing was made."),
+    "1": ("not made (1)", "a look shows that it cannot be made; nothing was made."),
     "5": ("refused (5)", "nothing was made, or it was taken back; each problem is told with its cure."),
     "9": (
         "unknown (9)",
         "could not look or act; nothing was made, or it was taken back, or the last line says what is left.",
     ),
-    "-9": ("killed", "it was ended by `kill -9`. What is left, the next run of the same completes."),
+    "-9": ("killed", "it was ended by `kill -9`. The next run of the same action completes what is left."),
 }
 _DELETING = {
     "0": ("gone", "the resource, its access key and its history are gone. Nothing in AWS is touched, ever."),
-    "1": ("not gone (1)", "something is there still; the next run takes it."),
+    "1": ("not gone (1)", "something is still there; the next run removes it."),
     "5": (
         "needs a person (5)",
-        "something is there still; the last line says what to do, and the next run takes the rest.",
+        "something is still there; the last line says what to do, and the next run removes the rest.",
     ),
-    "9": ("unknown (9)", "something may be there still; the next run takes it."),
-    "-9": ("killed", "it was ended by `kill -9`. The next run takes the rest."),
+    "9": ("unknown (9)", "something may still be there; the next run removes it."),
+    "-9": ("killed", "it was ended by `kill -9`. The next run removes the rest."),
 }
 _GROUPS: tuple[tuple[str, tuple[str, ...], dict[str, tuple[str, str]]], ...] = (
     (
@@ -92,9 +92,9 @@ _GROUPS: tuple[tuple[str, tuple[str, ...], dict[str, tuple[str, str]]], ...] = (
 GROUPED = {action for _, actions, _ in _GROUPS for action in actions}
 _HEAD = """# What goes wrong, and what the kit does then
 
-For each action, what it comes to when one thing outside of it goes wrong: a call to EC2, a request to the instance
+For each action, how it ends when one thing outside of it goes wrong: a call to EC2, a request to the instance
 metadata, a program of LifeKeeper's. Each line was tried at every call that the action makes, with Elastic IPs and
-with route tables; where several outcomes are named, it depends on which call was hit, or on what was so before. A
+with route tables; where several outcomes are named, it depends on which call was hit, or on the state before. A
 number in brackets is the exit code; without one it is 0.
 
 After every one of these runs, and there are thousands, this was so:
@@ -103,11 +103,11 @@ After every one of these runs, and there are thousands, this was so:
 2. restore, recover and hold said 0 only when it was held; remove and release only when the Elastic IP was not here.
 3. Nothing in AWS had changed that the resource does not name, nor a peer's association.
 4. The process had ended within its budget and one second; its last line named the cause.
-5. With the fault gone, the next run came to what the action promises, also after a kill.
+5. With the fault gone, the next run did what the action promises, also after a kill.
 6. No secret, token or signature was in arguments, output, log, LifeKeeper's tables or files.
 
 The budgets were 3 to 8 s, with EC2_MAX_RETRY=1: with the real ones the same takes longer.
-An empty place: the action makes no such call. What the faults are in detail stands at the end.
+An empty place: the action makes no such call. The end of this page describes each fault.
 
 Written by `make docs-faults`, from runs; `make test-faults` holds the page to what it sees.
 """

@@ -40,7 +40,7 @@ def test_both_carry_the_same_line(daemon: socket.socket, capsys: pytest.CaptureF
     journal = Journal("restore", "ec2-x")
     journal.say(messages.TABLE_GONE, table="rtb-1")
     close(journal)
-    line = "WARN:ec2:restore:ec2-x:960026:recorded route table rtb-1 no longer exists; it is left out"
+    line = "WARN:ec2:restore:ec2-x:960026:recorded route table rtb-1 no longer exists; ignored"
     assert capsys.readouterr().err == f"{line}\n"
     assert daemon.recv(4096).decode() == f"<{22 * 8 + 4}>LifeKeeper[{os.getpid()}]: {line}\0"
 

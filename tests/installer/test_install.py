@@ -182,7 +182,7 @@ def test_staged_twice_and_taken_out(installed: Stage, staged: Path, tmp_path: Pa
     assert not [path for path in staged.rglob("*") if path.is_symlink() and destdir in str(path.readlink())]
     assert not [path for path in staged.rglob("*") if path.is_file() and destdir.encode() in path.read_bytes()]
     after = tree(installed.root, times=True)
-    assert good(installed.install()) == f"nothing to do: ec2kit {__version__} stands at /opt/ec2kit\n"
+    assert good(installed.install()) == f"nothing to do: ec2kit {__version__} is installed at /opt/ec2kit\n"
     assert tree(installed.root, times=True) == after
     good(installed.install("--uninstall"))
     assert inside(installed) == inside(empty_stage(installed.bundle, tmp_path / "before"))
@@ -315,7 +315,7 @@ def test_a_wheel_too_many_is_refused(empty: Stage, tmp_path: Path) -> None:
     shutil.copytree(empty.bundle, tmp_path / "bundle")
     (tmp_path / "bundle/wheels/pip-99-py3-none-any.whl").touch()
     done = Stage(tmp_path / "bundle", empty.root).install()
-    assert (done.returncode, "pip-99-py3-none-any.whl is not of the bundle" in done.stderr) == (5, True)
+    assert (done.returncode, "pip-99-py3-none-any.whl does not belong to the bundle" in done.stderr) == (5, True)
 
 
 def test_settings_behind_a_link_are_written_through(installed: Stage) -> None:
@@ -381,9 +381,9 @@ def test_a_folder_that_cannot_be_is_refused(empty: Stage, options: tuple[str, st
 @pytest.mark.parametrize(
     ("option", "told"),
     [
-        ("--lkroot", "Say LKROOT=/opt/LifeKeeper DEFAULTS=/etc/default/LifeKeeper again"),
-        ("--defaults", "Say LKROOT=/opt/LifeKeeper DEFAULTS=/etc/default/LifeKeeper again"),
-        ("--ocf-root", "Say OCF_ROOT=/usr/lib/ocf again"),
+        ("--lkroot", "Give LKROOT=/opt/LifeKeeper DEFAULTS=/etc/default/LifeKeeper again"),
+        ("--defaults", "Give LKROOT=/opt/LifeKeeper DEFAULTS=/etc/default/LifeKeeper again"),
+        ("--ocf-root", "Give OCF_ROOT=/usr/lib/ocf again"),
     ],
 )
 def test_another_engine_is_not_moved_to(installed: Stage, option: str, told: str) -> None:

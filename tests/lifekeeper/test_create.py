@@ -75,7 +75,7 @@ def test_all_problems_are_reported_at_once_each_with_its_cure(figure1: Lab) -> N
     ):
         assert words in done.stderr
     assert done.stderr.splitlines()[-1].endswith(
-        "ec2-ip-vip was not created. Mend what is listed above, then create it again."
+        "ec2-ip-vip was not created. Correct what is listed, then create it again."
     )
     assert made(node, "ec2-ip-vip") == [""]
 
@@ -83,7 +83,7 @@ def test_all_problems_are_reported_at_once_each_with_its_cure(figure1: Lab) -> N
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("--ip-resource", "nobody"), "nobody is no IP resource on node1"),
+        (("--ip-resource", "nobody"), "nobody is not an IP resource on node1"),
         (("--ip-resource", "ip-vip", "--tag", "ip-vip"), "the tag ip-vip is taken on node1"),
         (("--ip-resource", "ip-six"), "the IP resource ip-six is not IPv4"),
         (("--ip-resource", "ip-vpc"), "10.0.2.77 lies inside 10.0.0.0/16"),
@@ -124,10 +124,7 @@ def test_create_of_an_elastic_ip_that_is_elsewhere_is_out_of_service(figure2: La
     options = ("--type", "elastic-ip", "--interface", "eth1", "--elastic-ip", figure2.vpc.free_ip)
     done = figure2.node1.action("create", *options)
     assert done.returncode == 0, done.stderr
-    assert (
-        f"WARN:ec2:create:ec2-{figure2.vpc.free_ip}:960041:Elastic IP {figure2.vpc.public_ip} stands on"
-        in done.stderr
-    )
+    assert f"WARN:ec2:create:ec2-{figure2.vpc.free_ip}:960041:Elastic IP {figure2.vpc.public_ip} is on" in done.stderr
     fields = made(figure2.node1, f"ec2-{figure2.vpc.free_ip}")
     assert fields[6] == "OSU"
     assert info.decode(fields[5]).resource == ElasticIpResource(IPv4Address(figure2.vpc.free_ip), "eth1")
@@ -139,7 +136,7 @@ def test_create_with_an_elastic_ip_of_another_account(figure2: Lab) -> None:
         "create", "--type", "elastic-ip", "--interface", "eth1", "--elastic-ip", "198.51.100.7"
     )
     assert done.returncode == 5
-    assert "198.51.100.7 is no Elastic IP of the account" in done.stderr
+    assert "198.51.100.7 is not an Elastic IP of the account" in done.stderr
 
 
 def test_create_without_an_answer_makes_nothing(figure1: Lab) -> None:

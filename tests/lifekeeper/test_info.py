@@ -48,7 +48,7 @@ def test_garbage_is_misconfigured_and_nothing_else(text: str) -> None:
         ("ec2kit=1 kind=route vip=10.1.0.300", "no IPv4 address for vip"),
         ("ec2kit=1 kind=route vip=fd00=3A=3A1", "no IPv4 address for vip"),
         ("ec2kit=1 kind=route vip=10.1.0.10 vip=10.1.0.11", "something twice"),
-        ("ec2kit=1 kind=eip vip=10.1.0.10", "names no kind"),
+        ("ec2kit=1 kind=eip vip=10.1.0.10", "does not name a known kind"),
         ("ec2kit=1 kind=route vip=10.1.0.10 interface=eth=1", "damaged value for interface"),
         ("ec2kit=1 kind=route vip=10.1.0.10 reboot", "a word that is not ec2kit's"),
     ],

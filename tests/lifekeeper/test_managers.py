@@ -163,7 +163,7 @@ def test_three_systems_and_their_priorities(figure2: Lab, tmp_path: Path) -> Non
     for options, words in (
         (("--target-priority", "20"), "priority 20 is in use by node2"),
         (("--target-priority", "3"), "priority 3 is in use by node1"),
-        (("--template-priority", "4"), "the priority of node1 is 3 already, not 4"),
+        (("--template-priority", "4"), "the priority of node1 is already 3, not 4"),
     ):
         refused = figure2.node1.ec2kit("extend", EIP, "--to", "node3", *options)
         assert refused.returncode == 5
@@ -181,7 +181,7 @@ def test_three_systems_and_their_priorities(figure2: Lab, tmp_path: Path) -> Non
     assert states(figure2, EIP)["node2"] == "ISP", "7 comes before 10"
     assert figure2.node1.ec2kit("extend", EIP, "--to", "nobody").returncode != 0
     refused = figure2.node2.ec2kit("extend", EIP, "--to", "nobody")
-    assert "nobody is no other system of this cluster. Name one of: node1 node2 node3" in refused.stderr
+    assert "nobody is not another system of this cluster. Name one of: node1 node2 node3" in refused.stderr
 
 
 def test_a_priority_that_cannot_be_written_stays_what_it_was(figure2: Lab) -> None:
@@ -454,7 +454,7 @@ def test_create_warns_of_what_the_instance_itself_will_do(figure2: Lab) -> None:
     done = figure2.node1.ec2kit(*CREATE[EIP])
     assert done.returncode == 0
     for words in (
-        f"EC2 Auto Recovery is switched on for {instance}",
+        f"EC2 Auto Recovery is on for {instance}",
         f"--auto-recovery disabled --instance-id {instance}",
         "HttpPutResponseHopLimit 1",
         "is being switched off",
@@ -485,10 +485,10 @@ def test_what_is_wrong_here_is_told_also_when_ec2_does_not_answer(figure1: Lab) 
     figure1.ec2.refuse("denied", "DescribeRouteTables")
     done = figure1.node1.ec2kit("create", "--type", "route-table", "--ip-resource", "nobody")
     assert done.returncode == 5
-    for words in ("NOBCASTPING is not 1", "nobody is no IP resource", "Allow ec2:DescribeRouteTables"):
+    for words in ("NOBCASTPING is not 1", "nobody is not an IP resource", "Allow ec2:DescribeRouteTables"):
         assert words in done.stderr
     done = figure1.node1.ec2kit(*CREATE[ROUTE], "--tag", "a b")
-    assert "the tag holds what no tag can" in done.stderr
+    assert "the tag has characters that a tag cannot have" in done.stderr
 
 
 def test_switchback_goes_by_the_top_of_the_hierarchy(figure1: Lab) -> None:

@@ -24,7 +24,7 @@ def test_an_interface_id_that_is_none_is_no_answer(either: Protected) -> None:
     with_eni("<html>", either.lab.node2)
     done = either.run("restore", either.lab.node2)
     assert done.returncode == 9
-    assert "the metadata service gave a network interface id that is none" in done.stderr.splitlines()[-1]
+    assert "the metadata service returned an invalid network interface ID" in done.stderr.splitlines()[-1]
     assert [call for call in either.lab.ec2.calls if "ec2kit/" in call.agent] == []
 
 

@@ -94,7 +94,7 @@ def test_another_elastic_ip_on_the_interface_is_displaced_and_named(eip: Protect
     done = eip.run("restore", lab.node2)
     assert done.returncode == 0
     lines = done.stderr.splitlines()
-    displaced = next(n for n, line in enumerate(lines) if f"{lab.vpc.free_ip} stands on" in line)
+    displaced = next(n for n, line in enumerate(lines) if f"{lab.vpc.free_ip} is on" in line)
     associated = next(n for n, line in enumerate(lines) if f"associate {lab.vpc.public_ip} with" in line)
     assert displaced < associated
     assert addresses(truth)[lab.vpc.free_ip] == (None, None)

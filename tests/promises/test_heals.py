@@ -106,7 +106,7 @@ def test_extend_leaves_what_is_not_its_own(lab: Lab) -> None:
     node.lk("ins_create", *other).check_returncode()
     done = node.action("extend", "node1", "vip-route")
     assert done.returncode == 5
-    assert "another resource of the tag vip-route or the id EC2-10.1.0.10" in done.stderr
+    assert "another resource with the tag vip-route or the id EC2-10.1.0.10" in done.stderr
     node.lk("ins_remove", "-t", "other").check_returncode()
     assert node.action("extend", "node1", "vip-route").returncode == 0
     node.lk("dep_create", "-p", "ip-vip", "-c", "vip-route").check_returncode()
@@ -151,7 +151,7 @@ def test_a_delete_that_cannot_read_lifekeepers_lists_does_not_say_deleted(lab: L
     kept = replaced(lab.node1, program, r"printf '\000\377no table\001\n'")
     done = lab.node1.ec2kit("delete", "vip-route", "--yes")
     assert done.returncode == 9
-    assert f"{program} shows something in a form that is not known" in done.stderr
+    assert f"{program} shows something in an unknown form" in done.stderr
     kept.rename(lab.node1.lkroot / "bin" / program)
     assert lab.node1.ec2kit("delete", "vip-route", "--yes").returncode == 0
     assert [state(node) for node in lab.nodes.values()] == ["", ""]

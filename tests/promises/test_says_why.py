@@ -58,7 +58,7 @@ def test_garbage_in_info(routes: Protected) -> None:
     for action, code in (("restore", 5), ("remove", 5), ("recover", 5), ("quickCheck", 0)):
         done = routes.run(action, node)
         assert done.returncode == code
-        assert "info field holds a word that is not ec2kit's. Create the resource anew" in last(done)
+        assert "info field has a word that is not ec2kit's. Create the resource again" in last(done)
     assert unchanged(routes)
 
 
@@ -69,7 +69,7 @@ def test_a_settings_file_with_shell_in_it(routes: Protected) -> None:
     node.set(EC2_MAX_RETRY=f"$(touch {loot})", EC2_RESTORE_TIMEOUT=f"`touch {loot}`", AWS_PROFILE=f"x;touch {loot}")
     done = routes.run("restore", node)
     assert done.returncode == 0, done.stderr
-    assert done.stderr.count("is no plain value") == 3
+    assert done.stderr.count("is not a plain value") == 3
     assert not loot.exists()
 
 
@@ -78,7 +78,7 @@ def test_ec2_max_retry_three(routes: Protected) -> None:
     routes.lab.node1.set(EC2_MAX_RETRY="three")
     done = routes.run("restore", routes.lab.node1)
     assert done.returncode == 0
-    assert "EC2_MAX_RETRY is no number from 0 to 100; using 3" in done.stderr
+    assert "EC2_MAX_RETRY is not a number from 0 to 100; using 3" in done.stderr
 
 
 @pytest.mark.parametrize("vip", ["fd00::10", "10.1.0", "10.1.0.10/24", "10.1.0.300", "vip", ""])
@@ -86,7 +86,7 @@ def test_an_ipv6_or_malformed_virtual_ip(routes: Protected, vip: str) -> None:
     """Usage, with an example of what is right."""
     done = routes.lab.node1.ec2kit("hold", "route", vip)
     assert done.returncode == 2
-    assert "is no IPv4 address such as 10.1.0.10" in last(done)
+    assert "is not an IPv4 address such as 10.1.0.10" in last(done)
     assert unchanged(routes)
 
 
@@ -107,7 +107,7 @@ def test_an_interface_without_an_eni(routes: Protected) -> None:
     (bridge / "address").write_text("02:ff:ff:ff:ff:ff\n")
     done = routes.lab.node1.ec2kit("hold", *routes.words[:2], "--interface", "br0")
     assert done.returncode == 5
-    assert "br0 (02:ff:ff:ff:ff:ff) is no network interface of this EC2 instance" in last(done)
+    assert "br0 (02:ff:ff:ff:ff:ff) is not a network interface of this EC2 instance" in last(done)
 
 
 def test_a_virtual_ip_inside_the_vpc(routes: Protected) -> None:
@@ -131,7 +131,7 @@ def test_an_elastic_ip_of_another_account(eip: Protected) -> None:
     for verb, code in (("hold", 5), ("check", 5), ("plan", 5), ("release", 0)):
         done = node.ec2kit(verb, "eip", "198.51.100.7", "--interface", "eth1")
         assert done.returncode == code, verb
-    assert "198.51.100.7 is no Elastic IP of the account" in last(node.ec2kit("hold", "eip", "198.51.100.7"))
+    assert "198.51.100.7 is not an Elastic IP of the account" in last(node.ec2kit("hold", "eip", "198.51.100.7"))
     assert unchanged(eip)
 
 

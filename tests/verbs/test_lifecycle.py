@@ -154,7 +154,7 @@ def test_the_default_interface_is_the_one_of_the_default_route(routes: Protected
 
 
 def test_the_calls_are_exactly_those_of_the_policy(tmp_path: Path) -> None:
-    """What the README asks an administrator to allow is all that is needed, and all of it is needed."""
+    """What the IAM policy asks an administrator to allow is all that is needed, and all of it is needed."""
     sent = set()
     with route_lab(tmp_path / "routes") as lab:
         routes = protect(lab)

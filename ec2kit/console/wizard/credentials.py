@@ -36,7 +36,7 @@ def _signer(answers: Answers, back: bool) -> Answers:
 def _profile(answers: Answers, back: bool) -> Answers:
     def check(name: str) -> None:
         if not name:
-            raise Misconfigured("a profile has a name", "It stands in brackets in the AWS configuration files")
+            raise Misconfigured("the profile needs a name", "It is in brackets in the AWS configuration files")
 
     return replace(answers, profile=text("Profile", default=answers.profile, back=back, check=check))
 
@@ -84,7 +84,7 @@ def _offered_there(answers: Answers) -> Choices:
         return Choices.of_json(json.loads(output))
     except (ValueError, TypeError, KeyError) as error:
         raise Unavailable(
-            f"{answers.server} answers in a form that is not known", "Both systems need the same version of ec2kit"
+            f"the answer of {answers.server} is in an unknown form", "Both systems need the same version of ec2kit"
         ) from error
 
 

@@ -81,7 +81,7 @@ def walk(steps: Sequence[Question[T]], answers: T) -> T:
 
 
 def choose(question: str, options: Sequence[Option], *, default: str = "", back: bool) -> str:
-    """Ask for one option and return its value. Where the default is none of them, the first stands out."""
+    """Ask for one option and return its value. When the default is not one of them, the first is marked."""
     rows = [questionary.Choice(each.title, each.value, disabled=each.unavailable or None) for each in options]
     first = next((row for row in rows if row.value == default and not row.disabled), None)
     ways = [questionary.Choice("Back", _BACK)] if back else []

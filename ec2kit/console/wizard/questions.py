@@ -121,7 +121,7 @@ def _tag(answers: Answers, back: bool) -> Answers:
 
     def check(tag: str) -> None:
         if not info.good_tag(tag):
-            raise Misconfigured("not a valid tag", "Use letters, digits and - _ . / =, and do not begin with a dash")
+            raise Misconfigured("not a valid tag", info.TAG_CURE)
         if lcd.instance(tag, system=answers.server) is not None:
             raise Misconfigured(f"the tag {tag} is taken on {answers.server}", "Choose another")
 
@@ -142,7 +142,7 @@ def _confirm(answers: Answers, back: bool) -> Answers:
         except Cancelled:
             if not unsure:
                 raise
-            print(f"Cancelled. Whether it was created all the same: ec2kit status {answers.name}")
+            print(f"Cancelled. To see whether it was created: ec2kit status {answers.name}")
             leave(INTERRUPTED)
         code = _created(answers)
         if code == ExitCode.OK:
@@ -158,7 +158,7 @@ def _created(answers: Answers) -> int:
             return actions.create(answers.creation, answers.signing)
         code, output = cluster_now().ask("create", answers.server, *answers.creation.arguments())
     except KeyboardInterrupt:
-        print(f"Interrupted while it was being created. Whether it was: ec2kit status {answers.name}")
+        print(f"Interrupted. To see whether it was created: ec2kit status {answers.name}")
         leave(INTERRUPTED)
     print(output, end="")
     return code

@@ -23,8 +23,8 @@ from ec2kit.core.steps import AssociateAddress, BringLinkUp, DisassociateAddress
 class ElasticIpView:
     """One complete look. allocation is None when the account in use does not own the Elastic IP.
 
-    private_ip: the private address of our ENI that ours has or would take. others: the Elastic IP that it would push
-    off there. link: None when the link check is switched off. expected: the allocation id that the resource names.
+    private_ip: the private address of our ENI that ours has or would take. others: the Elastic IP that would lose
+    that place. link: None when the link check is switched off. expected: the allocation id that the resource names.
     """
 
     public_ip: str
@@ -89,7 +89,7 @@ class ElasticIpView:
         """
         if self.allocation is None:
             raise Misconfigured(
-                f"{self.public_ip} is no Elastic IP of the account and Region in use",
+                f"{self.public_ip} is not an Elastic IP of the account and Region in use",
                 "Name one that 'aws ec2 describe-addresses' lists with these credentials",
             )
         if self.contradicted:

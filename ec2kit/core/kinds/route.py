@@ -60,7 +60,7 @@ class RouteView:
         if not tables:
             raise Misconfigured(
                 f"EC2 shows no route table of {node.vpc} in {node.region}",
-                "A VPC has one: these credentials belong to another account, or the Region or EC2 URL is wrong",
+                "Every VPC has one: these credentials belong to another account, or the Region or EC2 URL is wrong",
             )
         entries = tuple(
             RouteEntry(table.id, route.target, route.state)
@@ -83,7 +83,7 @@ class RouteView:
     def drift(self) -> Plan:
         """The steps that are missing until this node holds the address; empty when it does.
 
-        The source/dest check goes off in a batch of its own, first: traffic that is attracted before
+        The source/dest check is switched off first, in a batch of its own: traffic that comes before that
         is dropped.
         """
         check: tuple[Step, ...] = (DisableSourceDestCheck(self.eni),) if self.source_dest_check else ()

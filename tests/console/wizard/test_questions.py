@@ -83,7 +83,7 @@ def test_a_route_table_from_the_first_question_to_the_extension(figure1: Lab) ->
 
 
 def test_an_elastic_ip_with_going_back(figure2: Lab) -> None:
-    """The wrong interface, Back, the right one; `<` in a text; a tag that is none is asked again."""
+    """The wrong interface, Back, the right one; `<` in a text; an invalid tag is asked again."""
     assert isinstance(figure2.vpc, AddressLab)
     used, free = figure2.vpc.public_ip, figure2.vpc.free_ip
     script = figure2.node1.lkroot / "lkadm/subsys/comm/ec2/bin/create"
@@ -162,7 +162,7 @@ def test_cancelling_leaves_nothing_behind(figure1: Lab) -> None:
     seen.sees("BEGIN create")
     seen.child.send(CTRL_C)
     assert seen.ends() == 130
-    assert f"Interrupted while it was being created. Whether it was: ec2kit status {TAG}" in seen.shown
+    assert f"Interrupted. To see whether it was created: ec2kit status {TAG}" in seen.shown
     assert footprint(figure1) == before
     assert {call.action[:8] for call in figure1.ec2.calls} == {"Describe"}
 
@@ -198,7 +198,7 @@ class Watch:
 
 
 def test_an_access_key_typed_unseen(figure1: Lab) -> None:
-    """A wrong one is told and asked again. The secret stands in the credentials file alone, and signs."""
+    """A wrong one is told and asked again. The secret is in the credentials file alone, and signs."""
     node = figure1.node1
     figure1.ec2.only_registered = True
     figure1.ec2.credentials[KEY] = time.time() + 3600
@@ -209,7 +209,7 @@ def test_an_access_key_typed_unseen(figure1: Lab) -> None:
         seen.answer("EC2 URL")
         seen.choose("Credentials", "an access key")
         seen.answer("Access key id", "AKIA-oops")
-        seen.sees("this is no access key id")
+        seen.sees("not an access key ID")
         seen.answer("Access key id", WRONG, anew=True)
         seen.answer("Secret access key", SECRET)
         seen.sees("EC2 refused the credentials for DescribeRouteTables")

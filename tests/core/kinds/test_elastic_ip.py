@@ -176,7 +176,7 @@ def test_a_link_that_is_not_checked_is_no_drift() -> None:
 def test_an_address_of_another_account_needs_a_person() -> None:
     """Nothing can be associated; nothing is ours to release either."""
     seen = ElasticIpView.of(RESOURCE, NODE, [], INTERFACES, link=True)
-    with pytest.raises(Misconfigured, match="no Elastic IP of the account"):
+    with pytest.raises(Misconfigured, match="not an Elastic IP of the account"):
         seen.drift()
     assert seen.release() == ()
 

@@ -1,0 +1,113 @@
+"""What docs/reference.md and docs/json.md tell is what there is: settings, exit codes, keys."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import fields
+from typing import Any
+
+from ec2kit.core.errors import ExitCode
+from ec2kit.core.settings import AWS_NAMES, Settings
+from lab import PROJECT
+
+
+def table(page: str, heading: str) -> list[list[str]]:
+    """The rows of the first table of a section, without its head: the cells of each."""
+    _, _, section = (PROJECT / page).read_text().partition(f"\n## {heading}\n")
+    rows = re.findall(r"^\|(.*)\|$", section.partition("\n## ")[0], re.MULTILINE)[2:]
+    return [[cell.strip() for cell in row.split("|")] for row in rows]
+
+
+def test_the_settings_are_those_that_are_read_at_their_defaults() -> None:
+    """Each setting has one row, in the order of the code, with the default that the code has."""
+    told = [(name, default) for name, default, _ in table("docs/reference.md", "Settings")]
+    read = [
+        (each.name.upper(), "`uname -n`" if each.default is None else str(each.default))
+        for each in fields(Settings)
+        if each.name != "aws"
+    ]
+    assert told == read
+
+
+def test_the_environment_names_what_is_read_for_aws() -> None:
+    """Each of the names of AWS has its place in one row."""
+    told = [name for names, _ in table("docs/reference.md", "Environment") for name in names.split(", ")]
+    assert sorted(told) == sorted(AWS_NAMES)
+
+
+def test_the_shipped_settings_file_has_nothing_that_the_page_does_not_tell() -> None:
+    """Every line that can be made a setting is one that the kit reads; a tunable's value is the page's default."""
+    defaults = {name: default for name, default, _ in table("docs/reference.md", "Settings")}
+    shipped = re.findall(r"^#?([A-Z0-9_]+)=(.*)$", (PROJECT / "etc/default/LifeKeeper").read_text(), re.MULTILINE)
+    assert {name for name, _ in shipped} <= {*defaults, *AWS_NAMES}
+    tunables = {name: value for name, value in shipped if name.startswith(("EC2_", "IP_"))}
+    assert tunables == {name: value for name, value in defaults.items() if name.startswith(("EC2_", "IP_"))}
+
+
+def test_the_exit_codes_are_those_of_the_code() -> None:
+    """Each has one row: its number and its name."""
+    told = [(int(number), name) for number, name, *_ in table("docs/reference.md", "Exit codes")]
+    assert told == [(int(each), each.name) for each in ExitCode]
+
+
+TYPES = {
+    dict: "object",
+    list: "list",
+    str: "string",
+    bool: "boolean",
+    int: "number",
+    float: "number",
+    type(None): "null",
+}
+NOT_PRINTED = {"installed", "info-read"}  # folders of tests/golden: the installer's own record, and the test's own
+
+
+def told() -> dict[tuple[str, str], set[str]]:
+    """The types of docs/json.md by object and key. A heading names its objects in backquotes."""
+    found = {}
+    for section in re.split(r"^##", (PROJECT / "docs/json.md").read_text(), flags=re.MULTILINE)[1:]:
+        heading, _, text = section.partition("\n")
+        for key, types in re.findall(r"^\| `([^`]+)` \| ([a-z ]+) \|", text, re.MULTILINE):
+            for name in re.findall(r"`([^`]+)`", heading):
+                found[name, key] = set(types.split(" or "))
+    return found
+
+
+def printed() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each object of the golden files, by its path: `status.resources.systems`."""
+    for file in (PROJECT / "tests/golden").glob("*/*.json"):
+        if file.parent.name not in NOT_PRINTED:
+            whole = json.loads(file.read_text())
+            top = "status" if file.parent.name.startswith("status-") else whole.get("verb", file.stem)
+            yield from objects("explain" if file.parent.name == "explain" else top, whole)
+
+
+def objects(path: str, value: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """An object and those below it. Lists add nothing to a path; a key that names a system is SYSTEM in it."""
+    if isinstance(value, list):
+        for each in value:
+            yield from objects(path, each)
+    elif path == "properties.systems":
+        for each in value.values():
+            yield from objects(f"{path}.SYSTEM", each)
+    elif isinstance(value, dict):
+        yield path, value
+        for key, each in value.items():
+            yield from objects(f"{path}.{key}", each)
+
+
+def test_the_page_tells_each_key_that_is_printed_with_its_types_and_no_other() -> None:
+    """By object: one that has a name of its own on the page is told there, any other by its path."""
+    page, seen = told(), set()
+    names = {name for name, _ in page}
+    for path, found in printed():
+        last = path.rpartition(".")[2].replace("todo", "steps")  # of which both are lists
+        name = path if path in names else last
+        for key, value in found.items():
+            assert TYPES[type(value)] in page.get((name, key), set()), (
+                f"docs/json.md does not tell {path}.{key}: {value}"
+            )
+            seen.add((name, key))
+    assert page.keys() == seen
