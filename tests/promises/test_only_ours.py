@@ -114,7 +114,7 @@ def runner(name: str) -> Runner:
 
 
 @dataclass
-class World:
+class Timeline:
     """What is so, what was so and until when, and the changes that are still on their way."""
 
     clock: Clock
@@ -179,7 +179,7 @@ class TwoNodes(RuleBasedStateMachine):
         self.patch = pytest.MonkeyPatch()
         self.clock = Clock()
         self.clock.rule(self.patch)
-        self.world = World(self.clock, [(self.clock.now, BEGINNING)])
+        self.timeline = Timeline(self.clock, [(self.clock.now, BEGINNING)])
         for name in ENIS:
             if name not in self.runners:  # a client takes long to make, and keeps nothing of a run
                 self.runners[name] = runner(name)
@@ -217,14 +217,14 @@ class TwoNodes(RuleBasedStateMachine):
     )
     def by_hand(self, table: str, eni: str, check: str) -> None:
         """A person re-points or deletes an entry, moves or frees the Elastic IP, or switches a check on."""
-        now = self.world.now
+        now = self.timeline.now
         if self.scenario == "routes":
             routes = {key: target for key, target in now.routes.items() if key != (table, VIP)}
             if eni:
                 routes[table, VIP] = eni
             else:
                 now = replace(now, checks={**now.checks, check: True})
-            self.world.put(replace(now, routes=routes))
+            self.timeline.put(replace(now, routes=routes))
         else:
             held = {**now.held, PUBLIC_IP: replace(now.held[PUBLIC_IP], association=None, eni=None)}
             if eni:
@@ -233,24 +233,24 @@ class TwoNodes(RuleBasedStateMachine):
                     for ip, each in held.items()
                 }
                 held[PUBLIC_IP] = Held("eipalloc-1", f"eipassoc-{now.serial + 1}", eni)
-            self.world.put(replace(now, held=held, serial=now.serial + 1))
+            self.timeline.put(replace(now, held=held, serial=now.serial + 1))
 
     @rule(name=st.sampled_from(sorted(ENIS)))
     def put_right_by_hand(self, name: str) -> None:
         """A person gives a node the whole address, as an administrator does who trusts no program."""
-        now, eni = self.world.now, ENIS[name]
+        now, eni = self.timeline.now, ENIS[name]
         if self.scenario == "routes":
             tables = {table for table, destination in now.routes if destination == VIP} | {"rtb-1", "rtb-2"}
             routes = {**now.routes, **{(table, VIP): eni for table in tables}}
-            self.world.put(replace(now, routes=routes, checks={**now.checks, eni: False}))
+            self.timeline.put(replace(now, routes=routes, checks={**now.checks, eni: False}))
         else:
             self.by_hand(table="", eni=eni, check="")
 
-    @precondition(lambda self: self.world.late)
+    @precondition(lambda self: self.timeline.late)
     @rule()
     def arrive(self) -> None:
         """A call that its sender has given up arrives after all."""
-        node, verb, call = self.world.late.pop(0)
+        node, verb, call = self.timeline.late.pop(0)
         self._change(node, call, verb)
 
     @rule(seconds=st.sampled_from([0.1, 1.0, 120.0]))
@@ -260,10 +260,10 @@ class TwoNodes(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """The faults stop, what runs comes to its end, one node is told to restore: it holds, and stays."""
-        if not hasattr(self, "world"):
+        if not hasattr(self, "timeline"):
             return
         try:
-            while self.world.late:
+            while self.timeline.late:
                 self.arrive()
             for node in self.runners.values():
                 self._finish(node)
@@ -272,7 +272,7 @@ class TwoNodes(RuleBasedStateMachine):
             for node, verb in ((winner, "restore"), (other, "remove"), (winner, "quickCheck")):
                 self._start(node, verb)
                 assert self._finish(node) is None, f"{verb} on {node.name}"
-                assert holds(self.world.now, winner.eni, self.scenario)
+                assert holds(self.timeline.now, winner.eni, self.scenario)
         finally:
             self.patch.undo()
 
@@ -315,7 +315,7 @@ class TwoNodes(RuleBasedStateMachine):
         if not call.changing:
             return lost or (wire.error(500, "InternalError") if how == "error after" else self._read(node, call, how))
         if how == "late":
-            self.world.late.append((node, node.verb, call))
+            self.timeline.late.append((node, node.verb, call))
             code = ""
         else:
             code = self._change(node, call, node.verb)
@@ -327,12 +327,12 @@ class TwoNodes(RuleBasedStateMachine):
         if call.action == "DescribeRouteTables" or "public-ip" in call.filters:  # a look begins with it
             node.last_look = self.clock.now
         now = self.clock.now
-        state = self.world.between(now - STALE, now)[0] if how == "stale" else self.world.now
+        state = self.timeline.between(now - STALE, now)[0] if how == "stale" else self.timeline.now
         return wire.response(200, wire.answer(state, call))
 
     def _change(self, node: Runner, call: Call, verb: str) -> str:
         """Make the change that a node has sent, if EC2 takes it; EC2's error code, else empty."""
-        before = self.world.now
+        before = self.timeline.now
         try:
             after = wire.changed(before, call)
         except wire.RefusedError as error:
@@ -341,7 +341,7 @@ class TwoNodes(RuleBasedStateMachine):
         assert only_ours(before, after, node.eni), (before, after)
         if call.action == "DisassociateAddress":
             assert before.held[PUBLIC_IP].eni == node.eni, "the peer's association is never removed"
-        self.world.put(after)
+        self.timeline.put(after)
         return ""
 
     def _resume(self, node: Runner, told: Any) -> None:
@@ -351,8 +351,8 @@ class TwoNodes(RuleBasedStateMachine):
             node.waits = told
             return
         node.running, self.outcome = None, told
-        seen = self.world.between(node.last_look - STALE, self.clock.now)
-        whole = self.world.between(node.began, self.clock.now)
+        seen = self.timeline.between(node.last_look - STALE, self.clock.now)
+        whole = self.timeline.between(node.began, self.clock.now)
         if node.verb in {"restore", "recover"} and told is None:
             assert any(has_traffic(state, node.eni, self.scenario) for state in seen)
             assert self.scenario == "address" or not all(state.checks[node.eni] for state in seen)
@@ -413,7 +413,7 @@ def test_a_late_call_of_the_old_node_is_a_loss_that_recover_mends() -> None:
         two.put_right_by_hand("node2")
         two.clock.now += 1.0
         two._start(old, "restore")
-        while not two.world.late:
+        while not two.timeline.late:
             two._go_on(old, "late" if isinstance(old.waits, Call) and old.waits.changing else "ok")
         two.crash("node1", reached=False)
         two._start(new, "restore")
@@ -424,7 +424,7 @@ def test_a_late_call_of_the_old_node_is_a_loss_that_recover_mends() -> None:
         assert isinstance(two._finish(new), NotHeld)
         two._start(new, "recover")
         assert two._finish(new) is None
-        assert holds(two.world.now, new.eni, "routes")
+        assert holds(two.timeline.now, new.eni, "routes")
 
 
 def test_the_reply_to_a_change_is_not_believed() -> None:
@@ -452,4 +452,4 @@ def test_the_peer_that_takes_it_meanwhile_keeps_it() -> None:
         two._start(new, "restore")
         assert two._finish(new) is None
         assert two._finish(old) is None
-        assert holds(two.world.now, new.eni, "address")
+        assert holds(two.timeline.now, new.eni, "address")
