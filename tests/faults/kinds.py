@@ -231,7 +231,6 @@ _NO_DATA = r"no token|none|metadata|no credentials|no network interface|is no ne
 _NO_ITEM = r"no network interface|the metadata service|no credentials|points? at"
 _MISSING = r"cannot be run|is missing|could not be taken back|exit code"
 _EXIT_9 = r"exit code|failed|could not be taken back"
-_ANY = r"."
 
 KINDS: tuple[Kind, ...] = (
     Kind(

@@ -27,7 +27,8 @@ from installer.pacemaker import refuse_in_use
 from installer.target import Target
 from lab import PROJECT
 from lab.lifekeeper import install as install_lifekeeper
-from tests.support.machine import BARE, PYTHON, Machine, Tree, good, machine, run, tree
+from tests.support.machine import BARE, PYTHON, Machine, Tree, machine, run, tree
+from tests.support.programs import good
 
 LINKS = ["usr/local/sbin/ec2kit", f"opt/LifeKeeper/{COMMAND}", *(f"opt/LifeKeeper/{place}" for place, _ in PLACES)]
 AGENTS = [f"usr/lib/ocf/{agents.FOLDER}/{kind}" for kind in agents.AGENTS]

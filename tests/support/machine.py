@@ -45,12 +45,6 @@ def run(*command: str | Path, folder: Path, environment: Mapping[str, str] = BAR
     )
 
 
-def good(done: CompletedProcess[str]) -> str:
-    """What a program said that must have ended with 0."""
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
 @dataclass(frozen=True)
 class Machine:
     """This host with empty COVERED folders and without network; it is where the process `pid` lives."""

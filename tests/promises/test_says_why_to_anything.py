@@ -1,4 +1,4 @@
-"""Anything may stand in a file, come from the metadata service or from EC2, or be given as an argument.
+"""Says why, whatever comes: in a file, from the metadata service, from EC2, or as an argument.
 
 None of it is executed, none ends in a traceback or an internal error, and none costs more time or memory than what is
 right would. Each defect that these tests found has a test of its own below them.
