@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
-from lab import imds, taps
+from lab import PROJECT, imds, taps
 from lab.ec2 import faults
 from lab.taps import Called
 from tests.faults.rows import Edge, Row, active, paged
 from tests.faults.stage import Bench, Point
 
-RESOLVER = Path(faults.__file__).parent / "resolver"
+RESOLVER = PROJECT / "lab/resolver"
 HANGING = "ec2.hanging.example"
 _EVENTS = ("quickCheck", "check")
 Environment = dict[str, str]
