@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import time
 
+from ec2kit.core.errors import ExitCode
+from ec2kit.lifekeeper.history import Entry
+from ec2kit.lifekeeper.status import Part
 from lab.nodes import Lab
 from lab.protected import eni_of
 from tests.support.hierarchy import ROUTE, protected, status
@@ -51,3 +54,30 @@ def test_status_tells_what_is_so_and_since_when(figure1: Lab) -> None:
     told = status(figure1.node1, code=9)
     assert (told["node2"]["state"], told["node2"]["verdict"]) == ("-", "unknown")
     assert figure1.node1.ec2kit("status", "nobody").returncode == 5
+
+
+def test_a_part_of_a_newer_version_is_read() -> None:
+    """A kind of view, an exit code and keys that this version does not know: the rest of the part is told."""
+    restore = {"at": 1.0, "action": "restore", "code": 0, "seconds": 0.5, "what": "held", "outcome": "OK"}
+    told = {
+        "system": "node2",
+        "state": "ISP",
+        "switchback": "automatic",
+        "verdict": "held, with a reserve",
+        "outcome": "SPARE",
+        "since": 12.5,
+        "interface": "eth1",
+        "view": {"kind": "ipv6", "prefix": "fd00::/64", "eni": "eni-1"},
+        "actions": [restore | {"code": 77, "outcome": "SPARE"}, restore | {"more": [1]}, {"newer": True}],
+        "reserve": {"eni": "eni-2"},
+    }
+    assert Part.of_json(told) == Part(
+        "node2",
+        "ISP",
+        switchback="automatic",
+        verdict="held, with a reserve",
+        outcome="SPARE",
+        since=12.5,
+        interface="eth1",
+        actions=(Entry(1.0, "restore", ExitCode.OK, 0.5, "held"),),
+    )
