@@ -59,5 +59,5 @@ def test_more_keys_do_no_harm(seen: View, more: dict[str, int]) -> None:
     ],
 )
 def test_what_is_not_a_view_is_none(told: Any) -> None:
-    """Nothing, half of one, a kind that only a newer version knows, or one without routes, which would look healthy."""
+    """Nothing, half of one, a kind that only a newer version knows, or one that would look healthy without routes."""
     assert schema.view_of(told) is None

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Network
 from typing import Any, ClassVar, TypeVar
 
 import pytest
@@ -25,7 +25,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from ec2kit.core.errors import KitError, NotHeld
 from ec2kit.core.messages import Level
-from ec2kit.core.model import AccessKey, ElasticIpResource, EniId, Node, Resource, RouteResource, TableId, VpcId
+from ec2kit.core.model import AccessKey, EniId, Node, Resource, VpcId
 from ec2kit.core.settings import Settings
 from ec2kit.ec2.client import Ec2
 from ec2kit.ec2.session import Signer
@@ -36,6 +36,7 @@ from ec2kit.verbs.process import attempt
 from ec2kit.verbs.run import Run, Site
 from lab import wire
 from lab.wire import Call, Held, State
+from tests.support.pair import BEGINNING, ENIS, PUBLIC_IP, RESOURCES, VIP
 from tests.support.turns import Clock, hand_over
 
 T = TypeVar("T")
@@ -43,26 +44,12 @@ T = TypeVar("T")
 EXAMPLES = int(os.environ.get("EC2KIT_TEST_EXAMPLES", "60"))  # of each scenario
 PART = 500  # hypothesis remembers all that it has tried, and needs longer for each example the more that is
 STALE = 0.9
-VIP, NEIGHBOUR = "10.1.0.10/32", "10.1.0.20/32"
-PUBLIC_IP, OTHER_IP = "203.0.113.10", "203.0.113.20"
-ENIS = {"node1": "eni-1", "node2": "eni-2"}
 VERBS: dict[str, Callable[[Resource, Run, Site], None]] = {
     "restore": lifecycle.hold,
     "recover": lifecycle.hold,
     "remove": lifecycle.release,
     "quickCheck": lifecycle.check,
 }
-RESOURCES: dict[str, Resource] = {
-    "routes": RouteResource(IPv4Address("10.1.0.10"), "eth1", frozenset({TableId("rtb-1"), TableId("rtb-2")})),
-    "address": ElasticIpResource(IPv4Address(PUBLIC_IP), "eth1"),
-}
-BEGINNING = State(
-    tables=("rtb-1", "rtb-2", "rtb-3"),
-    routes={("rtb-1", VIP): "eni-1", ("rtb-2", VIP): "eni-1", ("rtb-2", NEIGHBOUR): "eni-2"},
-    checks={"eni-1": False, "eni-2": False, "eni-9": True},
-    private={"eni-1": "10.0.1.11", "eni-2": "10.0.3.11", "eni-9": "10.0.1.99"},
-    held={PUBLIC_IP: Held("eipalloc-1", "eipassoc-0", "eni-1"), OTHER_IP: Held("eipalloc-2")},
-)
 ANSWERS = (*["ok"] * 12, *["stale"] * 4, "throttled", "denied", "timeout", "late", "error after")
 
 

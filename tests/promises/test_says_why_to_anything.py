@@ -38,7 +38,7 @@ from lab import wire
 from lab.ec2.front import Exchange, Reply, Web
 from lab.protected import Protected
 from lab.wire import Call
-from tests.promises.test_only_ours import BEGINNING, RESOURCES
+from tests.support.pair import BEGINNING, RESOURCES
 
 FUZZ = hypothesis_settings(
     max_examples=int(os.environ.get("EC2KIT_TEST_EXAMPLES", "60")),
