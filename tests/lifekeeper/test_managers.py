@@ -116,10 +116,3 @@ def test_extend_that_cannot_be_completed_leaves_nothing_there(figure1: Lab) -> N
         assert "!action!" not in figure1.node1.lk("flg_list").stdout + figure1.node2.lk("flg_list").stdout
         kept.rename(figure1.node1.lkroot / "bin" / program)
     assert figure1.node1.ec2kit("extend", "ec2-ip-vip", "--to", "node2").returncode == 0
-
-
-def test_in_service_of_what_is_not_there(figure1: Lab) -> None:
-    """A person's typo."""
-    done = figure1.node1.ec2kit("in-service", "nobody")
-    assert done.returncode == 5
-    assert 'there is no resource "nobody" on node1' in done.stderr
