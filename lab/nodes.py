@@ -196,7 +196,7 @@ def _lab(stack: ExitStack, folder: Path, ec2: Ec2, vpc: RouteLab | AddressLab) -
     nodes = {}
     for name, identity in vpc.nodes.items():
         imds = stack.enter_context(Imds(identity, ec2, name=name))
-        nodes[name] = _node(folder / name, name, identity, imds, ec2)
+        nodes[name] = make_node(folder / name, name, identity, imds, ec2)
         install(
             nodes[name].lkroot,
             system=name,
@@ -210,7 +210,8 @@ def _lab(stack: ExitStack, folder: Path, ec2: Ec2, vpc: RouteLab | AddressLab) -
     return Lab(ec2, vpc, nodes)
 
 
-def _node(root: Path, name: str, identity: NodeIdentity, imds: Imds, ec2: Ec2) -> Node:
+def make_node(root: Path, name: str, identity: NodeIdentity, imds: Imds, ec2: Ec2) -> Node:
+    """Fill a folder as a machine that is this instance; LifeKeeper and the kit come later."""
     node = Node(name, root, identity, imds)
     for interface in identity.interfaces:
         nic = node.sysfs / "class/net" / interface.name

@@ -26,3 +26,10 @@ def test_what_nobody_has_thought_of_is_told_and_is_no_verdict(figure2: Lab, tmp_
     done = node.run(str(node.root / "bin/ec2kit"), *words, environment={"PYTHONPATH": f"{tmp_path / 'hook'}"})
     assert (done.returncode, "ERROR:ec2:create" in done.stderr, "960006:" in done.stderr) == (3, True, True), done
     assert node.lk("ins_list", "-t", f"ec2-{vpc.public_ip}").returncode == 7
+
+
+def test_in_service_of_what_is_not_there(figure1: Lab) -> None:
+    """A person's typo."""
+    done = figure1.node1.ec2kit("in-service", "nobody")
+    assert done.returncode == 5
+    assert 'there is no resource "nobody" on node1' in done.stderr

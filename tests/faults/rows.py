@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lab.ec2.vpc import AddressLab, RouteLab
-from lab.nodes import Lab, Node
+from lab.nodes import Node
 from lab.protected import Protected, eni_of
+from tests.support.account import drop_entry
 
 Scenario = Literal["route", "eip"]
 Edge = Literal["EC2", "metadata", "program"]
@@ -52,10 +53,11 @@ def active(_made: Protected) -> None:
 
 def torn(made: Protected) -> None:
     """node2's source/dest check is on, and table B has lost its entry."""
-    lab, vpc = _route(made)
-    truth = lab.ec2.truth()
-    truth.modify_network_interface_attribute(NetworkInterfaceId=eni_of(lab, "node2"), SourceDestCheck={"Value": True})
-    truth.delete_route(RouteTableId=vpc.tables["B"], DestinationCidrBlock=f"{vpc.vip}/32")
+    lab = made.lab
+    lab.ec2.truth().modify_network_interface_attribute(
+        NetworkInterfaceId=eni_of(lab, "node2"), SourceDestCheck={"Value": True}
+    )
+    drop_entry(lab, "B")
 
 
 def paged(made: Protected) -> None:
@@ -138,11 +140,6 @@ def _keep_key(node: Node, tag: str) -> None:
         f"[ec2kit-{tag}]\naws_access_key_id = {KEY_ID}\naws_secret_access_key = {KEY_SECRET}\n"
     )
     node.credentials.chmod(0o600)
-
-
-def _route(made: Protected) -> tuple[Lab, RouteLab]:
-    assert isinstance(made.lab.vpc, RouteLab)
-    return made.lab, made.lab.vpc
 
 
 ROUTE_CREATE = ("--type", "route-table", "--ip-resource", "ip-vip", "--tag", "{tag}")

@@ -8,13 +8,9 @@ import hashlib
 import json
 import os
 import shutil
-import subprocess
 import sys
 import tarfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from subprocess import CompletedProcess
 
 import pytest
 
@@ -27,106 +23,9 @@ from installer.pacemaker import refuse_in_use
 from installer.target import Target
 from lab import PROJECT
 from lab.lifekeeper import install as install_lifekeeper
-from tests.support.machine import BARE, PYTHON, Machine, Tree, good, machine, run, tree
-
-LINKS = ["usr/local/sbin/ec2kit", f"opt/LifeKeeper/{COMMAND}", *(f"opt/LifeKeeper/{place}" for place, _ in PLACES)]
-AGENTS = [f"usr/lib/ocf/{agents.FOLDER}/{kind}" for kind in agents.AGENTS]
-SETTINGS = b"LKROOT=/opt/LifeKeeper\r\n# Gr\xfc\xdfe\nEC2_MAX_RETRY=2\nLKCHECKINTERVAL=120"  # no text of one kind
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A folder that files are staged in with DESTDIR, from an unpacked bundle."""
-
-    bundle: Path
-    root: Path
-
-    def install(self, *options: str) -> CompletedProcess[str]:
-        """Run the bundle's install."""
-        return run(PYTHON, "./install", "--destdir", self.root, *options, folder=self.bundle)
-
-    @property
-    def defaults(self) -> Path:
-        """LifeKeeper's settings file."""
-        return self.root / "etc/default/LifeKeeper"
-
-
-def shared(name: str, factory: pytest.TempPathFactory, make: Callable[[Path], object]) -> Path:
-    """A folder that is filled once for all of pytest's workers."""
-    base = factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
-    with folder.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / "made").exists():
-            folder.mkdir()
-            make(folder)
-            (folder / "made").touch()
-    return folder
-
-
-@pytest.fixture(scope="session")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The bundle."""
-    folder = shared("archive", tmp_path_factory, make_bundle)
-    return folder / f"ec2kit-{__version__}-bundle.tar.gz"
-
-
-def make_bundle(folder: Path) -> None:
-    """As `make bundle` does, with this Python, whose pip knows an index."""
-    good(run(sys.executable, "./install", "--bundle", folder, folder=PROJECT, environment=os.environ))
-
-
-@pytest.fixture(scope="session")
-def unpacked(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The unpacked bundle, to be left as it is."""
-
-    def unpack(folder: Path) -> None:
-        good(run("tar", "-xzf", archive, folder=folder))
-
-    return shared("unpacked", tmp_path_factory, unpack) / f"ec2kit-{__version__}"
-
-
-@pytest.fixture(scope="session")
-def staged(unpacked: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that the kit was staged in, to be left as it is."""
-
-    def fill(folder: Path) -> None:
-        good(empty_stage(unpacked, folder / "root").install())
-
-    return shared("staged", tmp_path_factory, fill) / "root"
-
-
-def empty_stage(bundle: Path, root: Path) -> Stage:
-    """A folder with nothing but LifeKeeper's settings."""
-    stage = Stage(bundle, root)
-    stage.defaults.parent.mkdir(parents=True)
-    stage.defaults.write_bytes(SETTINGS)
-    stage.defaults.chmod(0o640)
-    return stage
-
-
-@pytest.fixture
-def empty(unpacked: Path, tmp_path: Path) -> Stage:
-    """Nothing is installed there yet."""
-    return empty_stage(unpacked, tmp_path / "root")
-
-
-@pytest.fixture
-def installed(unpacked: Path, staged: Path, tmp_path: Path) -> Stage:
-    """All is installed there."""
-    shutil.copytree(staged, tmp_path / "root", symlinks=True, copy_function=copied)
-    return Stage(unpacked, tmp_path / "root")
-
-
-def copied(source: str, to: str) -> None:
-    """A file of the environment's packages is linked, which is quick; nobody writes into one."""
-    (os.link if "/site-packages/" in source else shutil.copy2)(source, to)
-
-
-def inside(stage: Stage) -> Tree:
-    """The tree of a stage, its own name and what Python caches left out."""
-    found = tree(stage.root).items()
-    return {path.removeprefix(str(stage.root)): facts for path, facts in found if "__pycache__" not in path}
+from tests.support.machine import BARE, PYTHON, Machine, run, tree
+from tests.support.programs import good
+from tests.support.staging import AGENTS, LINKS, SETTINGS, Stage, empty_stage, inside, make_bundle
 
 
 def test_the_same_versions_give_the_same_bundle(archive: Path, tmp_path: Path) -> None:
@@ -466,47 +365,6 @@ def test_uninstall_is_refused_while_pacemaker_uses_the_kit(tmp_path: Path, monke
     refuse_in_use(Target())
 
 
-@pytest.fixture
-def bare_machine() -> Iterator[Machine]:
-    """A machine without network and with empty folders where the kit goes."""
-    with machine() as made:
-        yield made
-
-
-def test_on_a_machine_of_its_own(unpacked: Path, bare_machine: Machine, tmp_path: Path) -> None:
-    """From the bundle, without network, by the distribution's Python: LifeKeeper calls the kit; then it is gone."""
-    there = bare_machine
-    python = "/usr/bin/python3" if usable("/usr/bin/python3") else PYTHON
-    facts = f"system='node1', store=Path({str(tmp_path / 'lcd.db')!r}), environment={{}}, python={python!r}"
-    make = f"from pathlib import Path; from lab.lifekeeper import install; install(Path('/opt/LifeKeeper'), {facts})"
-    good(there.run(python, "-Bc", make, folder=PROJECT))
-    lk = "/opt/LifeKeeper/bin/"
-    before = tree(*there.roots())
-
-    told = good(there.run(python, "./install", folder=unpacked))
-    assert "registered type ec2" in told
-    after = tree(*there.roots(), times=True)
-    assert "nothing to do" in good(there.run(python, "./install", folder=unpacked))
-    assert tree(*there.roots(), times=True) == after
-    assert good(there.run("/usr/local/sbin/ec2kit", "--version", folder=tmp_path)) == f"ec2kit {__version__}\n"
-    kind = ("-a", "comm", "-r", "ec2", "-t", "ec2-vip", "-i", "EC2-10.1.0.10")
-    info = "ec2kit=1 kind=route vip=10.1.0.10 interface=eth9"
-    good(there.run(f"{lk}ins_create", *kind, "-v", info, folder=tmp_path))
-    checked = there.run(f"{lk}perform_action", "-t", "ec2-vip", "-a", "quickCheck", folder=tmp_path)
-    assert (checked.returncode, "ERROR" in checked.stderr) == (0, False)
-    good(there.run(f"{lk}ins_setstate", "-t", "ec2-vip", "-S", "ISP", folder=tmp_path))
-    checked = there.run(f"{lk}perform_action", "-t", "ec2-vip", "-a", "quickCheck", folder=tmp_path)
-    assert (checked.returncode, "this node has no network interface eth9" in checked.stderr) == (0, True)
-
-    refused = there.run(python, "./install", "--uninstall", folder=unpacked)
-    assert (refused.returncode, "ec2kit delete ec2-vip" in refused.stderr) == (5, True)
-    assert tree(*there.roots())[f"{there.roots()[2]}/ec2kit"][1] == "/opt/ec2kit/bin/ec2kit"
-    good(there.run(f"{lk}ins_remove", "-t", "ec2-vip", folder=tmp_path))
-    assert "unregistered app comm" in good(there.run(python, "./install", "--uninstall", folder=unpacked))
-    good(there.run("rm", "/opt/LifeKeeper/log/lifekeeper.log", folder=tmp_path))
-    assert tree(*there.roots()) == before
-
-
 def test_staged_files_that_were_brought_to_a_machine(unpacked: Path, staged: Path, bare_machine: Machine) -> None:
     """As a package does: there they work, and uninstall leaves the folders that every machine has."""
     opt, _, sbin, *_ = bare_machine.roots()
@@ -515,9 +373,3 @@ def test_staged_files_that_were_brought_to_a_machine(unpacked: Path, staged: Pat
     assert "create" in good(bare_machine.run("/usr/local/sbin/ec2kit", "--help", folder=unpacked))
     good(bare_machine.run(PYTHON, "./install", "--uninstall", folder=unpacked))
     assert [path.name for path in (*opt.rglob("*"), *sbin.rglob("*"))] == ["LifeKeeper"]
-
-
-def usable(python: str) -> bool:
-    """Whether the program is a Python that the kit runs with."""
-    check = "import sys; sys.exit(sys.version_info < (3, 11))"
-    return Path(python).exists() and subprocess.run([python, "-c", check], check=False).returncode == 0

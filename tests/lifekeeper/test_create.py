@@ -1,4 +1,4 @@
-"""create, canextend and extend: every problem at once, nothing made unless all is well, nothing changed in AWS."""
+"""create, canextend and extend: nothing made unless all is well, nothing changed in AWS."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ import pytest
 
 from ec2kit.core.model import ElasticIpResource, RouteResource
 from ec2kit.lifekeeper import info
-from lab.ec2.vpc import AddressLab, RouteLab, snapshot
-from lab.nodes import Lab, Node, route_lab
-from lab.protected import eni_of
-
-CREATE_ROUTE = ("--type", "route-table", "--ip-resource", "ip-vip")
+from lab.ec2.vpc import AddressLab, snapshot
+from lab.nodes import Lab, route_lab
+from tests.support.hierarchy import CREATE, EIP, ROUTE, made, states
+from tests.support.programs import good, replaced
 
 
 @pytest.fixture
@@ -26,14 +25,9 @@ def figure1(tmp_path: Path) -> Iterator[Lab]:
         assert snapshot(lab.ec2.truth()) == before
 
 
-def made(node: Node, tag: str) -> list[str]:
-    """The fields of an instance; empty when there is none."""
-    return node.lk("ins_list", "-t", tag).stdout.strip().split("\x01")
-
-
 def test_create_records_the_tables_and_finds_the_interface(figure1: Lab) -> None:
     """The entries point at eth1's ENI, so eth1 it is; A and B had the entry, so they are recorded."""
-    done = figure1.node1.action("create", *CREATE_ROUTE)
+    done = figure1.node1.action(*CREATE[ROUTE])
     assert done.returncode == 0, done.stderr
     fields = made(figure1.node1, "ec2-ip-vip")
     assert fields[1:5] == ["comm", "ec2", "ec2-ip-vip", "EC2-10.1.0.10"]
@@ -41,81 +35,6 @@ def test_create_records_the_tables_and_finds_the_interface(figure1: Lab) -> None
     recorded = frozenset(figure1.vpc.tables[name] for name in ("A", "B"))
     assert info.decode(fields[5]).resource == RouteResource(IPv4Address("10.1.0.10"), "eth1", recorded)  # type: ignore[arg-type]
     assert figure1.node1.lk("dep_list", "-fC").stdout == "ip-vipCec2-ip-vip\n"
-
-
-def test_extend_makes_the_peer_equal(figure1: Lab) -> None:
-    """Instance, dependency, switchback and equivalency; out of service on the target."""
-    assert figure1.node1.action("create", *CREATE_ROUTE, "--tag", "vip-route").returncode == 0
-    done = figure1.node1.ec2kit("extend", "vip-route", "--to", "node2", "--switchback", "automatic")
-    assert done.returncode == 0, done.stderr
-    here, there = made(figure1.node1, "vip-route"), made(figure1.node2, "vip-route")
-    assert there[1:6] == here[1:6]
-    assert (here[6], there[6]) == ("ISP", "OSU")
-    assert (here[7], there[7]) == ("AUTOMATIC", "AUTOMATIC")
-    assert figure1.node2.lk("dep_list", "-fC").stdout == "ip-vipCvip-route\n"
-    assert "node2Cvip-route" in figure1.node1.lk("eqv_list", "-fC", "-t", "vip-route").stdout
-
-
-def test_all_problems_are_reported_at_once_each_with_its_cure(figure1: Lab) -> None:
-    """Everything that is wrong is told, exit code 5, and nothing was made."""
-    assert isinstance(figure1.vpc, RouteLab)
-    node = figure1.node1
-    node.set(NOBCASTPING=0, RESRVRECTIMEOUT=60, LKCHECKINTERVAL=90)
-    node.lk("ins_setstate", "-t", "ip-vip", "-S", "OSU").check_returncode()
-    done = node.action("create", *CREATE_ROUTE, "--interface", "eth0")
-    assert done.returncode == 5
-    for words in (
-        "NOBCASTPING is not 1",
-        "Put NOBCASTPING=1 into",
-        "RESRVRECTIMEOUT is 60",
-        "EC2_QUICKCHECK_TIMEOUT (100) is not below LKCHECKINTERVAL (90)",
-        "the IP resource ip-vip is OSU, not ISP. Bring it into service here",
-        f"10.1.0.10/32 in {figure1.vpc.tables['A']} points at {eni_of(figure1, 'node1')}, not at this node's",
-        "aws ec2 replace-route --route-table-id",
-    ):
-        assert words in done.stderr
-    assert done.stderr.splitlines()[-1].endswith(
-        "ec2-ip-vip was not created. Correct what is listed, then create it again."
-    )
-    assert made(node, "ec2-ip-vip") == [""]
-
-
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        (("--ip-resource", "nobody"), "nobody is not an IP resource on node1"),
-        (("--ip-resource", "ip-vip", "--tag", "ip-vip"), "the tag ip-vip is taken on node1"),
-        (("--ip-resource", "ip-six"), "the IP resource ip-six is not IPv4"),
-        (("--ip-resource", "ip-vpc"), "10.0.2.77 lies inside 10.0.0.0/16"),
-        (("--ip-resource", "ip-none"), "has an entry for 10.9.9.9/32"),
-    ],
-)
-def test_an_ip_resource_that_cannot_be_protected(figure1: Lab, options: tuple[str, ...], words: str) -> None:
-    """Each with the reason in the log, exit code 5, and nothing made."""
-    for tag, address in (("ip-six", "fd00::1"), ("ip-vpc", "10.0.2.77"), ("ip-none", "10.9.9.9")):
-        kind = ("-a", "comm", "-r", "ip", "-t", tag, "-i", f"IP-{address}")
-        figure1.node1.lk("ins_create", *kind, "-I", "INIT_ISP").check_returncode()
-    done = figure1.node1.action("create", "--type", "route-table", *options)
-    assert done.returncode == 5
-    assert words in done.stderr
-    assert "ec2-" not in figure1.node1.lk("ins_list", "-fC", "-r", "ec2").stdout
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        (),
-        ("--type", "route-table"),
-        ("--type", "elastic-ip", "--elastic-ip", "203.0.113.10"),
-        ("--type", "elastic-ip", "--interface", "eth1", "--elastic-ip", "fd00::1"),
-        (*CREATE_ROUTE, "--elastic-ip", "203.0.113.10"),
-    ],
-)
-def test_options_that_do_not_fit_together(figure1: Lab, options: tuple[str, ...]) -> None:
-    """Usage: exit code 2, and EC2 was not asked."""
-    done = figure1.node1.action("create", *options)
-    assert done.returncode == 2
-    assert figure1.ec2.calls == []
 
 
 def test_create_of_an_elastic_ip_that_is_elsewhere_is_out_of_service(figure2: Lab) -> None:
@@ -142,7 +61,7 @@ def test_create_with_an_elastic_ip_of_another_account(figure2: Lab) -> None:
 def test_create_without_an_answer_makes_nothing(figure1: Lab) -> None:
     """Denied: 9, which permission is missing, and no instance."""
     figure1.ec2.refuse("denied", "DescribeRouteTables")
-    done = figure1.node1.action("create", *CREATE_ROUTE)
+    done = figure1.node1.action(*CREATE[ROUTE])
     assert done.returncode == 9
     assert "Allow ec2:DescribeRouteTables" in done.stderr.splitlines()[-1]
     assert made(figure1.node1, "ec2-ip-vip") == [""]
@@ -150,11 +69,8 @@ def test_create_without_an_answer_makes_nothing(figure1: Lab) -> None:
 
 def test_create_that_cannot_make_the_dependency_leaves_nothing(figure1: Lab) -> None:
     """All or nothing."""
-    program = figure1.node1.lkroot / "bin/dep_create"
-    program.unlink()
-    program.write_text("#!/bin/sh\nexit 3\n")
-    program.chmod(0o755)
-    done = figure1.node1.action("create", *CREATE_ROUTE)
+    replaced(figure1.node1, "dep_create", "exit 3")
+    done = figure1.node1.action(*CREATE[ROUTE])
     assert done.returncode == 9
     assert "dep_create failed with exit code 3" in done.stderr.splitlines()[-1]
     assert made(figure1.node1, "ec2-ip-vip") == [""]
@@ -162,7 +78,7 @@ def test_create_that_cannot_make_the_dependency_leaves_nothing(figure1: Lab) -> 
 
 def test_extend_to_a_system_that_is_not_ready_makes_nothing_there(figure1: Lab) -> None:
     """canextend refuses on the target, its lines reach the admin, and no instance is made."""
-    assert figure1.node1.action("create", *CREATE_ROUTE).returncode == 0
+    assert figure1.node1.action(*CREATE[ROUTE]).returncode == 0
     figure1.node2.set(NOBCASTPING=0)
     figure1.node2.imds.fault = "off"
     done = figure1.node1.ec2kit("extend", "ec2-ip-vip", "--to", "node2")
@@ -173,27 +89,9 @@ def test_extend_to_a_system_that_is_not_ready_makes_nothing_there(figure1: Lab) 
     assert made(figure1.node2, "ec2-ip-vip") == [""]
 
 
-def test_extend_that_cannot_be_completed_leaves_nothing_there(figure1: Lab) -> None:
-    """Whichever step LifeKeeper refuses: the target is as it was, the admin lock is off, and another try works."""
-    assert figure1.node1.action("create", *CREATE_ROUTE).returncode == 0
-    for program in ("dep_create", "ins_setas", "eqv_create"):
-        path = figure1.node1.lkroot / "bin" / program
-        path.rename(path.with_suffix(".kept"))
-        path.write_text("#!/bin/sh\nexit 3\n")
-        path.chmod(0o755)
-        done = figure1.node1.ec2kit("extend", "ec2-ip-vip", "--to", "node2")
-        assert done.returncode == 9
-        assert f"{program} failed with exit code 3" in done.stderr.splitlines()[-1]
-        assert made(figure1.node2, "ec2-ip-vip") == [""]
-        assert "Taking ec2-ip-vip on node2 back" in done.stdout
-        assert "!action!" not in figure1.node1.lk("flg_list").stdout + figure1.node2.lk("flg_list").stdout
-        path.with_suffix(".kept").rename(path)
-    assert figure1.node1.ec2kit("extend", "ec2-ip-vip", "--to", "node2").returncode == 0
-
-
 def test_extend_keeps_how_ec2_is_reached(figure1: Lab) -> None:
     """URL, profile and Region of the template's info field are the target's too; the rest is its own."""
-    assert figure1.node1.action("create", *CREATE_ROUTE, "--ec2-url", figure1.ec2.url).returncode == 0
+    assert figure1.node1.action(*CREATE[ROUTE], "--ec2-url", figure1.ec2.url).returncode == 0
     here = made(figure1.node1, "ec2-ip-vip")[5] + " region=us-east-1"
     figure1.node1.lk("ins_setinfo", "-t", "ec2-ip-vip", "-v", here).check_returncode()
     done = figure1.node1.ec2kit("extend", "ec2-ip-vip", "--to", "node2")
@@ -203,7 +101,7 @@ def test_extend_keeps_how_ec2_is_reached(figure1: Lab) -> None:
 
 def test_extend_while_ec2_does_not_answer(figure1: Lab) -> None:
     """Unavailable there is unavailable here: 9, not 5."""
-    assert figure1.node1.action("create", *CREATE_ROUTE).returncode == 0
+    assert figure1.node1.action(*CREATE[ROUTE]).returncode == 0
     figure1.ec2.refuse("denied", "DescribeRouteTables")
     done = figure1.node1.ec2kit("extend", "ec2-ip-vip", "--to", "node2")
     assert done.returncode == 9
@@ -213,7 +111,7 @@ def test_extend_while_ec2_does_not_answer(figure1: Lab) -> None:
 
 def test_extend_to_another_interface(figure1: Lab) -> None:
     """Nodes may name their interfaces differently."""
-    assert figure1.node1.action("create", *CREATE_ROUTE).returncode == 0
+    assert figure1.node1.action(*CREATE[ROUTE]).returncode == 0
     done = figure1.node1.ec2kit("extend", "ec2-ip-vip", "--to", "node2", "--interface", "eth0")
     assert done.returncode == 0, done.stderr
     assert info.decode(made(figure1.node2, "ec2-ip-vip")[5]).resource.interface == "eth0"
@@ -222,8 +120,18 @@ def test_extend_to_another_interface(figure1: Lab) -> None:
     assert "no network interface eth9. It has: eth0, eth1" in done.stderr
 
 
-def test_in_service_of_what_is_not_there(figure1: Lab) -> None:
-    """A person's typo."""
-    done = figure1.node1.ec2kit("in-service", "nobody")
+KEY_ID = "AKIAIOSFODNN7EXAMPLE"
+
+
+def test_create_on_another_server(figure2: Lab) -> None:
+    """Named by --server, through LifeKeeper, with that server's own checks; an access key is given there itself."""
+    good(figure2.node1.ec2kit(*CREATE[EIP], "--server", "node2"))
+    assert states(figure2, EIP) == {"node2": "OSU"}
+    done = figure2.node2.ec2kit("unextend", EIP, "--from", "node2")
+    assert f"node2 is the only system that has {EIP}. To remove it: ec2kit delete {EIP}" in done.stderr
+    done = figure2.node1.ec2kit(*CREATE[EIP], "--server", "node2")
     assert done.returncode == 5
-    assert 'there is no resource "nobody" on node1' in done.stderr
+    assert f"the tag {EIP} is taken on node2" in done.stderr
+    done = figure2.node1.ec2kit(*CREATE[EIP], "--server", "node2", "--access-key-id", KEY_ID)
+    assert "Run this on node2" in done.stderr
+    assert [each.name for each in (figure2.node1.root / "etc").iterdir()] == ["default"]

@@ -23,6 +23,7 @@ from lab.ec2.vpc import AddressLab, RouteLab, snapshot
 from lab.imds import Fault
 from lab.nodes import Lab, Node
 from lab.protected import SLACK, Protected, eni_of, through_the_front
+from tests.support.programs import hurry
 
 SUCCESS, GENERIC, ARGS, UNIMPLEMENTED, INSTALLED, CONFIGURED, NOT_RUNNING = 0, 1, 2, 3, 5, 6, 7
 UNKNOWN: tuple[Kind, ...] = ("throttled", "denied", "reset", "hang", "garbage")
@@ -83,12 +84,6 @@ def eip_agent(eip: Protected) -> Agent:
 def route_agent(routes: Protected) -> Agent:
     """The agent for routes."""
     return agent_of(routes)
-
-
-def hurry(*nodes: Node) -> None:
-    """Few retries and a small budget, so that waiting for nothing is short."""
-    for node in nodes:
-        node.set(EC2_MAX_RETRY=1, EC2_RESTORE_TIMEOUT=4, EC2_REMOVE_TIMEOUT=4, EC2_QUICKCHECK_TIMEOUT=3)
 
 
 def reason(done: CompletedProcess[str]) -> str:
@@ -298,7 +293,7 @@ def test_an_api_without_an_answer(agent: Agent, kind: Kind) -> None:
     assert agent.probe(one).returncode == SUCCESS
     seen = agent.probe(two)
     assert (seen.returncode, seen.stderr) == (NOT_RUNNING, "")
-    hurry(one, two)
+    hurry(one, two, act=4, look=3)
     before = snapshot(agent.protected.lab.ec2.truth())
     agent.protected.lab.ec2.refuse(kind)
     told = agent.monitor(one)
@@ -318,7 +313,7 @@ def test_an_api_without_an_answer(agent: Agent, kind: Kind) -> None:
 def test_a_probe_without_an_answer_and_without_a_memory(agent: Agent) -> None:
     """After a boot: the node has started nothing, so it is not running here."""
     one = agent.protected.lab.node1
-    hurry(one)
+    hurry(one, act=4, look=3)
     agent.protected.lab.ec2.refuse("throttled")
     assert [agent.probe(one).returncode, agent.monitor(one).returncode] == [NOT_RUNNING, SUCCESS]
 
@@ -328,7 +323,7 @@ def test_metadata_without_an_answer(agent: Agent, fault: Fault) -> None:
     """As an API without an answer; switched off is a person's business, and no loss either."""
     one = agent.protected.lab.node1
     assert agent.run("start", one).returncode == SUCCESS
-    hurry(one)
+    hurry(one, act=4, look=3)
     one.imds.fault = fault
     told = agent.monitor(one)
     assert told.returncode == SUCCESS
@@ -341,7 +336,7 @@ def test_an_elastic_ip_that_cannot_be_seen_is_not_stopped(eip_agent: Agent) -> N
     """It was started here: without an answer stop fails, and after the answer it has let go."""
     lab = eip_agent.protected.lab
     assert eip_agent.run("start", lab.node1).returncode == SUCCESS
-    hurry(lab.node1)
+    hurry(lab.node1, act=4, look=3)
     lab.ec2.refuse("throttled")
     done = eip_agent.run("stop", lab.node1)
     assert done.returncode == GENERIC
@@ -355,7 +350,7 @@ def test_an_elastic_ip_that_cannot_be_seen_is_not_stopped(eip_agent: Agent) -> N
 def test_an_elastic_ip_of_which_nothing_is_known_is_not_stopped(eip_agent: Agent) -> None:
     """After a boot an association may still be there: without an answer that is no success."""
     lab = eip_agent.protected.lab
-    hurry(lab.node1)
+    hurry(lab.node1, act=4, look=3)
     lab.ec2.refuse("throttled")
     assert eip_agent.run("stop", lab.node1).returncode == GENERIC
 
@@ -393,7 +388,7 @@ def test_a_start_that_may_have_taken_it_is_not_stopped_unseen(eip_agent: Agent, 
     lab = eip_agent.protected.lab
     seen = eip_agent.probe(lab.node2)
     assert (seen.returncode, seen.stderr) == (NOT_RUNNING, "")
-    hurry(lab.node2)
+    hurry(lab.node2, act=4, look=3)
     lab.ec2.refuse(kind, "AssociateAddress")
     lab.ec2.refuse("throttled", skip=2)  # the calls of one look
     assert eip_agent.run("start", lab.node2).returncode == GENERIC
@@ -418,7 +413,7 @@ def test_stop_leaves_what_the_peer_holds(agent: Agent) -> None:
 def test_an_elastic_ip_that_is_refused_to_go_is_not_stopped(eip_agent: Agent) -> None:
     """The look after the refusal shows it here still."""
     lab = eip_agent.protected.lab
-    hurry(lab.node1)
+    hurry(lab.node1, act=4, look=3)
     lab.ec2.refuse("denied", "DisassociateAddress")
     done = eip_agent.run("stop", lab.node1)
     assert (done.returncode, "Allow ec2:DisassociateAddress" in done.stderr) == (GENERIC, True)
@@ -440,7 +435,7 @@ def test_a_route_that_was_stopped_is_not_running(route_agent: Agent) -> None:
 def test_a_stopped_route_whose_start_fails_stays_stopped(route_agent: Agent) -> None:
     """Nothing was sent, so what was known is known still."""
     lab = route_agent.protected.lab
-    hurry(lab.node1)
+    hurry(lab.node1, act=4, look=3)
     assert route_agent.run("stop", lab.node1).returncode == SUCCESS
     lab.ec2.refuse("throttled")
     assert route_agent.run("start", lab.node1).returncode == GENERIC
@@ -454,7 +449,7 @@ def test_a_lost_memory_is_no_loss(agent: Agent) -> None:
     assert agent.run("start", node).returncode == SUCCESS
     shutil.rmtree(node.root / "run/resource-agents")
     assert agent.monitor(node).returncode == SUCCESS
-    hurry(node)
+    hurry(node, act=4, look=3)
     agent.protected.lab.ec2.refuse("throttled")
     assert agent.probe(node).returncode == SUCCESS
 

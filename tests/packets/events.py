@@ -46,7 +46,7 @@ RESOURCES = ("vip-ip", "vip-route", "public")
 
 
 @dataclass
-class World:
+class RestlessPair:
     """The lab, the cluster on it, and what chance comes from."""
 
     lab: NetLab
@@ -88,114 +88,114 @@ class Event:
     """Something that happens. do: makes it happen, heals it, tells on what. within: seconds to be whole after."""
 
     name: str
-    do: Callable[[World], str]
+    do: Callable[[RestlessPair], str]
     within: float
 
 
-def _wait(world: World, least: float, most: float) -> str:
+def _wait(pair: RestlessPair, least: float, most: float) -> str:
     """Let some time go by."""
-    seconds = world.chance.uniform(least, most)
+    seconds = pair.chance.uniform(least, most)
     time.sleep(seconds)
     return f"{seconds:.0f} s"
 
 
-def _kill(world: World) -> str:
-    name = world.node()
-    world.lab.kill(name)
-    how_long = _wait(world, 1, 12)
-    world.lab.boot(name)
-    world.service.start(name)
-    world.cluster.start(name)
+def _kill(pair: RestlessPair) -> str:
+    name = pair.node()
+    pair.lab.kill(name)
+    how_long = _wait(pair, 1, 12)
+    pair.lab.boot(name)
+    pair.service.start(name)
+    pair.cluster.start(name)
     return f"{name} without power, {how_long}"
 
 
-def _cut(world: World) -> str:
-    name = world.node()
-    world.lab.cut(name)
-    how_long = _wait(world, 1, 15)
-    world.lab.heal()
+def _cut(pair: RestlessPair) -> str:
+    name = pair.node()
+    pair.lab.cut(name)
+    how_long = _wait(pair, 1, 15)
+    pair.lab.heal()
     return f"{name}, {how_long}"
 
 
-def _part(world: World) -> str:
-    world.lab.part()
-    how_long = _wait(world, 4, 15)
-    world.lab.heal()
+def _part(pair: RestlessPair) -> str:
+    pair.lab.part()
+    how_long = _wait(pair, 4, 15)
+    pair.lab.heal()
     return how_long
 
 
-def _standby(world: World) -> str:
-    name = world.node()
-    world.cluster.standby(name, on=True)
-    how_long = _wait(world, 1, 10)
-    world.cluster.standby(name, on=False)
+def _standby(pair: RestlessPair) -> str:
+    name = pair.node()
+    pair.cluster.standby(name, on=True)
+    how_long = _wait(pair, 1, 10)
+    pair.cluster.standby(name, on=False)
     return f"{name}, {how_long}"
 
 
-def _repoint(world: World) -> str:
-    lab, client = world.lab, world.lab.ec2.truth()
-    table = world.chance.choice([name for name in lab.vpc.tables if name != "main"])
+def _repoint(pair: RestlessPair) -> str:
+    lab, client = pair.lab, pair.lab.ec2.truth()
+    table = pair.chance.choice([name for name in lab.vpc.tables if name != "main"])
     entry: Any = {"RouteTableId": lab.vpc.tables[table], "DestinationCidrBlock": f"{lab.vpc.vip}/32"}
-    if world.chance.random() < 0.3:
+    if pair.chance.random() < 0.3:
         client.delete_route(**entry)
         return f"the entry of table {table} deleted"
-    other = next(name for name in NODES if name != world.active())
-    client.replace_route(**entry, NetworkInterfaceId=world.service.eni(other))
+    other = next(name for name in NODES if name != pair.active())
+    client.replace_route(**entry, NetworkInterfaceId=pair.service.eni(other))
     return f"the entry of table {table} to {other}"
 
 
-def _readdress(world: World) -> str:
-    lab, client = world.lab, world.lab.ec2.truth()
-    if world.chance.random() < 0.5:
+def _readdress(pair: RestlessPair) -> str:
+    lab, client = pair.lab, pair.lab.ec2.truth()
+    if pair.chance.random() < 0.5:
         address = client.describe_addresses(AllocationIds=[lab.vpc.allocation])["Addresses"][0]
         client.disassociate_address(AssociationId=address["AssociationId"])
         return "disassociated"
-    other = next(name for name in NODES if name != world.active())
-    eni = world.service.eni(other)
+    other = next(name for name in NODES if name != pair.active())
+    eni = pair.service.eni(other)
     client.associate_address(AllocationId=lab.vpc.allocation, NetworkInterfaceId=eni, AllowReassociation=True)
     return f"to {other}"
 
 
-def _check_on(world: World) -> str:
-    name, on = world.active(), dict[str, Any](Value=True)
-    client, eni = world.lab.ec2.truth(), world.service.eni(name)
+def _check_on(pair: RestlessPair) -> str:
+    name, on = pair.active(), dict[str, Any](Value=True)
+    client, eni = pair.lab.ec2.truth(), pair.service.eni(name)
     client.modify_network_interface_attribute(NetworkInterfaceId=eni, SourceDestCheck=on)  # type: ignore[arg-type]  # a plain dict is one
     return name
 
 
-def _throttled(world: World) -> str:
-    world.lab.ec2.refuse("throttled")
-    how_long = _wait(world, 5, 20)
-    _mend(world)
+def _throttled(pair: RestlessPair) -> str:
+    pair.lab.ec2.refuse("throttled")
+    how_long = _wait(pair, 5, 20)
+    _mend(pair)
     return how_long
 
 
-def _gone(world: World) -> str:
-    kind = world.chance.choice(("reset", "hang", "refused", "denied"))
-    world.lab.ec2.refuse(kind)  # type: ignore[arg-type]  # one of Kind
-    how_long = _wait(world, 5, 20)
-    _mend(world)
+def _gone(pair: RestlessPair) -> str:
+    kind = pair.chance.choice(("reset", "hang", "refused", "denied"))
+    pair.lab.ec2.refuse(kind)  # type: ignore[arg-type]  # one of Kind
+    how_long = _wait(pair, 5, 20)
+    _mend(pair)
     return f"{kind}, {how_long}"
 
 
-def _metadata(world: World) -> str:
-    name = world.node()
-    world.lab.imds[name].fault = "hang"
-    how_long = _wait(world, 5, 20)
-    world.lab.imds[name].mend()
+def _metadata(pair: RestlessPair) -> str:
+    name = pair.node()
+    pair.lab.imds[name].fault = "hang"
+    how_long = _wait(pair, 5, 20)
+    pair.lab.imds[name].mend()
     return f"{name}, {how_long}"
 
 
-def _throttled_kill(world: World) -> str:
-    world.lab.ec2.refuse("throttled")
-    told = _kill(world)
-    _mend(world)
+def _throttled_kill(pair: RestlessPair) -> str:
+    pair.lab.ec2.refuse("throttled")
+    told = _kill(pair)
+    _mend(pair)
     return told
 
 
-def _mend(world: World) -> None:
-    world.lab.ec2.mend()
-    world.lab.ec2.delay_ms = DELAY_MS
+def _mend(pair: RestlessPair) -> None:
+    pair.lab.ec2.mend()
+    pair.lab.ec2.delay_ms = DELAY_MS
 
 
 KINDS = (
@@ -242,11 +242,11 @@ class Log:
 
 
 @pytest.fixture(scope="module")
-def world(kit: bytes) -> Iterator[World]:
+def pair(kit: bytes) -> Iterator[RestlessPair]:
     """A cluster that runs: the address, its routes and an Elastic IP, all on one node."""
     with net_lab(kit, tables=TABLES) as lab:
         lab.ec2.delay_ms = DELAY_MS
-        made = World(lab, Cluster(lab), Service(lab), random.Random(SEED))  # noqa: S311  no secret
+        made = RestlessPair(lab, Cluster(lab), Service(lab), random.Random(SEED))  # noqa: S311  no secret
         tables = ",".join(table for name, table in lab.vpc.tables.items() if name != "main")
         made.cluster.configure(CONFIGURATION.format(vip=lab.vpc.vip, eip=lab.vpc.public_ip, tables=tables))
         for name in NODES:
@@ -256,38 +256,38 @@ def world(kit: bytes) -> Iterator[World]:
         judge(lab.ec2)
 
 
-def test_after_each_event_one_node_has_it_all_again(world: World) -> None:
+def test_after_each_event_one_node_has_it_all_again(pair: RestlessPair) -> None:
     """Both addresses are answered by the node that Pacemaker and EC2 name, by no other, within the event's time."""
     log, order = Log(), list[Event]()
-    clients = Service(world.lab)  # who ask all the time, while world.service asks now and then
+    clients = Service(pair.lab)  # who ask all the time, while pair.service asks now and then
     log.say(f"{EVENTS} events, seed {SEED}, {TABLES} route tables, {DELAY_MS} ms a call")
     for number in range(1, EVENTS + 1):
         if not order:
-            order = world.chance.sample(KINDS, len(KINDS))
+            order = pair.chance.sample(KINDS, len(KINDS))
         event = order.pop()
         with clients.asked():
             began = time.monotonic()
             try:
-                what = event.do(world)
+                what = event.do(pair)
                 took = time.monotonic() - began
-                after = world.recovered(event.within)
+                after = pair.recovered(event.within)
             except Exception as error:
                 log.say(f"{number:3} {event.name}: NOT WHOLE AGAIN: {error}")
-                _show(world, log)
+                _show(pair, log)
                 raise
         gaps = [report.udp.gap_ms / 1000 for report in clients.reports]
         log.found.setdefault(event.name, []).append((after, *gaps))  # type: ignore[arg-type]  # two gaps
         log.say(
             f"{number:3} {time.strftime('%T')} {event.name}: {what}; its own time {took:.1f} s, "
-            f"whole again {after:.1f} s after, now on {world.active()}; "
+            f"whole again {after:.1f} s after, now on {pair.active()}; "
             f"virtual IP out {gaps[0]:.2f} s, Elastic IP out {gaps[1]:.2f} s"
         )
     log.table()
     assert sum(map(len, log.found.values())) == EVENTS
 
 
-def _show(world: World, log: Log) -> None:
+def _show(pair: RestlessPair, log: Log) -> None:
     for name in NODES:
-        if name in world.lab.hosts:
-            lines = world.cluster.log(name).splitlines()[-150:]
+        if name in pair.lab.hosts:
+            lines = pair.cluster.log(name).splitlines()[-150:]
             log.say(f"---- {name}\n" + "\n".join(line for line in lines if "pacemaker-based" not in line))

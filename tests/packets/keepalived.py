@@ -18,7 +18,7 @@ from lab.protected import judge
 from tests.packets.service import SOON, Service
 
 
-class World:
+class KeepalivedPair:
     """The lab with keepalived and the service on its nodes."""
 
     def __init__(self, lab: NetLab) -> None:
@@ -63,16 +63,16 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def running(kit: bytes) -> Iterator[World]:
+def running(kit: bytes) -> Iterator[KeepalivedPair]:
     """keepalived on both nodes, and calls of 50 ms."""
     with net_lab(kit, tables=3) as lab:
         lab.ec2.delay_ms = 50
-        yield World(lab)
+        yield KeepalivedPair(lab)
         judge(lab.ec2)
 
 
 @pytest.fixture
-def world(running: World, request: pytest.FixtureRequest) -> Iterator[World]:
+def pair(running: KeepalivedPair, request: pytest.FixtureRequest) -> Iterator[KeepalivedPair]:
     """All is well, and node1 has it, without a step by hand; shows keepalived's log of a story that failed."""
     failures = request.session.testsfailed
     running.wait("node1")
@@ -89,71 +89,71 @@ def world(running: World, request: pytest.FixtureRequest) -> Iterator[World]:
             running.keepalived.start(name)
 
 
-def test_the_node_of_higher_priority_has_it(world: World) -> None:
+def test_the_node_of_higher_priority_has_it(pair: KeepalivedPair) -> None:
     """From the start, one is master and has both addresses; the other is backup."""
-    assert world.states() == {"node1": "MASTER", "node2": "BACKUP"}
-    assert world.service.is_on("node1")
+    assert pair.states() == {"node1": "MASTER", "node2": "BACKUP"}
+    assert pair.service.is_on("node1")
 
 
-def test_keepalived_is_stopped_and_started_on_the_master(world: World) -> None:
+def test_keepalived_is_stopped_and_started_on_the_master(pair: KeepalivedPair) -> None:
     """A planned move there, and back."""
-    with world.service.asked():
+    with pair.service.asked():
         time.sleep(1)
-        world.keepalived.stop("node1")
-        until(lambda: world.service.truth() == ("node2", "node2"), world.tell, SOON)
+        pair.keepalived.stop("node1")
+        until(lambda: pair.service.truth() == ("node2", "node2"), pair.tell, SOON)
         time.sleep(1)
-    world.service.moved("node1", "node2", 20)
-    assert world.keepalived.state("node2") == "MASTER"
-    with world.service.asked():
+    pair.service.moved("node1", "node2", 20)
+    assert pair.keepalived.state("node2") == "MASTER"
+    with pair.service.asked():
         time.sleep(1)
-        world.keepalived.start("node1")
-        until(lambda: world.service.truth() == ("node1", "node1"), world.tell, SOON)
+        pair.keepalived.start("node1")
+        until(lambda: pair.service.truth() == ("node1", "node1"), pair.tell, SOON)
         time.sleep(1)
-    world.service.moved("node2", "node1", 20)
-    world.wait("node1")
+    pair.service.moved("node2", "node1", 20)
+    pair.wait("node1")
 
 
-def test_the_master_is_killed_and_booted(world: World) -> None:
+def test_the_master_is_killed_and_booted(pair: KeepalivedPair) -> None:
     """Its power fails: the other has it. Booted again it takes it back, for its priority is higher."""
-    with world.service.asked():
+    with pair.service.asked():
         time.sleep(1)
-        world.lab.kill("node1")
-        until(lambda: world.service.truth() == ("node2", "node2"), world.tell, SOON)
+        pair.lab.kill("node1")
+        until(lambda: pair.service.truth() == ("node2", "node2"), pair.tell, SOON)
         time.sleep(1)
-    world.service.moved("node1", "node2", 30)
-    world.wait("node2")
-    world.boot("node1")
-    world.wait("node1")
+    pair.service.moved("node1", "node2", 30)
+    pair.wait("node2")
+    pair.boot("node1")
+    pair.wait("node1")
 
 
 @pytest.mark.parametrize("fault", ["cut off", "parted"])
-def test_a_split_and_its_end(world: World, fault: str) -> None:
+def test_a_split_and_its_end(pair: KeepalivedPair, fault: str) -> None:
     """Both are master, who held last has it and keeps it; after the end node1 does, which was master all along."""
-    world.rest()
-    world.lab.ec2.forget()
+    pair.rest()
+    pair.lab.ec2.forget()
     if fault == "parted":
-        world.lab.part()
+        pair.lab.part()
     else:
-        world.lab.cut("node1")
-    until(lambda: world.service.is_on("node2"), world.tell, SOON)
-    world.rest()
-    assert world.states() == {"node1": "MASTER", "node2": "MASTER"}
-    assert world.service.is_on("node2")
-    assert not [call for call in world.lab.ec2.calls if "NODE1" in call.key], "node1 did not sit still"
-    before = world.keepalived.log("node1")
-    world.lab.heal()
-    world.wait("node1")
-    assert "Entering" not in world.keepalived.log("node1").removeprefix(before), "a transition"
+        pair.lab.cut("node1")
+    until(lambda: pair.service.is_on("node2"), pair.tell, SOON)
+    pair.rest()
+    assert pair.states() == {"node1": "MASTER", "node2": "MASTER"}
+    assert pair.service.is_on("node2")
+    assert not [call for call in pair.lab.ec2.calls if "NODE1" in call.key], "node1 did not sit still"
+    before = pair.keepalived.log("node1")
+    pair.lab.heal()
+    pair.wait("node1")
+    assert "Entering" not in pair.keepalived.log("node1").removeprefix(before), "a transition"
 
 
-def test_ec2_is_away_while_the_master_dies(world: World) -> None:
+def test_ec2_is_away_while_the_master_dies(pair: KeepalivedPair) -> None:
     """The new master cannot take it, and goes on trying; when EC2 is back, it takes it."""
-    before = world.runs("node2")
-    world.lab.ec2.refuse("reset")
-    world.lab.kill("node1")
-    until(lambda: world.runs("node2") >= before + 4, world.tell, SOON)  # two for each address
-    assert world.states() == {"node2": "MASTER"}
-    assert world.service.truth() == ("node1", "node1")
-    assert world.service.answered_by() == (set(), set())
-    world.lab.ec2.mend()
-    world.wait("node2")
+    before = pair.runs("node2")
+    pair.lab.ec2.refuse("reset")
+    pair.lab.kill("node1")
+    until(lambda: pair.runs("node2") >= before + 4, pair.tell, SOON)  # two for each address
+    assert pair.states() == {"node2": "MASTER"}
+    assert pair.service.truth() == ("node1", "node1")
+    assert pair.service.answered_by() == (set(), set())
+    pair.lab.ec2.mend()
+    pair.wait("node2")

@@ -21,7 +21,7 @@ from tests.packets.service import SOON, Service
 INTERVALS = 3  # that a healthy service must live through
 
 
-class World:
+class LifeKeeperPair:
     """The lab with the stand-in, and two hierarchies of the kit's, in service on node1 and extended to node2."""
 
     def __init__(self, lab: NetLab, folder: Path) -> None:
@@ -77,18 +77,18 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def running(kit: bytes, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def running(kit: bytes, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LifeKeeperPair]:
     """The stand-in on both nodes, and calls of 50 ms."""
     with net_lab(kit, tables=3) as lab:
         lab.ec2.delay_ms = 50
-        made = World(lab, tmp_path_factory.mktemp("lifekeeper"))
+        made = LifeKeeperPair(lab, tmp_path_factory.mktemp("lifekeeper"))
         yield made
         made.lifekeeper.close()
         judge(lab.ec2)
 
 
 @pytest.fixture
-def world(running: World, request: pytest.FixtureRequest) -> Iterator[World]:
+def pair(running: LifeKeeperPair, request: pytest.FixtureRequest) -> Iterator[LifeKeeperPair]:
     """All is in service on node1; shows LifeKeeper's log of a story that failed."""
     failures = request.session.testsfailed
     running.serve_on("node1")
@@ -101,63 +101,63 @@ def world(running: World, request: pytest.FixtureRequest) -> Iterator[World]:
     running.lab.ec2.mend()
 
 
-def test_a_switchover(world: World) -> None:
+def test_a_switchover(pair: LifeKeeperPair) -> None:
     """In service on node2, by a command there: both addresses move, and node1 has neither any more."""
-    with world.service.asked():
+    with pair.service.asked():
         time.sleep(1)
-        world.serve_on("node2")
+        pair.serve_on("node2")
         time.sleep(1)
-    world.service.moved("node1", "node2", 30)
-    assert world.is_on("node2")
-    assert set(world.states("node1").values()) == {"OSU"}
+    pair.service.moved("node1", "node2", 30)
+    assert pair.is_on("node2")
+    assert set(pair.states("node1").values()) == {"OSU"}
 
 
 @pytest.mark.parametrize("fault", ["killed", "cut off"])
-def test_a_node_is_lost(world: World, fault: str) -> None:
+def test_a_node_is_lost(pair: LifeKeeperPair, fault: str) -> None:
     """LifeKeeper on node2 takes over from a node that is dead or not reached; booted, that one leaves it there."""
-    with world.service.asked():
+    with pair.service.asked():
         time.sleep(1)
-        (world.lab.kill if fault == "killed" else world.lab.cut)("node1")
-        world.lifekeeper.run("node2", "lksystem", "down", "node1")
-        world.lifekeeper.run("node2", "lksystem", "failover", "node1")
+        (pair.lab.kill if fault == "killed" else pair.lab.cut)("node1")
+        pair.lifekeeper.run("node2", "lksystem", "down", "node1")
+        pair.lifekeeper.run("node2", "lksystem", "failover", "node1")
         time.sleep(1)
-    world.service.moved("node1", "node2", 30)
-    assert world.is_on("node2")
+    pair.service.moved("node1", "node2", 30)
+    assert pair.is_on("node2")
     if fault == "cut off":
-        world.lab.kill("node1")  # what a cluster does with a node that comes back from a split
-    with world.service.asked():
-        world.boot("node1")
-    world.service.stayed("node2")
-    assert world.is_on("node2")
+        pair.lab.kill("node1")  # what a cluster does with a node that comes back from a split
+    with pair.service.asked():
+        pair.boot("node1")
+    pair.service.stayed("node2")
+    assert pair.is_on("node2")
 
 
-def test_checks_without_an_answer_change_nothing(world: World) -> None:
+def test_checks_without_an_answer_change_nothing(pair: LifeKeeperPair) -> None:
     """Three intervals in which EC2 gives no answer: no event, no change, no packet lost."""
-    before = world.lifekeeper.log("node1")
-    world.lab.ec2.forget()
-    with world.service.asked():
+    before = pair.lifekeeper.log("node1")
+    pair.lab.ec2.forget()
+    with pair.service.asked():
         for fault in ("reset", "throttled", "denied")[:INTERVALS]:
-            world.lab.ec2.refuse(fault)  # type: ignore[arg-type]
-            world.lifekeeper.run("node1", "lkcheck", "--once")
-            world.lab.ec2.mend()
-    world.service.stayed("node1")
-    said = world.lifekeeper.log("node1").removeprefix(before)
-    for tag in ("ec2-ip-vip", world.tops[1]):
+            pair.lab.ec2.refuse(fault)  # type: ignore[arg-type]
+            pair.lifekeeper.run("node1", "lkcheck", "--once")
+            pair.lab.ec2.mend()
+    pair.service.stayed("node1")
+    said = pair.lifekeeper.log("node1").removeprefix(before)
+    for tag in ("ec2-ip-vip", pair.tops[1]):
         assert (
             sum(f":quickCheck:{tag}:9600" in line and "stays in service" in line for line in said.splitlines()) == 3
         )
     assert "recover" not in said
-    assert not [call for call in world.lab.ec2.calls if not call.action.startswith("Describe")]
-    assert world.is_on("node1")
+    assert not [call for call in pair.lab.ec2.calls if not call.action.startswith("Describe")]
+    assert pair.is_on("node1")
 
 
-def test_what_a_hand_has_moved_comes_back(world: World) -> None:
+def test_what_a_hand_has_moved_comes_back(pair: LifeKeeperPair) -> None:
     """Somebody points one route table's entry and the Elastic IP at node2: the next check on node1 recovers both."""
-    truth, vpc, node2 = world.lab.ec2.truth(), world.lab.vpc, world.lab.vpc.nodes["node2"].interfaces[0].eni
+    truth, vpc, node2 = pair.lab.ec2.truth(), pair.lab.vpc, pair.lab.vpc.nodes["node2"].interfaces[0].eni
     table, to = vpc.tables["client"], f"{vpc.vip}/32"
     truth.replace_route(RouteTableId=table, DestinationCidrBlock=to, NetworkInterfaceId=node2)
     truth.associate_address(AllocationId=vpc.allocation, NetworkInterfaceId=node2, AllowReassociation=True)
-    assert world.service.truth() == (None, "node2")
-    world.lifekeeper.run("node1", "lkcheck", "--once")
-    until(lambda: world.is_on("node1"), world.tell, SOON)
-    assert set(world.states("node2").values()) == {"OSU"}
+    assert pair.service.truth() == (None, "node2")
+    pair.lifekeeper.run("node1", "lkcheck", "--once")
+    until(lambda: pair.is_on("node1"), pair.tell, SOON)
+    assert set(pair.states("node2").values()) == {"OSU"}

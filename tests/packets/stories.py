@@ -36,7 +36,7 @@ rsc_defaults resource-stickiness=100
 
 
 @dataclass
-class World:
+class PacemakerPair:
     """The lab and the cluster on it."""
 
     lab: NetLab
@@ -89,11 +89,11 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(kit: bytes) -> Iterator[World]:
+def pair(kit: bytes) -> Iterator[PacemakerPair]:
     """A cluster that runs: the address, its routes and an Elastic IP, all on one node."""
     with net_lab(kit, tables=TABLES) as lab:
         lab.ec2.delay_ms = DELAY_MS
-        made = World(lab, Cluster(lab), Service(lab))
+        made = PacemakerPair(lab, Cluster(lab), Service(lab))
         tables = ",".join(table for name, table in lab.vpc.tables.items() if name != "main")
         text = CONFIGURATION.format(vip=lab.vpc.vip, eip=lab.vpc.public_ip, tables=tables, interval=INTERVAL)
         made.cluster.configure(text)
@@ -104,119 +104,117 @@ def world(kit: bytes) -> Iterator[World]:
 
 
 @pytest.fixture
-def nodes(world: World, request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]:
+def nodes(pair: PacemakerPair, request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]:
     """The active node and the standby, when all is calm; shows Pacemaker's log of a story that failed."""
     failures = request.session.testsfailed
-    yield world.calm()
+    yield pair.calm()
     if request.session.testsfailed > failures:
         for name in NODES:
-            if name in world.lab.hosts:
-                log = "\n".join(world.cluster.log(name).splitlines()[-150:])
+            if name in pair.lab.hosts:
+                log = "\n".join(pair.cluster.log(name).splitlines()[-150:])
                 sys.stdout.write(f"---- {name}\n{log}\n")
 
 
-def test_a_planned_move(world: World, nodes: tuple[str, str]) -> None:
+def test_a_planned_move(pair: PacemakerPair, nodes: tuple[str, str]) -> None:
     """Standby of the active node: the other has it all, in 20 tables, after a gap of few seconds."""
     active, standby = nodes
-    with world.service.asked():
+    with pair.service.asked():
         time.sleep(1)
-        world.cluster.standby(active, on=True)
-        world.cluster.wait(world.runs_on(standby), 60)
+        pair.cluster.standby(active, on=True)
+        pair.cluster.wait(pair.runs_on(standby), 60)
         time.sleep(1)
-    world.service.moved(active, standby, 15)
-    world.check(standby)
-    assert not world.cluster.status().failed
+    pair.service.moved(active, standby, 15)
+    pair.check(standby)
+    assert not pair.cluster.status().failed
 
 
-def test_the_active_node_cut_off_and_healed(world: World, nodes: tuple[str, str]) -> None:
+def test_the_active_node_cut_off_and_healed(pair: PacemakerPair, nodes: tuple[str, str]) -> None:
     """No packet from or to it: the other takes over; when it is back, exactly one node has all of it, and stays."""
     active, standby = nodes
-    with world.service.asked():
+    with pair.service.asked():
         time.sleep(1)
-        world.lab.cut(active)
-        world.cluster.wait(world.runs_on(standby), 60, on=standby)
+        pair.lab.cut(active)
+        pair.cluster.wait(pair.runs_on(standby), 60, on=standby)
         time.sleep(1)
-    world.service.moved(active, standby, 30)
-    world.check(standby)
-    world.lab.heal()
-    after, _ = world.calm()
+    pair.service.moved(active, standby, 30)
+    pair.check(standby)
+    pair.lab.heal()
+    after, _ = pair.calm()
     time.sleep(MANY * INTERVAL)
-    world.check(after)
+    pair.check(after)
 
 
-def test_the_active_node_killed(world: World, nodes: tuple[str, str]) -> None:
+def test_the_active_node_killed(pair: PacemakerPair, nodes: tuple[str, str]) -> None:
     """Its power fails: the other takes over. Booted again it joins, and the service stays where it is, unnoticed."""
     active, standby = nodes
-    with world.service.asked():
+    with pair.service.asked():
         time.sleep(1)
-        world.lab.kill(active)
-        world.cluster.wait(world.runs_on(standby), 60, on=standby)
+        pair.lab.kill(active)
+        pair.cluster.wait(pair.runs_on(standby), 60, on=standby)
         time.sleep(1)
-    world.service.moved(active, standby, 30)
-    world.check(standby)
-    with world.service.asked():
-        world.boot(active)
-        world.cluster.wait(lambda status: status.online == set(NODES), 60, on=standby)
+    pair.service.moved(active, standby, 30)
+    pair.check(standby)
+    with pair.service.asked():
+        pair.boot(active)
+        pair.cluster.wait(lambda status: status.online == set(NODES), 60, on=standby)
         time.sleep(2 * INTERVAL)
-    world.service.stayed(standby)
-    world.check(standby)
+    pair.service.stayed(standby)
+    pair.check(standby)
 
 
-def unknown(world: World, name: str) -> int:
+def unknown(pair: PacemakerPair, name: str) -> int:
     """How many monitors on that node could not tell: of the agent that had fewest."""
-    lines = [line for line in world.cluster.log(name).splitlines() if "counts as running" in line]
+    lines = [line for line in pair.cluster.log(name).splitlines() if "counts as running" in line]
     return min(sum(f":monitor:{each}:" in line for line in lines) for each in ("vip-route", "eip"))
 
 
 @pytest.mark.parametrize("what", ["metadata hangs", "EC2 resets", "EC2 throttles"])
-def test_what_proves_nothing_changes_nothing(world: World, nodes: tuple[str, str], what: str) -> None:
+def test_what_proves_nothing_changes_nothing(pair: PacemakerPair, nodes: tuple[str, str], what: str) -> None:
     """Three monitors in a row that cannot tell: no failover, no restart, no change in EC2, no packet lost."""
     active, _ = nodes
-    before, seen = world.cluster.status(), unknown(world, active)
-    world.lab.ec2.forget()
-    with world.service.asked():
+    before, seen = pair.cluster.status(), unknown(pair, active)
+    pair.lab.ec2.forget()
+    with pair.service.asked():
         if what == "metadata hangs":
-            world.lab.imds[active].fault = "hang"
+            pair.lab.imds[active].fault = "hang"
         else:
-            world.lab.ec2.refuse("reset" if what == "EC2 resets" else "throttled")
-        until(
-            lambda: unknown(world, active) >= seen + MANY, lambda: f"{unknown(world, active) - seen} of {MANY}", 120
-        )
-    world.service.stayed(active)
-    after = world.cluster.status()
+            pair.lab.ec2.refuse("reset" if what == "EC2 resets" else "throttled")
+        until(lambda: unknown(pair, active) >= seen + MANY, lambda: f"{unknown(pair, active) - seen} of {MANY}", 120)
+    pair.service.stayed(active)
+    after = pair.cluster.status()
     assert (after.running, after.started, after.failed) == (before.running, before.started, ())
-    assert not [call for call in world.lab.ec2.calls if not call.action.startswith("Describe")]
-    world.lab.imds[active].mend()
-    world.lab.ec2.mend()
-    world.check(active)
+    assert not [call for call in pair.lab.ec2.calls if not call.action.startswith("Describe")]
+    pair.lab.imds[active].mend()
+    pair.lab.ec2.mend()
+    pair.check(active)
 
 
-def test_ec2_throttles_while_the_active_node_fails(world: World, nodes: tuple[str, str]) -> None:
+def test_ec2_throttles_while_the_active_node_fails(pair: PacemakerPair, nodes: tuple[str, str]) -> None:
     """The standby's first calls are all refused: it goes on until EC2 lets it, in one start and within its time."""
     active, standby = nodes
-    refused = world.lab.ec2.refuse("throttled", times=12)
-    with world.service.asked():
+    refused = pair.lab.ec2.refuse("throttled", times=12)
+    with pair.service.asked():
         time.sleep(0.5)
-        world.lab.kill(active)
-        world.cluster.wait(world.runs_on(standby), 90, on=standby)
+        pair.lab.kill(active)
+        pair.cluster.wait(pair.runs_on(standby), 90, on=standby)
         time.sleep(1)
     assert refused.hits == 12, "nothing was throttled"
-    world.service.moved(active, standby, 60)
-    assert not [each for each in world.cluster.status(standby).failed if "start" in each]
-    world.check(standby)
+    pair.service.moved(active, standby, 60)
+    assert not [each for each in pair.cluster.status(standby).failed if "start" in each]
+    pair.check(standby)
 
 
 @pytest.mark.usefixtures("nodes")
-def test_nodes_that_lose_sight_of_each_other(world: World) -> None:
+def test_nodes_that_lose_sight_of_each_other(pair: PacemakerPair) -> None:
     """Both run it then, for there is no fencing; EC2 has it on one. After the heal all is on one node, and stays."""
-    world.lab.part()
+    pair.lab.part()
     for name in NODES:
-        world.cluster.wait(lambda status, name=name: status.online == {name}, 60, on=name)  # type: ignore[misc]  # a lambda with a default
+        pair.cluster.wait(lambda status, name=name: status.online == {name}, 60, on=name)  # type: ignore[misc]  # a lambda with a default
     time.sleep(2 * INTERVAL)
-    world.lab.heal()
-    world.cluster.wait(lambda status: status.online == set(NODES), 60)
-    after, _ = world.calm()
-    world.check(after)
-    with world.service.asked():
+    pair.lab.heal()
+    pair.cluster.wait(lambda status: status.online == set(NODES), 60)
+    after, _ = pair.calm()
+    pair.check(after)
+    with pair.service.asked():
         time.sleep(MANY * INTERVAL)
-    world.service.stayed(after)
+    pair.service.stayed(after)

@@ -1,5 +1,5 @@
-"""The folder that the kit was staged in, which the tests of install make once for all."""
+"""The folder that the kit was staged in, which is made once for all tests."""
 
-from tests.installer.test_install import archive, staged, unpacked
+from tests.support.staging import archive, staged, unpacked
 
 __all__ = ["archive", "staged", "unpacked"]

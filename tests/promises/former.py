@@ -5,11 +5,16 @@ The archive was made by `git archive`, with ARCHIVED, at COMMIT; `xz -9e` made i
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
+from installer import wheels
+
+VERSION = "0.1.0"
 COMMIT = "9320e4afe4385c7b7b30dd741ee9194b33031526"
 ARCHIVE = Path(__file__).parent / "ec2kit-0.1.0.tar.xz"
 ARCHIVED = (
@@ -23,3 +28,33 @@ def unpack(folder: Path) -> Path:
     shutil.unpack_archive(ARCHIVE, folder)
     subprocess.run([sys.executable, "-m", "ec2kit.shapes"], cwd=folder, check=True)
     return folder
+
+
+def bundle(folder: Path, others: Path) -> Path:
+    """Make its bundle, unpacked, which is given back: its own install and wheel, and the other wheels of a bundle."""
+    shutil.unpack_archive(ARCHIVE, folder)
+    place = folder / "wheels"
+    place.mkdir()
+    for wheel in others.glob("*.whl"):
+        if not wheel.name.startswith("ec2kit-"):
+            os.link(wheel, place / wheel.name)
+    _wheel(folder, place)
+    wheels.seal(place)
+    return folder
+
+
+def _wheel(source: Path, to: Path) -> None:
+    """The kit's own wheel, without the tools that would need a network."""
+    name = f"ec2kit-{VERSION}"
+    texts = {
+        f"{name}.dist-info/METADATA": f"Metadata-Version: 2.1\nName: ec2kit\nVersion: {VERSION}\n",
+        f"{name}.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    files = [path for path in sorted(source.glob("ec2kit/*")) if path.is_file()]
+    names = [*(str(path.relative_to(source)) for path in files), *texts, f"{name}.dist-info/RECORD"]
+    with zipfile.ZipFile(to / f"{name}-py3-none-any.whl", "w") as wheel:
+        for path in files:
+            wheel.write(path, path.relative_to(source))
+        for place, text in texts.items():
+            wheel.writestr(place, text)
+        wheel.writestr(names[-1], "".join(f"{each},,\n" for each in names))

@@ -17,7 +17,7 @@ from lab import PROJECT
 from lab.ec2.vpc import RouteLab
 from lab.nodes import Node, address_lab, route_lab
 from lab.protected import Protected, protect
-from tests.verbs.test_lifecycle import drop_entry
+from tests.support.account import drop_entry
 
 TABLES, PAGE, ENTRIES, ADDRESSES = 500, 100, 1_000, 200
 MOST_MB = 64

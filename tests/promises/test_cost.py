@@ -5,7 +5,6 @@ Seconds are measured by bench/; a machine that is busy changes none of these.
 
 from __future__ import annotations
 
-import re
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -13,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from lab.ec2.server import serial
+from lab.ec2.server import peak, serial
 from lab.nodes import Node, address_lab, route_lab
 from lab.protected import Protected, protect
-from tests.verbs.test_lifecycle import drop_entry
+from tests.support.account import drop_entry
+from tests.support.programs import imported
 
 SLOW_MS = 300  # a call takes so long that calls sent together are under way together, however busy the machine is
 METADATA = 8  # the token; interface, CIDR blocks, Region, instance, VPC; the role and its credentials
@@ -110,22 +110,20 @@ def test_a_healthy_look_asks_for_the_tables_with_our_entry_alone(routes: Protect
 
 # certifi: botocore takes it where it is; the installed kit has none
 THIRD_PARTY = {"certifi", "boto3", "botocore", "s3transfer", "jmespath", "urllib3", "dateutil", "six"}
+HEAVY = {"boto3", "botocore", "requests", "urllib3", "rich"}
 
 
-def imported(node: Node, *program: str) -> set[str]:
-    """The modules that Python has imported, as `python -v` tells them; what it looked for in vain is not there."""
-    done = node.run(sys.executable, "-v", *program)
-    assert done.returncode == 0, done.stderr[-2000:]
-    return set(re.findall(r"^import '([\w.]+)' #", done.stderr, re.MULTILINE))
+def imported_by(protected: Protected, action: str) -> set[str]:
+    """The modules that an action on node1 imports."""
+    node = protected.lab.node1
+    start = imported(node, "-c", "pass")  # every program has it: Debian's Python begins with a sitecustomize
+    return imported(node, str(node.script(action)), *protected.options(action)) - start
 
 
 @pytest.mark.parametrize("action", ["quickCheck", "restore", "recover"])
 def test_an_action_imports_no_more_than_it_did(either: Protected, action: str) -> None:
     """A package more is a question of milliseconds and megabytes in each run: measure before it joins this list."""
-    node = either.lab.node1
-    script = str(node.lkroot / "subsys/comm/resources/ec2/actions" / action)
-    start = imported(node, "-c", "pass")  # every program has it: Debian's Python begins with a sitecustomize
-    modules = imported(node, script, *either.options(action)) - start
+    modules = imported_by(either, action)
     packages = {name.partition(".")[0] for name in modules}
     foreign = {name for name in packages if name not in sys.stdlib_module_names and name[0] != "_"}
     assert foreign - {"ec2kit"} <= THIRD_PARTY
@@ -134,3 +132,43 @@ def test_an_action_imports_no_more_than_it_did(either: Protected, action: str) -
         "ec2kit.lifekeeper.create",
         "awscrt",
     }
+
+
+def test_actions_that_need_no_aws_import_no_boto3(routes: Protected) -> None:
+    """remove of a route, delete, and quickCheck of what is out of service."""
+    assert not imported_by(routes, "remove") & HEAVY
+    assert not imported_by(routes, "delete") & HEAVY
+    routes.state(routes.lab.node1, "OSU")
+    assert not imported_by(routes, "quickCheck") & HEAVY
+
+
+def test_actions_that_need_aws_import_no_tables_for_people(routes: Protected) -> None:
+    """And this test can see an import when there is one."""
+    seen = imported_by(routes, "quickCheck")
+    assert {"boto3", "urllib3"} <= seen
+    assert "rich" not in seen
+
+
+def test_remove_of_an_elastic_ip_does_import_it(eip: Protected) -> None:
+    """The route's remove is quick because of what it is, not because remove looks at nothing."""
+    assert "boto3" in imported_by(eip, "remove")
+
+
+def test_twenty_tables_in_three_serial_round_trips(tmp_path: Path) -> None:
+    """Look, act, look: what is independent goes out together.
+
+    The delay is longer than the sender needs to send its twenty calls, so that the front's log can tell
+    side by side from one after the other on a slow machine too.
+    """
+    with route_lab(tmp_path, tables=20) as lab:
+        routes = protect(lab)
+        lab.ec2.delay_ms = 1000
+        assert routes.verb("hold", lab.node2).returncode == 0
+        replaces = [call for call in lab.ec2.calls if call.action == "ReplaceRoute"]
+        assert (len(replaces), peak(replaces)) == (20, 20)
+        assert serial(lab.ec2.calls) == 3
+        lab.ec2.forget()
+        assert routes.verb("check", lab.node2).returncode == 0
+        assert serial(lab.ec2.calls) == 1
+        lab.ec2.mend()
+        assert routes.holder() == "node2"

@@ -12,6 +12,7 @@ from ec2kit.core.errors import Unavailable
 from ec2kit.host.deadline import Deadline
 from ec2kit.lifekeeper.lcd import Lcd
 from lab.nodes import Lab, Node, route_lab
+from tests.support.programs import replaced
 
 CREATE = ("--type", "route-table", "--ip-resource", "ip-vip", "--tag", "vip-route")
 
@@ -21,15 +22,6 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
     """Figure 1 without an EC2 resource."""
     with route_lab(tmp_path) as found:
         yield found
-
-
-def replaced(node: Node, program: str, text: str) -> Path:
-    """Put a shell script in the place of a program; where the program is kept meanwhile."""
-    place = node.lkroot / "bin" / program
-    kept = place.rename(place.with_suffix(".kept"))
-    place.write_text(f"#!/bin/sh\n{text}\n")
-    place.chmod(0o755)
-    return kept
 
 
 def state(node: Node) -> str:

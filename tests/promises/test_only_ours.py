@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Network
 from typing import Any, ClassVar, TypeVar
 
 import pytest
@@ -25,7 +25,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from ec2kit.core.errors import KitError, NotHeld
 from ec2kit.core.messages import Level
-from ec2kit.core.model import AccessKey, ElasticIpResource, EniId, Node, Resource, RouteResource, TableId, VpcId
+from ec2kit.core.model import AccessKey, EniId, Node, Resource, VpcId
 from ec2kit.core.settings import Settings
 from ec2kit.ec2.client import Ec2
 from ec2kit.ec2.session import Signer
@@ -36,6 +36,7 @@ from ec2kit.verbs.process import attempt
 from ec2kit.verbs.run import Run, Site
 from lab import wire
 from lab.wire import Call, Held, State
+from tests.support.pair import BEGINNING, ENIS, PUBLIC_IP, RESOURCES, VIP
 from tests.support.turns import Clock, hand_over
 
 T = TypeVar("T")
@@ -43,26 +44,12 @@ T = TypeVar("T")
 EXAMPLES = int(os.environ.get("EC2KIT_TEST_EXAMPLES", "60"))  # of each scenario
 PART = 500  # hypothesis remembers all that it has tried, and needs longer for each example the more that is
 STALE = 0.9
-VIP, NEIGHBOUR = "10.1.0.10/32", "10.1.0.20/32"
-PUBLIC_IP, OTHER_IP = "203.0.113.10", "203.0.113.20"
-ENIS = {"node1": "eni-1", "node2": "eni-2"}
 VERBS: dict[str, Callable[[Resource, Run, Site], None]] = {
     "restore": lifecycle.hold,
     "recover": lifecycle.hold,
     "remove": lifecycle.release,
     "quickCheck": lifecycle.check,
 }
-RESOURCES: dict[str, Resource] = {
-    "routes": RouteResource(IPv4Address("10.1.0.10"), "eth1", frozenset({TableId("rtb-1"), TableId("rtb-2")})),
-    "address": ElasticIpResource(IPv4Address(PUBLIC_IP), "eth1"),
-}
-BEGINNING = State(
-    tables=("rtb-1", "rtb-2", "rtb-3"),
-    routes={("rtb-1", VIP): "eni-1", ("rtb-2", VIP): "eni-1", ("rtb-2", NEIGHBOUR): "eni-2"},
-    checks={"eni-1": False, "eni-2": False, "eni-9": True},
-    private={"eni-1": "10.0.1.11", "eni-2": "10.0.3.11", "eni-9": "10.0.1.99"},
-    held={PUBLIC_IP: Held("eipalloc-1", "eipassoc-0", "eni-1"), OTHER_IP: Held("eipalloc-2")},
-)
 ANSWERS = (*["ok"] * 12, *["stale"] * 4, "throttled", "denied", "timeout", "late", "error after")
 
 
@@ -114,7 +101,7 @@ def runner(name: str) -> Runner:
 
 
 @dataclass
-class World:
+class Timeline:
     """What is so, what was so and until when, and the changes that are still on their way."""
 
     clock: Clock
@@ -179,7 +166,7 @@ class TwoNodes(RuleBasedStateMachine):
         self.patch = pytest.MonkeyPatch()
         self.clock = Clock()
         self.clock.rule(self.patch)
-        self.world = World(self.clock, [(self.clock.now, BEGINNING)])
+        self.timeline = Timeline(self.clock, [(self.clock.now, BEGINNING)])
         for name in ENIS:
             if name not in self.runners:  # a client takes long to make, and keeps nothing of a run
                 self.runners[name] = runner(name)
@@ -217,14 +204,14 @@ class TwoNodes(RuleBasedStateMachine):
     )
     def by_hand(self, table: str, eni: str, check: str) -> None:
         """A person re-points or deletes an entry, moves or frees the Elastic IP, or switches a check on."""
-        now = self.world.now
+        now = self.timeline.now
         if self.scenario == "routes":
             routes = {key: target for key, target in now.routes.items() if key != (table, VIP)}
             if eni:
                 routes[table, VIP] = eni
             else:
                 now = replace(now, checks={**now.checks, check: True})
-            self.world.put(replace(now, routes=routes))
+            self.timeline.put(replace(now, routes=routes))
         else:
             held = {**now.held, PUBLIC_IP: replace(now.held[PUBLIC_IP], association=None, eni=None)}
             if eni:
@@ -233,24 +220,24 @@ class TwoNodes(RuleBasedStateMachine):
                     for ip, each in held.items()
                 }
                 held[PUBLIC_IP] = Held("eipalloc-1", f"eipassoc-{now.serial + 1}", eni)
-            self.world.put(replace(now, held=held, serial=now.serial + 1))
+            self.timeline.put(replace(now, held=held, serial=now.serial + 1))
 
     @rule(name=st.sampled_from(sorted(ENIS)))
     def put_right_by_hand(self, name: str) -> None:
         """A person gives a node the whole address, as an administrator does who trusts no program."""
-        now, eni = self.world.now, ENIS[name]
+        now, eni = self.timeline.now, ENIS[name]
         if self.scenario == "routes":
             tables = {table for table, destination in now.routes if destination == VIP} | {"rtb-1", "rtb-2"}
             routes = {**now.routes, **{(table, VIP): eni for table in tables}}
-            self.world.put(replace(now, routes=routes, checks={**now.checks, eni: False}))
+            self.timeline.put(replace(now, routes=routes, checks={**now.checks, eni: False}))
         else:
             self.by_hand(table="", eni=eni, check="")
 
-    @precondition(lambda self: self.world.late)
+    @precondition(lambda self: self.timeline.late)
     @rule()
     def arrive(self) -> None:
         """A call that its sender has given up arrives after all."""
-        node, verb, call = self.world.late.pop(0)
+        node, verb, call = self.timeline.late.pop(0)
         self._change(node, call, verb)
 
     @rule(seconds=st.sampled_from([0.1, 1.0, 120.0]))
@@ -260,10 +247,10 @@ class TwoNodes(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """The faults stop, what runs comes to its end, one node is told to restore: it holds, and stays."""
-        if not hasattr(self, "world"):
+        if not hasattr(self, "timeline"):
             return
         try:
-            while self.world.late:
+            while self.timeline.late:
                 self.arrive()
             for node in self.runners.values():
                 self._finish(node)
@@ -272,7 +259,7 @@ class TwoNodes(RuleBasedStateMachine):
             for node, verb in ((winner, "restore"), (other, "remove"), (winner, "quickCheck")):
                 self._start(node, verb)
                 assert self._finish(node) is None, f"{verb} on {node.name}"
-                assert holds(self.world.now, winner.eni, self.scenario)
+                assert holds(self.timeline.now, winner.eni, self.scenario)
         finally:
             self.patch.undo()
 
@@ -315,7 +302,7 @@ class TwoNodes(RuleBasedStateMachine):
         if not call.changing:
             return lost or (wire.error(500, "InternalError") if how == "error after" else self._read(node, call, how))
         if how == "late":
-            self.world.late.append((node, node.verb, call))
+            self.timeline.late.append((node, node.verb, call))
             code = ""
         else:
             code = self._change(node, call, node.verb)
@@ -327,12 +314,12 @@ class TwoNodes(RuleBasedStateMachine):
         if call.action == "DescribeRouteTables" or "public-ip" in call.filters:  # a look begins with it
             node.last_look = self.clock.now
         now = self.clock.now
-        state = self.world.between(now - STALE, now)[0] if how == "stale" else self.world.now
+        state = self.timeline.between(now - STALE, now)[0] if how == "stale" else self.timeline.now
         return wire.response(200, wire.answer(state, call))
 
     def _change(self, node: Runner, call: Call, verb: str) -> str:
         """Make the change that a node has sent, if EC2 takes it; EC2's error code, else empty."""
-        before = self.world.now
+        before = self.timeline.now
         try:
             after = wire.changed(before, call)
         except wire.RefusedError as error:
@@ -341,7 +328,7 @@ class TwoNodes(RuleBasedStateMachine):
         assert only_ours(before, after, node.eni), (before, after)
         if call.action == "DisassociateAddress":
             assert before.held[PUBLIC_IP].eni == node.eni, "the peer's association is never removed"
-        self.world.put(after)
+        self.timeline.put(after)
         return ""
 
     def _resume(self, node: Runner, told: Any) -> None:
@@ -351,8 +338,8 @@ class TwoNodes(RuleBasedStateMachine):
             node.waits = told
             return
         node.running, self.outcome = None, told
-        seen = self.world.between(node.last_look - STALE, self.clock.now)
-        whole = self.world.between(node.began, self.clock.now)
+        seen = self.timeline.between(node.last_look - STALE, self.clock.now)
+        whole = self.timeline.between(node.began, self.clock.now)
         if node.verb in {"restore", "recover"} and told is None:
             assert any(has_traffic(state, node.eni, self.scenario) for state in seen)
             assert self.scenario == "address" or not all(state.checks[node.eni] for state in seen)
@@ -413,7 +400,7 @@ def test_a_late_call_of_the_old_node_is_a_loss_that_recover_mends() -> None:
         two.put_right_by_hand("node2")
         two.clock.now += 1.0
         two._start(old, "restore")
-        while not two.world.late:
+        while not two.timeline.late:
             two._go_on(old, "late" if isinstance(old.waits, Call) and old.waits.changing else "ok")
         two.crash("node1", reached=False)
         two._start(new, "restore")
@@ -424,7 +411,7 @@ def test_a_late_call_of_the_old_node_is_a_loss_that_recover_mends() -> None:
         assert isinstance(two._finish(new), NotHeld)
         two._start(new, "recover")
         assert two._finish(new) is None
-        assert holds(two.world.now, new.eni, "routes")
+        assert holds(two.timeline.now, new.eni, "routes")
 
 
 def test_the_reply_to_a_change_is_not_believed() -> None:
@@ -452,4 +439,4 @@ def test_the_peer_that_takes_it_meanwhile_keeps_it() -> None:
         two._start(new, "restore")
         assert two._finish(new) is None
         assert two._finish(old) is None
-        assert holds(two.world.now, new.eni, "address")
+        assert holds(two.timeline.now, new.eni, "address")

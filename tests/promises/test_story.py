@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import signal
 import subprocess
 import sys
@@ -13,9 +14,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from ec2kit.lifekeeper import contract
 from lab import PROJECT, demo
-from lab.nodes import Lab, route_lab
+from lab.ec2.vpc import AddressLab, addresses, snapshot
+from lab.nodes import Lab, address_lab, route_lab
 from lab.protected import eni_of
+from tests.support.hierarchy import CREATE, EIP, ROUTE, no_locks, protected, states
+from tests.support.programs import good
 
 Play = Callable[[Path], tuple[str, list[str]]]
 EDGES = "┏┓┃┡┩│└┘"  # the first and the last character of a table's row
@@ -98,3 +103,109 @@ def test_the_lab_by_hand(scenario: str) -> None:
         assert lab.wait(20) == 0
     assert [output.stdout.split()[0] for output in outputs] == ["OK", "PLAN"]
     assert not Path(enter["node1"]).exists()
+
+
+@pytest.mark.parametrize("tag", [ROUTE, EIP])
+def test_create_extend_switchover_unextend_delete(tag: str, tmp_path: Path) -> None:
+    """The whole life; only the switchover changes AWS, and at the end LifeKeeper is as it was before."""
+    with (route_lab if tag == ROUTE else address_lab)(tmp_path) as lab:
+        top = "ip-vip" if tag == ROUTE else tag
+        before, listed = snapshot(lab.ec2.truth()), lab.node1.lk("ins_list").stdout
+        protected(lab, tag)
+        assert snapshot(lab.ec2.truth()) == before
+        assert states(lab, tag) == {"node1": "ISP", "node2": "OSU"}
+        good(lab.node2.ec2kit("in-service", top))
+        assert states(lab, tag) == {"node1": "OSU", "node2": "ISP"}
+        after = snapshot(lab.ec2.truth())
+        assert after != before
+
+        refused = lab.node1.ec2kit("unextend", tag, "--from", "node2")
+        assert refused.returncode == 5
+        assert f"{tag} is in service on node2 (ISP). Bring it into service on another" in refused.stderr
+        assert "successfully unextended" in good(lab.node1.ec2kit("unextend", tag, "--from", "node1"))
+        assert states(lab, tag) == {"node2": "ISP"}
+        assert lab.node2.lk("eqv_list", "-t", tag).stdout == ""
+        refused = lab.node2.ec2kit("unextend", tag, "--from", "node2")
+        assert refused.returncode == 5
+        good(lab.node2.ec2kit("extend", tag, "--to", "node1"))
+        assert states(lab, tag) == {"node1": "OSU", "node2": "ISP"}
+
+        assert "nothing was changed in AWS" in good(lab.node1.ec2kit("delete", tag))
+        assert states(lab, tag) == {}
+        assert snapshot(lab.ec2.truth()) == after
+        assert lab.node1.lk("dep_list").stdout == lab.node2.lk("dep_list").stdout == ""
+        assert [row.split("\x01")[3] for row in lab.node1.lk("ins_list").stdout.splitlines()] == [
+            row.split("\x01")[3] for row in listed.splitlines()
+        ]
+        for node in lab.nodes.values():
+            assert list((node.root / "var/lib/ec2kit").glob("*")) == [], "its history goes with it"
+        assert no_locks(lab)
+
+
+@pytest.mark.parametrize(("switchback", "back"), [("automatic", True), ("intelligent", False)])
+def test_switchback(figure2: Lab, switchback: str, back: bool) -> None:
+    """Automatic: as soon as the primary is back, so is the address. Intelligent: a person brings it back."""
+    assert isinstance(figure2.vpc, AddressLab)
+    protected(figure2, EIP, "--switchback", switchback)
+    good(figure2.node1.lk("lksystem", "down", "node1"))
+    good(figure2.node2.lk("lksystem", "failover", "node1"))
+    assert states(figure2, EIP)["node2"] == "ISP"
+    good(figure2.node2.lk("lksystem", "up", "node1"))
+    here = "node1" if back else "node2"
+    assert states(figure2, EIP)[here] == "ISP"
+    assert addresses(figure2.ec2.truth())[figure2.vpc.public_ip][0] == eni_of(figure2, here)
+
+
+def test_a_remove_that_fails_halts_the_node_and_the_peer_takes_over(figure2: Lab) -> None:
+    """Without metadata neither recover nor remove is seen to work: the node is halted, node2 takes the address."""
+    assert isinstance(figure2.vpc, AddressLab)
+    protected(figure2, EIP)
+    figure2.node1.set(EC2_REMOVE_TIMEOUT=5, EC2_RECOVER_TIMEOUT=5, EC2_MAX_RETRY=0)
+    figure2.node1.imds.fault = "off"
+    event = ("-C", contract.EVENT_CLASS, "-E", contract.EVENT, "-m", "somebody", "-n", EIP)
+    assert figure2.node1.lk("sendevent", *event).returncode == 1
+    assert "SYSTEM HALTED" in (figure2.node1.lkroot / "log/lifekeeper.log").read_text()
+    assert "node1            halted" in figure2.node2.lk("lksystem", "status").stdout
+    assert states(figure2, EIP) == {"node2": "ISP"}
+    assert addresses(figure2.ec2.truth())[figure2.vpc.public_ip][0] == eni_of(figure2, "node2")
+
+
+def test_active_active(figure2: Lab) -> None:
+    """Two resources, each on another node; when one node dies, the other has both, on an interface each."""
+    assert isinstance(figure2.vpc, AddressLab)
+    free = figure2.vpc.free_ip
+    protected(figure2, EIP)
+    good(figure2.node2.ec2kit("create", "--type", "elastic-ip", "--interface", "eth0", "--elastic-ip", free))
+    good(figure2.node2.ec2kit("in-service", f"ec2-{free}"))
+    good(figure2.node2.ec2kit("extend", f"ec2-{free}", "--to", "node1"))
+    assert states(figure2, EIP) == {"node1": "ISP", "node2": "OSU"}
+    assert states(figure2, f"ec2-{free}") == {"node1": "OSU", "node2": "ISP"}
+    told = json.loads(good(figure2.node1.ec2kit("status", "--output", "json")))["resources"]
+    assert {(each["tag"], part["system"], part["verdict"]) for each in told for part in each["systems"]} == {
+        (EIP, "node1", "held"),
+        (EIP, "node2", "not here"),
+        (f"ec2-{free}", "node1", "not here"),
+        (f"ec2-{free}", "node2", "held"),
+    }
+    good(figure2.node1.lk("lksystem", "down", "node1"))
+    good(figure2.node2.lk("lksystem", "failover", "node1"))
+    held = addresses(figure2.ec2.truth())
+    assert held[figure2.vpc.public_ip][0] == eni_of(figure2, "node2", "eth1")
+    assert held[free][0] == eni_of(figure2, "node2", "eth0")
+
+
+def test_switchback_goes_by_the_top_of_the_hierarchy(figure1: Lab) -> None:
+    """The EC2 resource of a virtual IP is not the top: create says so when the two differ."""
+    done = figure1.node1.ec2kit(*CREATE[ROUTE], "--switchback", "automatic")
+    assert done.returncode == 0
+    assert "ip-vip, which is above it, has intelligent" in done.stderr
+    good(figure1.node1.ec2kit("delete", ROUTE))
+    good(figure1.node1.lk("ins_setas", "-t", "ip-vip", "-s", "AUTOMATIC"))
+    done = figure1.node1.ec2kit(*CREATE[ROUTE], "--switchback", "automatic")
+    assert "which is above it" not in done.stderr
+    good(figure1.node1.ec2kit("extend", ROUTE, "--to", "node2"))
+    good(figure1.node1.lk("lksystem", "down", "node1"))
+    good(figure1.node2.lk("lksystem", "failover", "node1"))
+    assert states(figure1, ROUTE)["node2"] == "ISP"
+    good(figure1.node2.lk("lksystem", "up", "node1"))
+    assert states(figure1, ROUTE) == {"node1": "ISP", "node2": "OSU"}

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from subprocess import CompletedProcess
 from typing import IO, Literal
 
 import pytest
@@ -24,6 +23,7 @@ from lab.nodes import Lab, Node, address_lab, install_kit, route_lab
 from lab.protected import Protected
 from lab.taps import Taps
 from tests.promises.former import ARCHIVE, ARCHIVED, COMMIT, unpack
+from tests.support.programs import good
 
 Version = Literal["former", "this"]
 CREATE = {
@@ -65,12 +65,6 @@ def mixed(kind: str, node1: Version, folder: Path) -> Iterator[Mixed]:
         eip = isinstance(lab.vpc, AddressLab)
         tag = "ec2-203.0.113.10" if eip else "ec2-ip-vip"
         yield Mixed(lab, sources, tag, tag if eip else "ip-vip")
-
-
-def good(done: CompletedProcess[str]) -> str:
-    """What a command printed, when it succeeded."""
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 def loaded(node: Node, *command: str) -> set[Path]:

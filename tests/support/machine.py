@@ -15,6 +15,8 @@ from subprocess import CompletedProcess
 
 import pytest
 
+from lab import PROJECT
+
 PYTHON = os.path.realpath(getattr(sys, "_base_executable", sys.executable))  # no environment's
 COVERED = ("/opt", "/etc/default", "/usr/local/sbin", "/usr/lib/ocf")  # empty on the machine, at first
 BARE = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
@@ -43,12 +45,6 @@ def run(*command: str | Path, folder: Path, environment: Mapping[str, str] = BAR
     return subprocess.run(
         words, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
     )
-
-
-def good(done: CompletedProcess[str]) -> str:
-    """What a program said that must have ended with 0."""
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 @dataclass(frozen=True)
@@ -95,3 +91,16 @@ def machine() -> Iterator[Machine]:
             yield Machine(process.pid, ["nsenter", "-t", str(process.pid), "-m", "-n", *own])
         finally:
             process.kill()
+
+
+def usable(python: str) -> bool:
+    """Whether the program is a Python that the kit runs with."""
+    check = "import sys; sys.exit(sys.version_info < (3, 11))"
+    return Path(python).exists() and subprocess.run([python, "-c", check], check=False).returncode == 0
+
+
+def put_lifekeeper(there: Machine, python: str, store: Path) -> None:
+    """Put LifeKeeper's stand-in, the system node1, in its usual place there; its programs run with that Python."""
+    facts = f"system='node1', store=Path({str(store)!r}), environment={{}}, python={python!r}"
+    make = f"from pathlib import Path; from lab.lifekeeper import install; install(Path('/opt/LifeKeeper'), {facts})"
+    there.run(python, "-Bc", make, folder=PROJECT).check_returncode()

@@ -111,3 +111,8 @@ class Terminal:
 
     def _fail(self, what: str) -> None:
         raise AssertionError(f"waiting for: {what}\n" + "\n".join(self.screen.display))
+
+
+def wizard(node: Node) -> Terminal:
+    """`ec2kit create` on that node, which asks for all."""
+    return Terminal(node, str(node.root / "bin/ec2kit"), "create")

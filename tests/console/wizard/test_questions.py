@@ -2,37 +2,22 @@
 
 from __future__ import annotations
 
-import sys
-import threading
-import time
-from dataclasses import replace
 from ipaddress import IPv4Address
-from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import pytest
 
-from ec2kit.console.wizard import answers
-from ec2kit.core.model import AccessKey, ElasticIpResource, RouteResource
+from ec2kit.core.model import ElasticIpResource, RouteResource
 from ec2kit.lifekeeper import info
-from ec2kit.lifekeeper.lcd import Instance
 from lab.ec2.vpc import AddressLab, snapshot
-from lab.nodes import Lab, Node
-from tests.support.terminal import CTRL_C, CTRL_D, CTRL_U, Terminal
+from lab.nodes import Lab
+from tests.support.hierarchy import made
+from tests.support.programs import imported
+from tests.support.terminal import CTRL_C, CTRL_D, CTRL_U, Terminal, wizard
 
-KEY, WRONG = "AKIAIOSFODNN7EXAMPLE", "AKIAI44QH8DHBEXAMPLE"
+KEY = "AKIAIOSFODNN7EXAMPLE"
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 TAG = "ec2-ip-vip"
-
-
-def wizard(node: Node) -> Terminal:
-    """`ec2kit create` on that node."""
-    return Terminal(node, str(node.root / "bin/ec2kit"), "create")
-
-
-def made(node: Node, tag: str) -> list[str]:
-    """The fields of an instance; empty when there is none."""
-    return node.lk("ins_list", "-t", tag).stdout.strip().split("\x01")
 
 
 def footprint(lab: Lab) -> dict[str, Any]:
@@ -167,80 +152,6 @@ def test_cancelling_leaves_nothing_behind(figure1: Lab) -> None:
     assert {call.action[:8] for call in figure1.ec2.calls} == {"Describe"}
 
 
-class Watch:
-    """Reads the arguments of all processes while it lasts. found: those that had the word in them."""
-
-    def __init__(self, word: str) -> None:
-        self.found: set[str] = set()
-        self._word = word.encode()
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._watch)
-        self.looks = 0
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._ended.wait(0.02):
-            for process in Path("/proc").glob("[0-9]*/cmdline"):
-                try:
-                    line = process.read_bytes()
-                except OSError:  # it has just ended
-                    continue
-                self.looks += b"lab.lifekeeper" in line or b"/LifeKeeper/bin/" in line
-                if self._word in line:
-                    self.found.add(line.decode(errors="replace"))
-
-
-def test_an_access_key_typed_unseen(figure1: Lab) -> None:
-    """A wrong one is told and asked again. The secret is in the credentials file alone, and signs."""
-    node = figure1.node1
-    figure1.ec2.only_registered = True
-    figure1.ec2.credentials[KEY] = time.time() + 3600
-    with Watch(SECRET) as watch:
-        seen = wizard(node)
-        seen.choose("Switchback type")
-        seen.choose("Server")
-        seen.answer("EC2 URL")
-        seen.choose("Credentials", "an access key")
-        seen.answer("Access key id", "AKIA-oops")
-        seen.sees("not an access key ID")
-        seen.answer("Access key id", WRONG, anew=True)
-        seen.answer("Secret access key", SECRET)
-        seen.sees("EC2 refused the credentials for DescribeRouteTables")
-        seen.sees("(AuthFailure)")
-        seen.choose("Credentials", "an access key")
-        seen.answer("Access key id", KEY, anew=True)
-        seen.answer("Secret access key", SECRET)
-        seen.choose("EC2 resource type")
-        seen.choose("IP resource")
-        seen.answer("Tag")
-        seen.sees(f"--access-key-id {KEY}")
-        seen.choose("Create", "Create")
-        seen.choose(f"{TAG} is created", "Not now")
-        assert seen.ends() == 0
-    assert watch.looks, "it has seen the wizard's children"
-    assert not watch.found, "in no process's arguments"
-    assert SECRET not in seen.shown
-    path = node.credentials
-    text = f"[ec2kit-{TAG}]\naws_access_key_id = {KEY}\naws_secret_access_key = {SECRET}\n"
-    assert path.read_text() == text
-    assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
-    having = [file for file in node.root.parent.rglob("*") if file.is_file() and SECRET.encode() in file.read_bytes()]
-    assert having == [path], "not in the info field, the history or the log"
-    assert info.decode(made(node, TAG)[5]).reach.profile == f"ec2kit-{TAG}"
-
-    figure1.ec2.forget()
-    done = node.action("restore", "-t", TAG, "-i", "EC2-10.1.0.10")
-    assert done.returncode == 0, done.stderr
-    assert {call.key for call in figure1.ec2.calls} == {KEY}
-
-
 def test_what_create_refuses_can_be_cancelled_or_mended(figure1: Lab) -> None:
     """Every problem with its cure; Cancel leaves nothing. Mended, Back and Create go on, without a new start."""
     node = figure1.node1
@@ -327,33 +238,6 @@ def test_without_a_terminal_nothing_is_asked(figure2: Lab, script: str) -> None:
 def test_create_by_options_imports_no_questions(figure1: Lab) -> None:
     """A script's create needs no terminal, and nothing of one."""
     script = str(figure1.node1.lkroot / "lkadm/subsys/comm/ec2/bin/create")
-    done = figure1.node1.run(
-        sys.executable, "-X", "importtime", script, "--type", "route-table", "--ip-resource", "ip-vip"
-    )
-    assert done.returncode == 0
-    imported = {line.rpartition("|")[2].strip().split(".")[0] for line in done.stderr.splitlines()}
-    assert "boto3" in imported
-    assert not imported & {"questionary", "prompt_toolkit", "rich"}
-
-
-FIRST = answers.Answers("node1", ("node1", "node2"), server="node1", ip_resource="ip-vip")
-
-
-def test_ip_resources_that_route_tables_can_move() -> None:
-    """In service and IPv4, each with its address; the others are not offered."""
-    rows = (("a", "10.1.0.10", "ISP"), ("b", "10.1.0.11", "OSU"), ("c", "fd00::1", "ISP"))
-    found = [Instance("node1", "comm", "ip", tag, f"IP-{ip}", "", state, "") for tag, ip, state in rows]
-    assert [(each.title, each.value) for each in answers.ip_resources(found)] == [("a  10.1.0.10", "a")]
-
-
-def test_the_options_and_the_summary_of_the_answers() -> None:
-    """What does not apply is left out, a leading dash is no option, and the secret is nowhere."""
-    key = AccessKey(KEY, SECRET)
-    by_key = replace(FIRST, signer=answers.KEY, key_id=KEY, key=key, profile="left", elastic_ip="203.0.113.10")
-    words = by_key.creation.arguments()
-    assert words[-2:] == ["--access-key-id", KEY]
-    assert not {"--profile", "--elastic-ip", "--server"} & set(words)
-    assert SECRET not in f"{words} {by_key.summary()} {by_key}"
-    other = replace(FIRST, server="node2", signer=answers.PROFILE, profile="-x", url="https://ec2.example.com")
-    assert other.creation.arguments()[-5:] == ["--server", "node2", "--ec2-url", other.url, "--profile=-x"]
-    assert other.signing is None
+    modules = imported(figure1.node1, script, "--type", "route-table", "--ip-resource", "ip-vip")
+    assert "boto3" in modules
+    assert not modules & {"questionary", "prompt_toolkit", "rich"}

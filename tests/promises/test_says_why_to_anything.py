@@ -1,4 +1,4 @@
-"""Anything may stand in a file, come from the metadata service or from EC2, or be given as an argument.
+"""Says why, whatever comes: in a file, from the metadata service, from EC2, or as an argument.
 
 None of it is executed, none ends in a traceback or an internal error, and none costs more time or memory than what is
 right would. Each defect that these tests found has a test of its own below them.
@@ -38,7 +38,7 @@ from lab import wire
 from lab.ec2.front import Exchange, Reply, Web
 from lab.protected import Protected
 from lab.wire import Call
-from tests.promises.test_only_ours import BEGINNING, RESOURCES
+from tests.support.pair import BEGINNING, RESOURCES
 
 FUZZ = hypothesis_settings(
     max_examples=int(os.environ.get("EC2KIT_TEST_EXAMPLES", "60")),

@@ -1,0 +1,155 @@
+"""`ec2kit explain` and docs/messages.md: a message's cause and action, for people and programs."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+
+from ec2kit.console import explain
+from ec2kit.console.catalogue import CATALOGUE
+from lab import PROJECT
+
+NUMBERS = [entry.message.number for entry in CATALOGUE]
+LINE = 'ERROR:ec2:restore:ec2-ip-vip:960003:END failed restore of "ec2-ip-vip" after 2.3 s: EC2 denied. Allow it.'
+
+
+def run(*arguments: str, columns: str = "80") -> CompletedProcess[str]:
+    """The command line on a host without settings, LifeKeeper, AWS or a terminal."""
+    program = f"import sys; sys.path.insert(0, {str(PROJECT)!r}); from ec2kit.console.cli import main; main()"
+    nowhere = {"PATH": "/nonexistent", "EC2KIT_DEFAULTS": "/nonexistent/defaults", "COLUMNS": columns}
+    return subprocess.run(
+        [sys.executable, "-X", "importtime", "-c", program, "explain", *arguments],
+        env=nowhere,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def told(done: CompletedProcess[str]) -> str:
+    """What it said on standard error, without the imports that Python tells there."""
+    return "\n".join(line for line in done.stderr.splitlines() if not line.startswith("import time:"))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["960003"],
+        ["960003:"],
+        [LINE],
+        LINE.split(),
+        [f"<179>Nov 23 12:00:00 node1 LifeKeeper[960001]: {LINE}"],
+        [f"2026-11-23T12:00:00.960002+00:00 node1 LifeKeeper[123456]: {LINE}"],
+        ["960003:END failed restore"],
+        ["ERROR:ec2:create:960001:960003:END failed create"],
+        ["ERROR:ec2:restore::960003:END failed"],
+        ["ERROR:ec2:restore:a:b:960003:END failed"],
+    ],
+    ids=lambda words: " ".join(words)[:40],
+)
+def test_explain_finds_the_number(words: list[str]) -> None:
+    """Alone, in a line of the log, behind syslog's head, in half a line, beside other numbers."""
+    assert explain.number_in(" ".join(words)) == 960003
+
+
+def test_explain_for_a_person() -> None:
+    """Number, level, text with readable placeholders, cause, action; no colours where there is no terminal."""
+    done = run(LINE)
+    assert done.returncode == 0, done.stderr
+    heading, cause, action = done.stdout.splitlines()
+    assert heading == '960003  ERROR   END failed <action> of "<tag>" after <seconds> s: <why>'
+    entry = CATALOGUE[NUMBERS.index(960003)]
+    assert (cause, action) == (f"Cause   {entry.cause}", f"Action  {entry.action}")
+    assert "1: a look at EC2 shows" in cause
+    assert "ec2kit plan" in action
+
+
+def test_explain_for_programs() -> None:
+    """One object for one message, a list of them for all."""
+    one = json.loads(run("960021", "--output", "json").stdout)
+    assert {key: one[key] for key in ("number", "level", "text")} == {
+        "number": 960021,
+        "level": "NOTIFY",
+        "text": "<step>",
+    }
+    assert one["cause"]
+    assert one["action"]
+    every = json.loads(run("--output", "json").stdout)
+    assert [each["number"] for each in every] == NUMBERS
+    assert one in every
+
+
+def test_explain_alone_lists_every_message() -> None:
+    """One line each, however narrow the page: number, level, text."""
+    lines = run(columns="20").stdout.splitlines()
+    assert [int(line.split()[0]) for line in lines] == NUMBERS
+    assert lines[0] == '960001  INFO    BEGIN <action> of "<tag>"'
+    assert "960006  ERROR   internal error, please report it: <trace>" in lines
+
+
+@pytest.mark.parametrize(
+    ("word", "what"),
+    [
+        ("960999", "this kit has no message 960999"),
+        ("960023", "this kit has no message 960023"),  # retired
+        ("42", "this kit has no message 42"),
+        ("ERROR:ip:restore:ip-vip:123456:failed", "that has no message number of this kit"),
+        ("", "that has no message number of this kit"),
+    ],
+)
+def test_explain_of_an_unknown_number(word: str, what: str) -> None:
+    """Says so and names the range that exists; exit code 2, nothing on standard output."""
+    done = run(word, "--output", "json")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert told(done).startswith(f"ec2kit explain: {what}. Its numbers are from {NUMBERS[0]} to {NUMBERS[-1]}")
+
+
+def test_explain_imports_nothing_that_reaches_out() -> None:
+    """No boto3 and no requests; rich only for a person."""
+    for output, rich in (("json", False), ("text", True)):
+        rows = [line for line in run("960001", "--output", output).stderr.splitlines() if "import time:" in line]
+        imported = {row.rpartition("|")[2].strip().split(".")[0] for row in rows}
+        assert "ec2kit" in imported
+        assert not imported & {"boto3", "botocore", "requests", "urllib3"}
+        assert ("rich" in imported) is rich
+
+
+def test_explain_in_colour_on_a_terminal() -> None:
+    """A person's terminal gets colours, and words that are not broken at its edge."""
+    ours, theirs = os.openpty()
+    program = [sys.executable, "-c", "from ec2kit.console.cli import main; main()", "explain", "960003"]
+    bare = {"TERM": "xterm-256color", "COLUMNS": "60"}
+    with subprocess.Popen(program, env=bare, cwd=PROJECT, stdout=theirs, stdin=subprocess.DEVNULL) as child:
+        os.close(theirs)
+        said = b""
+        while chunk := _read(ours):
+            said += chunk
+    os.close(ours)
+    assert child.returncode == 0
+    assert b"\x1b[1;31mERROR" in said
+    plain = re.sub(rb"\x1b\[[0-9;]*m", b"", said).decode()
+    assert max(map(len, plain.splitlines())) <= 60
+    assert CATALOGUE[NUMBERS.index(960003)].cause in " ".join(plain.split())
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 4096)
+    except OSError:  # Linux's word for the end of a terminal
+        return b""
+
+
+def test_the_page_is_current() -> None:
+    """docs/messages.md is what `make docs` would write."""
+    page = Path(PROJECT, "docs/messages.md").read_text()
+    assert page == run("--output", "markdown").stdout, "docs/messages.md is stale: run make docs and commit it"
+    assert all(f"\n## {entry.message.number} {entry.message.level.name}\n" in page for entry in CATALOGUE)

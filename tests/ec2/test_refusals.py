@@ -1,0 +1,40 @@
+"""EC2's error codes in words."""
+
+from __future__ import annotations
+
+import pytest
+
+from ec2kit.core.errors import Unavailable
+from ec2kit.core.model import VpcId
+from ec2kit.ec2.refusals import refusal
+from lab.ec2.server import Ec2 as LabEc2
+from tests.support.edge import ec2
+
+pytestmark = pytest.mark.usefixtures("environment")
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "permanent"),
+    [
+        ("RequestLimitExceeded", "throttled", False),
+        ("UnauthorizedOperation", "Allow ec2:ReplaceRoute", True),
+        ("RequestExpired", "clock", True),
+        ("AuthFailure", "credentials", True),
+        ("InternalError", "InternalError", False),
+    ],
+)
+def test_each_kind_of_refusal_has_its_words(code: str, words: str, *, permanent: bool) -> None:
+    """By the code alone: EC2's message can hold an encoded authorization message."""
+    error = refusal("ReplaceRoute", "rtb-1", code)
+    assert words in error.why
+    assert error.permanent is permanent
+
+
+def test_ec2s_own_message_is_not_repeated(lab: LabEc2) -> None:
+    """It can hold an encoded authorization message, account and request details; the code is enough."""
+    lab.refuse("denied")
+    with pytest.raises(Unavailable) as caught:
+        ec2(lab.url, retries=0).route_tables(VpcId("vpc-1"))
+    assert "You are not authorized" in str(caught.value.__cause__), "the lab's message, as EC2's"
+    assert "You are not authorized" not in caught.value.why
+    assert "UnauthorizedOperation" in caught.value.why

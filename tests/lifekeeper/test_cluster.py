@@ -1,0 +1,23 @@
+"""The cluster as this system sees it: one administration at a time."""
+
+from __future__ import annotations
+
+from ec2kit.lifekeeper import contract
+from lab.nodes import Lab
+from tests.support.hierarchy import CREATE, ROUTE, states
+from tests.support.programs import good
+
+
+def test_somebody_else_has_the_admin_lock(figure1: Lab) -> None:
+    """Two administrations at once would undo each other: the second is refused, and leaves the first one's lock."""
+    good(figure1.node1.ec2kit(*CREATE[ROUTE]))
+    flag = contract.ADMIN_LOCK.format(pid=1, time=1, system="node2", tag="other")
+    good(figure1.node2.lk("flg_create", "-f", flag))
+    refused = figure1.node1.ec2kit("extend", ROUTE, "--to", "node2")
+    assert refused.returncode == 5
+    assert f"another administration is under way on node2 ({flag})" in refused.stderr
+    assert states(figure1, ROUTE) == {"node1": "ISP"}
+    assert figure1.node2.lk("flg_list").stdout == f"{flag}\n"
+    assert figure1.node1.lk("flg_list").stdout == ""
+    good(figure1.node2.lk("flg_remove", "-f", flag))
+    good(figure1.node1.ec2kit("extend", ROUTE, "--to", "node2"))

@@ -1,0 +1,76 @@
+"""An access key of its own for a resource: proven, kept for root alone, and gone with the resource."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+
+from lab.nodes import Lab, Node
+from tests.support.hierarchy import CREATE, EIP, states
+from tests.support.programs import good, replaced
+
+KEY_ID, SECRET = "AKIAIOSFODNN7EXAMPLE", "planted/Secret+7EXAMPLEKEY"
+
+
+def with_key(node: Node, *command: str, secret: str = SECRET) -> subprocess.CompletedProcess[str]:
+    """Run a command of the kit with an access key, its secret on standard input."""
+    line = [str(node.root / "bin/ec2kit"), *command, "--access-key-id", KEY_ID]
+    environment = node.environment
+    return subprocess.run(
+        line, env=environment, cwd=node.root, input=f"{secret}\n", capture_output=True, text=True, check=False
+    )
+
+
+def test_an_access_key_of_its_own(figure2: Lab) -> None:
+    """It signs every call of the resource, stands in a file of root's alone, and goes with the resource."""
+    figure2.ec2.credentials[KEY_ID] = time.time() + 3600
+    figure2.ec2.only_registered = True
+    said = ""
+    done = with_key(figure2.node1, *CREATE[EIP])
+    said += good(done) + done.stderr
+    assert {call.key for call in figure2.ec2.calls} == {KEY_ID}
+    refused = figure2.node1.ec2kit("extend", EIP, "--to", "node2")
+    assert refused.returncode == 5
+    assert f"has no [ec2kit-{EIP}]. Run on this system: ec2kit key {EIP} --access-key-id ID" in refused.stderr
+    done = with_key(figure2.node2, "key", EIP)
+    said += good(done) + done.stderr
+    figure2.ec2.forget()
+    for command in (("extend", EIP, "--to", "node2"), ("status",), ("properties", EIP)):
+        said += good(figure2.node1.ec2kit(*command))
+    done = figure2.node2.ec2kit("in-service", EIP)
+    said += good(done) + done.stderr
+    assert {call.key for call in figure2.ec2.calls} == {KEY_ID}
+    for node in figure2.nodes.values():
+        assert node.credentials.read_text().count(SECRET) == 1
+        assert node.credentials.stat().st_mode & 0o7777 == 0o600
+    files = [each for each in figure2.node1.root.parent.rglob("*") if each.is_file() and each.name != "credentials"]
+    for text in (said, *(each.read_text(errors="replace") for each in files)):
+        assert SECRET not in text
+    good(figure2.node1.ec2kit("delete", EIP))
+    assert not any(node.credentials.exists() for node in figure2.nodes.values())
+
+
+def test_a_key_that_ec2_refuses_is_not_kept(figure2: Lab) -> None:
+    """Neither by create nor by key; what it says is about the credentials, and the secret is not in it."""
+    figure2.ec2.only_registered = True
+    figure2.node1.set(EC2_MAX_RETRY=0)
+    for command in (CREATE[EIP], ("key", EIP)):
+        done = with_key(figure2.node1, *command)
+        assert done.returncode == 9
+        assert "EC2 refused the credentials for DescribeRouteTables" in done.stderr
+        assert SECRET not in done.stdout + done.stderr
+        assert not figure2.node1.credentials.exists()
+    assert with_key(figure2.node1, *CREATE[EIP], secret="").returncode == 5
+    both = figure2.node1.ec2kit(*CREATE[EIP], "--access-key-id", KEY_ID, "--profile", "x")
+    assert both.returncode == 2
+    assert states(figure2, EIP) == {}
+
+
+def test_a_creation_that_fails_drops_the_key(figure2: Lab) -> None:
+    """All or nothing holds for the credentials file too."""
+    figure2.ec2.credentials[KEY_ID] = time.time() + 3600
+    replaced(figure2.node1, "ins_create", "exit 3")
+    done = with_key(figure2.node1, *CREATE[EIP])
+    assert done.returncode == 9
+    assert "ins_create failed with exit code 3" in done.stderr
+    assert not figure2.node1.credentials.exists()

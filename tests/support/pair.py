@@ -1,0 +1,23 @@
+"""Two nodes, a virtual IP and an Elastic IP, on node1 in the beginning: as resources, and as lab.wire's state."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address
+
+from ec2kit.core.model import ElasticIpResource, Resource, RouteResource, TableId
+from lab.wire import Held, State
+
+VIP, NEIGHBOUR = "10.1.0.10/32", "10.1.0.20/32"
+PUBLIC_IP, OTHER_IP = "203.0.113.10", "203.0.113.20"
+ENIS = {"node1": "eni-1", "node2": "eni-2"}
+RESOURCES: dict[str, Resource] = {
+    "routes": RouteResource(IPv4Address("10.1.0.10"), "eth1", frozenset({TableId("rtb-1"), TableId("rtb-2")})),
+    "address": ElasticIpResource(IPv4Address(PUBLIC_IP), "eth1"),
+}
+BEGINNING = State(
+    tables=("rtb-1", "rtb-2", "rtb-3"),
+    routes={("rtb-1", VIP): "eni-1", ("rtb-2", VIP): "eni-1", ("rtb-2", NEIGHBOUR): "eni-2"},
+    checks={"eni-1": False, "eni-2": False, "eni-9": True},
+    private={"eni-1": "10.0.1.11", "eni-2": "10.0.3.11", "eni-9": "10.0.1.99"},
+    held={PUBLIC_IP: Held("eipalloc-1", "eipassoc-0", "eni-1"), OTHER_IP: Held("eipalloc-2")},
+)
