@@ -14,7 +14,7 @@ from ec2kit.core.messages import Message
 
 
 @dataclass(frozen=True)
-class Entry:
+class Explanation:
     """One message, why it is logged, and what to do about it."""
 
     message: Message
@@ -38,18 +38,18 @@ _PLAN = (
 
 # One entry a message, in the order of their numbers.
 CATALOGUE = (
-    Entry(
+    Explanation(
         messages.BEGIN,
         cause="An action begins. It ends with one of 960002 to 960005; without such a line it was killed.",
         action="None; the line that ends the action tells how it went.",
     ),
-    Entry(
+    Explanation(
         messages.END_OK,
         cause="The action did what it promises, and a look at EC2 has shown it where the action changes or checks "
         "anything there. The end of the line says what holds now, and how many steps were taken.",
         action="None; all is well.",
     ),
-    Entry(
+    Explanation(
         messages.END_FAILED,
         cause="The action did not succeed; the line itself says what happened, then what to do about it. "
         f"{_EXIT_CODES} For quickCheck it means that two looks have proved the loss, and recover is next. A recover "
@@ -59,7 +59,7 @@ CATALOGUE = (
         "hierarchy, tries it again through LifeKeeper, `crm resource cleanup vip` through Pacemaker. The lines "
         "before it, of the same action and tag, tell each step that was refused (960022).",
     ),
-    Entry(
+    Explanation(
         messages.END_UNKNOWN,
         cause="quickCheck, or Pacemaker's monitor, got no answer that proves anything: EC2 or the metadata service "
         "throttled, denied, hung or was not reached, or the time (EC2_QUICKCHECK_TIMEOUT, or Pacemaker's own) was "
@@ -68,7 +68,7 @@ CATALOGUE = (
         action="None when it comes once and goes. When it comes again and again the address is not watched: do what "
         f"the end of the line says. {_LOOK}, and ends with 9 as long as nothing can be seen.",
     ),
-    Entry(
+    Explanation(
         messages.END_MISCONFIGURED,
         cause="quickCheck, or Pacemaker's monitor, cannot check this resource until a person changes something: the "
         "info field, a setting, the credentials, the Region or the interface's name does not fit. This does not "
@@ -76,7 +76,7 @@ CATALOGUE = (
         action="Do what the end of the line says, soon: until then restore, recover and start would fail as well "
         f"(exit code 5, of start 1). {_LOOK} and needs no LifeKeeper.",
     ),
-    Entry(
+    Explanation(
         messages.INTERNAL,
         cause="This is a bug of the kit. The lines with this number are its traceback. The exit code is 3; for "
         "quickCheck it is 0, because a bug proves no loss.",
@@ -84,21 +84,21 @@ CATALOGUE = (
         "act by hand: `aws ec2 describe-route-tables`, `aws ec2 replace-route`, `aws ec2 describe-addresses`, `aws "
         "ec2 associate-address`.",
     ),
-    Entry(
+    Explanation(
         messages.USAGE,
         cause="An action was called without what it needs, above all without a resource's tag. Nothing was looked at "
         "and nothing was done; the exit code is 2. The line shows how the action is called.",
         action="If you called it, call it as the line shows. If LifeKeeper called it, its core does so differently "
         "than the kit expects: see docs/lifekeeper.md, and report it with the line.",
     ),
-    Entry(
+    Explanation(
         messages.FAILED,
         cause="A command that a person gave (`ec2kit extend`, `ec2kit in-service`, `ec2kit out-of-service`) did not "
         f"succeed; the line itself says what happened, then what to do about it. {_EXIT_CODES}",
         action="Do what the end of the line says, then give the command again. The lines above it are those of the "
         "actions, also on the other system, and tell more.",
     ),
-    Entry(
+    Explanation(
         messages.SETTING_IGNORED,
         cause="A line of the settings file has a value that cannot be used: not a number, out of its range, or "
         "written with shell syntax (the file is parsed, never executed). The line names the setting; the value is "
@@ -106,34 +106,34 @@ CATALOGUE = (
         action="Correct that line in /etc/default/LifeKeeper (or the file that the line names). The next run reads "
         "it again; nothing needs to be restarted.",
     ),
-    Entry(
+    Explanation(
         messages.DEFAULTS_UNREADABLE,
         cause="The settings file is there and could not be read; the line gives the operating system's reason. Every "
         "setting has its default for this run, and AWS is reached by the environment alone.",
         action="Make the file readable for the user that runs the action: `ls -l /etc/default/LifeKeeper`. A missing "
         "file is not a problem and is not reported.",
     ),
-    Entry(
+    Explanation(
         messages.PARAMETER_IGNORED,
         cause="The Pacemaker resource has a parameter that ClusterLabs' agents aws-vpc-move-ip or awseip have. It is "
         "ignored: docs/pacemaker.md tells what the kit does instead.",
         action="Remove it from the resource: `crm resource param vip delete monapi`, or `pcs resource update vip "
         "monapi=`. It does no harm.",
     ),
-    Entry(
+    Explanation(
         messages.LOCATED,
         cause="The run has found out who this node is: the instance, the network interface and the ENI behind it, "
         "the VPC and the Region. All that follows is asked of that Region and done for that ENI.",
         action="None. When it is the wrong interface or Region, name the right one: `--interface` and `--region` of "
         "the command line, or create the resource again.",
     ),
-    Entry(
+    Explanation(
         messages.STEP,
         cause="The kit has changed something, and EC2 (or this host) has accepted it. It names what was changed and "
         "what was there before. Whether it worked is told by the look that follows, at the end of the run.",
         action="None; it is the record of a change. In CloudTrail the user agent of the call names the action.",
     ),
-    Entry(
+    Explanation(
         messages.STEP_REFUSED,
         cause="A change was refused or not answered; the line says which, why, and what to do. The other changes of "
         "the same round were made all the same; those that had to wait for this one were not. The run looks again, "
@@ -142,7 +142,7 @@ CATALOGUE = (
         "the call, the IAM policy of the node's role lacks the operation that it names (docs/reference.md has the "
         "whole policy).",
     ),
-    Entry(
+    Explanation(
         messages.LOOK_AGAIN,
         cause="A round of looking, acting and looking again did not end with what is wanted, for the reason that the "
         "line gives. The next round begins after a pause of about 1, 2, 4, ... seconds; EC2_MAX_RETRY says how many "
@@ -150,7 +150,7 @@ CATALOGUE = (
         action="None; the line that ends the action tells how it went. When rounds are often needed, look at the "
         "reason.",
     ),
-    Entry(
+    Explanation(
         messages.DISPLACED,
         cause="A private address has room for one Elastic IP. Another one is where ours is about to be associated, "
         "and EC2 removes it from there. It is then associated with nothing, and still belongs to the account.",
@@ -158,7 +158,7 @@ CATALOGUE = (
         "associate-address --allocation-id eipalloc-1 --network-interface-id eni-1 --private-ip-address 10.0.1.11`. "
         "Otherwise none.",
     ),
-    Entry(
+    Explanation(
         messages.TABLE_GONE,
         cause="The resource's info field names a route table that had the entry at create, and the VPC has no such "
         "table any more. The kit looks after the other tables as before.",
@@ -166,13 +166,13 @@ CATALOGUE = (
         "again. When another table took its place, give that one the entry: `aws ec2 create-route --route-table-id "
         "rtb-1 --destination-cidr-block 10.1.0.10/32 --network-interface-id eni-1`.",
     ),
-    Entry(
+    Explanation(
         messages.SUSPECT,
         cause="The first look shows that this node does not hold the address. One look at EC2 can be stale, so a "
         "second follows after a second; only both together prove a loss.",
         action="None; the end of the run tells what the second look showed.",
     ),
-    Entry(
+    Explanation(
         messages.LINK_REPAIR,
         cause="The interface that is to have the Elastic IP has no link, so it would get no traffic. It is taken "
         "down and up again. Every other address on that interface is down for that time; IP_WAIT_LINKDOWN sets it.",
@@ -180,19 +180,19 @@ CATALOGUE = (
         "describe-network-interfaces --network-interface-ids eni-1`. Where the link cannot be read, IP_NOLINKCHECK=1 "
         "in /etc/default/LifeKeeper switches the check off.",
     ),
-    Entry(
+    Explanation(
         messages.LINK_UP,
         cause="The repair that 960028 announced has worked.",
         action="None. When it happens again and again, find out why the interface loses its link: `ip link show "
         "eth1`, `journalctl -k`.",
     ),
-    Entry(
+    Explanation(
         messages.ROUTE_STAYS,
         cause="remove and release change nothing of a route: the entries point at this node until the next one takes "
         "over and moves them.",
         action="None; bring the address into service where it is wanted, if nothing does so by itself.",
     ),
-    Entry(
+    Explanation(
         messages.EVENT_SENT,
         cause="quickCheck has proved that this node lost the address, and has told LifeKeeper. LifeKeeper now runs "
         "recover on this node, and moves the hierarchy to another node if that fails.",
@@ -201,7 +201,7 @@ CATALOGUE = (
         "AttributeKey=EventName,AttributeValue=ReplaceRoute` (or AssociateAddress, DisassociateAddress, "
         "DeleteRoute).",
     ),
-    Entry(
+    Explanation(
         messages.EVENT_FAILED,
         cause="quickCheck has proved that this node lost the address, and LifeKeeper's sendevent could not be run or "
         "failed, for the reason that the line gives. quickCheck still ends with 1, so a core that listens to the "
@@ -209,13 +209,13 @@ CATALOGUE = (
         action="See that sendevent is in the folder bin of LKROOT and that LifeKeeper runs. If no line of recover "
         "follows, bring the hierarchy back by hand, by the tag on its top: `ec2kit in-service ip-vip`.",
     ),
-    Entry(
+    Explanation(
         messages.ALREADY_DELETED,
         cause="The action delete was called for a tag that LifeKeeper does not have on this system, or has no "
         "longer. delete undoes nothing in AWS anyway, so it succeeds.",
         action="None. If the tag was a typing error, `ins_list` (in the folder bin of LKROOT) shows the right ones.",
     ),
-    Entry(
+    Explanation(
         messages.NOT_REMEMBERED,
         cause="An OCF agent could not write down, in the folder ec2kit of HA_RSCTMP (/run/resource-agents), whether "
         "the address is on this node; the line says why. This does not affect the action itself. But a probe that "
@@ -223,7 +223,7 @@ CATALOGUE = (
         "still looks running.",
         action="Let root, and nobody else, write there: `ls -ld /run/resource-agents/ec2kit`.",
     ),
-    Entry(
+    Explanation(
         messages.THROTTLED,
         cause="EC2 limits how often an account may call each API operation in a Region, and that is used up: by many "
         "nodes that act at once, or by the account's other programs. The action that must act sends the call again, "
@@ -231,47 +231,47 @@ CATALOGUE = (
         action="None; throttling passes by itself. When it comes often, find who calls in CloudTrail, raise "
         "LKCHECKINTERVAL where thousands of nodes share the account, or ask AWS for higher EC2 API limits.",
     ),
-    Entry(
+    Explanation(
         messages.PROBLEM,
         cause="create, canextend or extend found something that is not as it must be; the line says what, then what "
         "to do. Every problem has a line of its own, and nothing is made while there is one.",
         action="Do what each of these lines says, then give the command again. The line 960003 that follows has exit "
         "code 5.",
     ),
-    Entry(
+    Explanation(
         messages.CAUTION,
         cause="create, canextend or extend found something that is not as it is advised to be; the line says what, "
         "then what to do. Nothing is refused because of it.",
         action="Do what the line says, on every node, or decide to live with it.",
     ),
-    Entry(
+    Explanation(
         messages.CREATED,
         cause="create has made the resource in LifeKeeper. ISP: EC2 shows that this node holds the address already, "
         "so it is in service. OSU: it does not, so the resource is out of service.",
         action="Extend it to another system, or it protects nothing: `ec2kit extend ec2-ip-vip --to node2`. When it "
         "is OSU, bring it into service: `ec2kit in-service ec2-ip-vip`.",
     ),
-    Entry(
+    Explanation(
         messages.TRAFFIC_HERE,
         cause="No interface was named at create, and the entries point at one of this node's that is not the one of "
         "its default route. The resource gets the interface that has the traffic.",
         action="None. If another interface is meant, delete the resource and name it at create with `--interface`.",
     ),
-    Entry(
+    Explanation(
         messages.KEY_KEPT,
         cause="An access key was given to this system, EC2 answered a call that it signed, and it is now in the "
         "kit's own credentials file, which only root can read. Its secret is nowhere else.",
         action="None. Every system that the resource is extended to needs its own: `ec2kit key ec2-ip-vip "
         "--access-key-id AKIAIOSFODNN7EXAMPLE` on each.",
     ),
-    Entry(
+    Explanation(
         messages.KEY_DROPPED,
         cause="The resource was deleted or unextended on this system, so its access key was removed from the kit's "
         "credentials file. IAM still knows the key.",
         action="When no other system uses the key, delete it in IAM: `aws iam delete-access-key --access-key-id "
         "AKIAIOSFODNN7EXAMPLE`.",
     ),
-    Entry(
+    Explanation(
         messages.HISTORY_LOST,
         cause="The result of the action could not be written into the folder of EC2KIT_HISTORY (default "
         "/var/lib/ec2kit); the line says why. This does not affect the action itself.",

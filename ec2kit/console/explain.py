@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from string import Formatter
 from typing import Any
 
-from ec2kit.console.catalogue import CATALOGUE, Entry
+from ec2kit.console.catalogue import CATALOGUE, Explanation
 from ec2kit.core import schema
 from ec2kit.core.errors import ExitCode
 from ec2kit.core.messages import Level
@@ -76,7 +76,7 @@ def readable(text: str) -> str:
     return "".join(before + (f"<{name.replace('_', ' ')}>" if name else "") for before, name, _, _ in parts)
 
 
-def as_json(entry: Entry) -> dict[str, Any]:
+def as_json(entry: Explanation) -> dict[str, Any]:
     """One object: number, level, text, cause, action."""
     message = entry.message
     return schema.VERSION | {
@@ -93,14 +93,14 @@ def page() -> str:
     return "\n".join([_HEAD, *map(section, CATALOGUE)])
 
 
-def section(entry: Entry) -> str:
+def section(entry: Explanation) -> str:
     """One message in Markdown."""
     message = entry.message
     text = "\n".join(f"    {line}" for line in readable(message.text).splitlines())
     return f"## {message.number} {message.level.name}\n\n{text}\n\nCause: {entry.cause}\n\nAction: {entry.action}\n"
 
 
-def _as_text(entry: Entry | None) -> None:
+def _as_text(entry: Explanation | None) -> None:
     from rich.console import Console
     from rich.text import Text
 
@@ -113,7 +113,7 @@ def _as_text(entry: Entry | None) -> None:
         out.print(line, soft_wrap=not out.is_terminal)
 
 
-def _heading(entry: Entry) -> Any:
+def _heading(entry: Explanation) -> Any:
     """Number, level and text in one line."""
     from rich.text import Text
 

@@ -11,7 +11,7 @@ import pytest
 from botocore import xform_name
 
 from ec2kit.console import cli
-from ec2kit.console.catalogue import CATALOGUE, Entry
+from ec2kit.console.catalogue import CATALOGUE, Explanation
 from ec2kit.core import messages
 from ec2kit.core.messages import Message
 from lab.lifekeeper.programs import PROGRAMS
@@ -21,7 +21,7 @@ NUMBERS = [entry.message.number for entry in CATALOGUE]
 EACH = pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: str(entry.message.number))
 
 
-def commands(entry: Entry) -> list[str]:
+def commands(entry: Explanation) -> list[str]:
     """The commands, options and file names that an entry's texts quote."""
     return re.findall(r"`([^`]*)`", f"{entry.cause} {entry.action}")
 
@@ -34,7 +34,7 @@ def test_each_message_is_in_the_catalogue_once() -> None:
 
 
 @EACH
-def test_each_entry_says_something(entry: Entry) -> None:
+def test_each_entry_says_something(entry: Explanation) -> None:
     """A whole sentence at least, plain Markdown, and every number that it mentions exists."""
     for text in (entry.cause, entry.action):
         assert re.fullmatch(r"[A-Za-z`].{3,}\.", text)
@@ -51,7 +51,7 @@ def test_the_checks_of_commands_see_some() -> None:
 
 
 @EACH
-def test_each_command_that_an_entry_names_exists(entry: Entry) -> None:
+def test_each_command_that_an_entry_names_exists(entry: Explanation) -> None:
     """ec2kit's by its own parser, AWS's by botocore's model, LifeKeeper's by its stand-in's programs."""
     for command in commands(entry):
         program, *words = shlex.split(command)
