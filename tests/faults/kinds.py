@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
-from lab import imds, taps
+from lab import PROJECT, imds, taps
 from lab.ec2 import faults
 from lab.taps import Called
 from tests.faults.rows import Edge, Row, active, paged
 from tests.faults.stage import Bench, Point
 
-RESOLVER = Path(faults.__file__).parent / "resolver"
+RESOLVER = PROJECT / "lab/resolver"
 HANGING = "ec2.hanging.example"
 _EVENTS = ("quickCheck", "check")
 Environment = dict[str, str]
@@ -231,7 +230,6 @@ _NO_DATA = r"no token|none|metadata|no credentials|no network interface|is no ne
 _NO_ITEM = r"no network interface|the metadata service|no credentials|points? at"
 _MISSING = r"cannot be run|is missing|could not be taken back|exit code"
 _EXIT_9 = r"exit code|failed|could not be taken back"
-_ANY = r"."
 
 KINDS: tuple[Kind, ...] = (
     Kind(
