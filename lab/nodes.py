@@ -10,10 +10,11 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ec2kit.lifekeeper import contract
 from ec2kit.lifekeeper.places import ADMIN, COMMAND, PLACES, RESOURCES, SCRIPTS
@@ -42,6 +43,7 @@ esac
 # How a script of the kit begins here: with this lab's Python, and the kit of a source tree.
 _PYTHON = "#!{python}\nimport sys\n\nsys.path.insert(0, {source!r})\n"
 _NMCLI = "#!/bin/sh\necho 'Error: NetworkManager is not running.' >&2\nexit 8\n"
+_SEEDED: dict[Any, tuple[RouteLab | AddressLab, object]] = {}  # what a figure has seeded once, and EC2's state then
 
 
 @dataclass(frozen=True)
@@ -169,7 +171,7 @@ def route_lab(folder: Path, *, tables: int = 2, tls: bool = False) -> Iterator[L
     """
     with ExitStack() as stack:
         ec2 = stack.enter_context(_ec2(folder, tls=tls))
-        lab = _lab(stack, folder, ec2, figure1(ec2.truth(), tables=tables))
+        lab = _lab(stack, folder, ec2, _seeded(ec2, figure1, tables=tables))
         for name, state in (("node1", "INIT_ISP"), ("node2", "INIT_OSU")):
             node = lab.nodes[name]
             node.lcd("ins_create", "-a", "comm", "-r", "ip", "-t", "ip-vip", "-i", "IP-10.1.0.10", "-I", state)
@@ -184,12 +186,23 @@ def address_lab(folder: Path, *, tls: bool = False) -> Iterator[Lab]:
     """Figure 2 of the guide, running: one Elastic IP on node1's eth1, one free. tls: as route_lab."""
     with ExitStack() as stack:
         ec2 = stack.enter_context(_ec2(folder, tls=tls))
-        yield _lab(stack, folder, ec2, figure2(ec2.truth()))
+        yield _lab(stack, folder, ec2, _seeded(ec2, figure2))
 
 
 def _ec2(folder: Path, *, tls: bool) -> Ec2:
     folder.mkdir(parents=True, exist_ok=True)
     return Ec2(tls=Authority(folder / "ca.pem") if tls else None)
+
+
+def _seeded(ec2: Ec2, figure: Callable[..., RouteLab | AddressLab], **options: int) -> RouteLab | AddressLab:
+    """What a figure seeds into an empty EC2: by its calls the first time, after that as a copy of what they made."""
+    key = figure, *options.items()
+    if key not in _SEEDED:
+        vpc = figure(ec2.truth(), **options)
+        _SEEDED[key] = vpc, ec2.save()
+    vpc, saved = _SEEDED[key]
+    ec2.restore(saved)
+    return vpc
 
 
 def _lab(stack: ExitStack, folder: Path, ec2: Ec2, vpc: RouteLab | AddressLab) -> Lab:
