@@ -49,6 +49,7 @@ def test_a_pipe_gets_each_sentence_in_one_line_and_each_table_whole(either: Prot
     assert all(any(name in row for row in rows) for name in names(either))
 
 
+@pytest.mark.executed
 @pytest.mark.parametrize("verb", ["status", "plan"])
 def test_a_terminal_of_80_columns_gets_lines_of_80_at_most(either: Protected, lost: Node, verb: str) -> None:
     """Sentences break between words; no row of a table is wider than the terminal, and each name in it is whole."""

@@ -57,9 +57,9 @@ def break_program(node: Node, name: str, text: str = "exit 3") -> None:
 
 
 @pytest.mark.parametrize("tag", [ROUTE, EIP])
-def test_create_extend_switchover_unextend_delete(tag: str, tmp_path: Path) -> None:
+def test_create_extend_switchover_unextend_delete(tag: str, tmp_path: Path, forks: Path | None) -> None:
     """The whole life; only the switchover changes AWS, and at the end LifeKeeper is as it was before."""
-    with (route_lab if tag == ROUTE else address_lab)(tmp_path) as lab:
+    with (route_lab if tag == ROUTE else address_lab)(tmp_path, forks=forks) as lab:
         top = "ip-vip" if tag == ROUTE else tag
         before, listed = snapshot(lab.ec2.truth()), lab.node1.lk("ins_list").stdout
         protected(lab, tag)
@@ -214,6 +214,7 @@ def test_somebody_else_has_the_admin_lock(figure1: Lab) -> None:
     ok(figure1.node1.ec2kit("extend", ROUTE, "--to", "node2"))
 
 
+@pytest.mark.executed
 def test_cancelling_an_extension_leaves_earlier_ones(figure2: Lab, tmp_path: Path) -> None:
     """Ctrl-C while the third system is asked: it is as it was, the second stays extended, the lock is off."""
     third_system(figure2, tmp_path)
@@ -388,6 +389,7 @@ def with_key(node: Node, *command: str, secret: str = SECRET) -> subprocess.Comp
     )
 
 
+@pytest.mark.executed
 def test_an_access_key_of_its_own(figure2: Lab) -> None:
     """It signs every call of the resource, stands in a file of root's alone, and goes with the resource."""
     figure2.ec2.credentials[KEY_ID] = time.time() + 3600
@@ -417,6 +419,7 @@ def test_an_access_key_of_its_own(figure2: Lab) -> None:
     assert not any(node.credentials.exists() for node in figure2.nodes.values())
 
 
+@pytest.mark.executed
 def test_a_key_that_ec2_refuses_is_not_kept(figure2: Lab) -> None:
     """Neither by create nor by key; what it says is about the credentials, and the secret is not in it."""
     figure2.ec2.only_registered = True
@@ -433,6 +436,7 @@ def test_a_key_that_ec2_refuses_is_not_kept(figure2: Lab) -> None:
     assert states(figure2, EIP) == {}
 
 
+@pytest.mark.executed
 def test_a_creation_that_fails_drops_the_key(figure2: Lab) -> None:
     """All or nothing holds for the credentials file too."""
     figure2.ec2.credentials[KEY_ID] = time.time() + 3600

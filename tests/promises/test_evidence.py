@@ -260,6 +260,7 @@ def test_rounds_of_looking_and_acting_are_as_many_as_the_setting_says(routes: Pr
     assert len(sent) == 2 * (1 + retries)
 
 
+@pytest.mark.executed
 def test_quick_check_whose_log_nobody_reads(routes: Protected) -> None:
     """Standard error is a full pipe and the API hangs: on time, and still no failure."""
     node = routes.lab.node1

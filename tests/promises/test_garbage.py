@@ -40,6 +40,7 @@ def test_nmcli_that_prints_bytes_of_no_meaning(eip: Protected) -> None:
     assert "eth1 still has no link" in done.stderr.splitlines()[-1]
 
 
+@pytest.mark.executed
 @pytest.mark.parametrize("address", ["eip", "routes"])
 def test_the_last_line_comes_when_the_time_is_up(
     address: str, request: pytest.FixtureRequest, tmp_path: Path

@@ -20,6 +20,7 @@ from lab.ec2.vpc import AddressLab, snapshot
 from lab.nodes import Lab, Node
 from tests.support.terminal import CTRL_C, CTRL_D, CTRL_U, Terminal
 
+pytestmark = pytest.mark.executed  # in a terminal of their own
 KEY, WRONG = "AKIAIOSFODNN7EXAMPLE", "AKIAI44QH8DHBEXAMPLE"
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 TAG = "ec2-ip-vip"
