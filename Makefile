@@ -42,8 +42,8 @@ help: ## tell what there is to make
 	  /^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MADE)
 
 ##@ To test it: without root, without AWS
-test: $(VENV)/test.done ## 7 minutes; TESTS=tests/core for a part
-	$(BIN)/python -X dev -m pytest -n 4 --dist worksteal $(TESTS)
+test: $(VENV)/test.done ## 5 minutes; TESTS=tests/core for a part
+	$(BIN)/python -m pytest -n 4 --dist worksteal $(TESTS)
 
 test-faults: $(VENV)/test.done ## every fault at every call, two nodes at once; 8 minutes
 	@EC2KIT_TEST_EXAMPLES=5000 $(BIN)/python -m pytest -q -n 2 tests/promises/test_only_ours.py & two=$$!; whole=0; \

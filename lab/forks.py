@@ -201,12 +201,14 @@ def _become(request: dict[str, Any]) -> None:
     os.environ.update(request["environment"])
     sys.argv = list(request["argv"])
     if start_up := os.environ.get("PYTHONPATH"):  # as Python does when it starts
-        _run(Path(start_up, "sitecustomize.py"), "sitecustomize")
+        hook = Path(start_up, "sitecustomize.py")
+        _run(hook, "sitecustomize", str(hook))
 
 
-def _run(text: Path, name: str) -> None:
-    code = compile(text.read_bytes(), str(text), "exec")
-    exec(code, {"__name__": name, "__file__": str(text)})  # noqa: S102  the program's own text
+def _run(text: Path, name: str, place: str) -> None:
+    """Run a text as the module of that name, at the place where its program is known to be."""
+    code = compile(text.read_bytes(), place, "exec")
+    exec(code, {"__name__": name, "__file__": place})  # noqa: S102  the program's own text
 
 
 def _main() -> NoReturn:
@@ -223,7 +225,7 @@ def _main() -> NoReturn:
         os.execve(text, request["argv"], request["environment"])  # noqa: S606
     code: object = 0
     try:
-        _run(text, "__main__")
+        _run(text, "__main__", sys.argv[0])
     except SystemExit as end:
         code = end.code
     except BaseException:  # noqa: BLE001  Python's own end of a program

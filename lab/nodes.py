@@ -10,10 +10,11 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ec2kit.lifekeeper import contract
 from ec2kit.lifekeeper.places import ADMIN, COMMAND, PLACES, RESOURCES, SCRIPTS
@@ -26,6 +27,7 @@ from lab.imds import Imds, NodeIdentity
 from lab.lifekeeper import install, store
 from lab.lifekeeper.ipkit import install_ip_kit
 from lab.lifekeeper.programs import call
+from lab.taps import Taps
 
 # Stand-ins for the two programs that would touch the real host's interfaces.
 _IP = """#!/bin/sh
@@ -42,6 +44,7 @@ esac
 # How a script of the kit begins here: with this lab's Python, and the kit of a source tree.
 _PYTHON = "#!{python}\nimport sys\n\nsys.path.insert(0, {source!r})\n"
 _NMCLI = "#!/bin/sh\necho 'Error: NetworkManager is not running.' >&2\nexit 8\n"
+_SEEDED: dict[Any, tuple[RouteLab | AddressLab, object]] = {}  # what a figure has seeded once, and EC2's state then
 
 
 @dataclass(frozen=True)
@@ -162,14 +165,15 @@ class Lab:
 
 
 @contextmanager
-def route_lab(folder: Path, *, tables: int = 2, tls: bool = False) -> Iterator[Lab]:
+def route_lab(folder: Path, *, tables: int = 2, tls: bool = False, forks: Path | None = None) -> Iterator[Lab]:
     """Figure 1 of the guide, running: the virtual IP 10.1.0.10 is protected by the IP kit and is on node1.
 
     tls: whether EC2 is reached by https, with a certificate authority that the nodes are told of.
+    forks: the fork server in which the nodes' programs run; without one each is executed, as on a real node.
     """
     with ExitStack() as stack:
         ec2 = stack.enter_context(_ec2(folder, tls=tls))
-        lab = _lab(stack, folder, ec2, figure1(ec2.truth(), tables=tables))
+        lab = _lab(stack, folder, ec2, _seeded(ec2, figure1, tables=tables), forks)
         for name, state in (("node1", "INIT_ISP"), ("node2", "INIT_OSU")):
             node = lab.nodes[name]
             node.lcd("ins_create", "-a", "comm", "-r", "ip", "-t", "ip-vip", "-i", "IP-10.1.0.10", "-I", state)
@@ -180,11 +184,11 @@ def route_lab(folder: Path, *, tables: int = 2, tls: bool = False) -> Iterator[L
 
 
 @contextmanager
-def address_lab(folder: Path, *, tls: bool = False) -> Iterator[Lab]:
-    """Figure 2 of the guide, running: one Elastic IP on node1's eth1, one free. tls: as route_lab."""
+def address_lab(folder: Path, *, tls: bool = False, forks: Path | None = None) -> Iterator[Lab]:
+    """Figure 2 of the guide, running: one Elastic IP on node1's eth1, one free. tls, forks: as route_lab."""
     with ExitStack() as stack:
         ec2 = stack.enter_context(_ec2(folder, tls=tls))
-        yield _lab(stack, folder, ec2, figure2(ec2.truth()))
+        yield _lab(stack, folder, ec2, _seeded(ec2, figure2), forks)
 
 
 def _ec2(folder: Path, *, tls: bool) -> Ec2:
@@ -192,8 +196,20 @@ def _ec2(folder: Path, *, tls: bool) -> Ec2:
     return Ec2(tls=Authority(folder / "ca.pem") if tls else None)
 
 
-def _lab(stack: ExitStack, folder: Path, ec2: Ec2, vpc: RouteLab | AddressLab) -> Lab:
+def _seeded(ec2: Ec2, figure: Callable[..., RouteLab | AddressLab], **options: int) -> RouteLab | AddressLab:
+    """What a figure seeds into an empty EC2: by its calls the first time, after that as a copy of what they made."""
+    key = figure, *options.items()
+    if key not in _SEEDED:
+        vpc = figure(ec2.truth(), **options)
+        _SEEDED[key] = vpc, ec2.save()
+    vpc, saved = _SEEDED[key]
+    ec2.restore(saved)
+    return vpc
+
+
+def _lab(stack: ExitStack, folder: Path, ec2: Ec2, vpc: RouteLab | AddressLab, forks: Path | None) -> Lab:
     nodes = {}
+    taps = stack.enter_context(Taps(forks)) if forks else None
     for name, identity in vpc.nodes.items():
         imds = stack.enter_context(Imds(identity, ec2, name=name))
         nodes[name] = make_node(folder / name, name, identity, imds, ec2)
@@ -205,9 +221,19 @@ def _lab(stack: ExitStack, folder: Path, ec2: Ec2, vpc: RouteLab | AddressLab) -
         )
         install_ip_kit(nodes[name].lkroot)
         install_kit(nodes[name])
+        if taps:
+            _tap(nodes[name], taps)
         ec2.auto_recovery[identity.instance_id] = "disabled"  # as the guide's requirements want it
     ec2.forget()
     return Lab(ec2, vpc, nodes)
+
+
+def _tap(node: Node, taps: Taps) -> None:
+    """Put a tap in front of every program of the node that is one of Python's."""
+    for place in [path for path in node.root.rglob("*") if path.is_file()]:
+        text = place.read_text()
+        if "python" in text.partition("\n")[0]:
+            taps.put(node.name, place, small="from ec2kit." not in text)
 
 
 def make_node(root: Path, name: str, identity: NodeIdentity, imds: Imds, ec2: Ec2) -> Node:

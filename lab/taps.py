@@ -22,7 +22,7 @@ Kind = Literal["hang", "garbage", "exit7", "exit9", "killed before", "killed aft
 _GARBAGE = b"\x00\xff{no table\x01\x01\n\x01\xfe<<<\n"
 _TAP = """#!/bin/bash
 exec 3<>/dev/tcp/127.0.0.1/{port} || exit 126
-printf '%s\\0' "$(($# + 3))" $$ "$0" "$@" >&3
+printf '%s\\0' "$(($# + 3))" $$ '{place}' "$@" >&3
 read -r -d '' -u 3 answer
 eval "$answer"
 exit 1
@@ -79,7 +79,7 @@ class Taps:
         self._texts[str(place)] = node, behind
         if small:
             self._small.add(behind)
-        place.write_text(_TAP.format(port=self._web.server_address[1]))
+        place.write_text(_TAP.format(port=self._web.server_address[1], place=place))
         place.chmod(0o755)
 
     def behind(self, place: str) -> Path:

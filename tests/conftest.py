@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import signal
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from lab.ec2.server import Ec2
+from lab.forks import Forks
 from lab.nodes import Lab, address_lab, route_lab
 from lab.protected import Protected, judge, protect
 
@@ -26,31 +28,47 @@ def every_call_is_judged() -> Iterator[None]:
         judge(ec2)
 
 
+@pytest.fixture(scope="session")
+def fork_server() -> Iterator[Path]:
+    """The fork server's socket."""
+    with tempfile.TemporaryDirectory(prefix="ec2kit-forks-") as folder, Forks(Path(folder, "forks")) as made:
+        yield made.path
+
+
 @pytest.fixture
-def figure1(tmp_path: Path) -> Iterator[Lab]:
+def forks(request: pytest.FixtureRequest) -> Path | None:
+    """In which fork server the programs of a test's lab run; in none where the test is about executed programs."""
+    if request.node.get_closest_marker("executed"):
+        return None
+    server: Path = request.getfixturevalue("fork_server")
+    return server
+
+
+@pytest.fixture
+def figure1(tmp_path: Path, forks: Path | None) -> Iterator[Lab]:
     """Figure 1: an IP resource, no EC2 resource yet."""
-    with route_lab(tmp_path) as lab:
+    with route_lab(tmp_path, forks=forks) as lab:
         yield lab
 
 
 @pytest.fixture
-def figure2(tmp_path: Path) -> Iterator[Lab]:
+def figure2(tmp_path: Path, forks: Path | None) -> Iterator[Lab]:
     """Figure 2: Elastic IPs, no EC2 resource yet."""
-    with address_lab(tmp_path) as lab:
+    with address_lab(tmp_path, forks=forks) as lab:
         yield lab
 
 
 @pytest.fixture
-def routes(tmp_path: Path) -> Iterator[Protected]:
+def routes(tmp_path: Path, forks: Path | None) -> Iterator[Protected]:
     """Figure 1 with its virtual IP protected, on node1."""
-    with route_lab(tmp_path) as lab:
+    with route_lab(tmp_path, forks=forks) as lab:
         yield protect(lab)
 
 
 @pytest.fixture
-def eip(tmp_path: Path) -> Iterator[Protected]:
+def eip(tmp_path: Path, forks: Path | None) -> Iterator[Protected]:
     """Figure 2 with its Elastic IP protected, on node1."""
-    with address_lab(tmp_path) as lab:
+    with address_lab(tmp_path, forks=forks) as lab:
         yield protect(lab)
 
 

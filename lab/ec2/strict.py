@@ -13,7 +13,6 @@ from urllib.parse import parse_qsl, urlencode
 from xml.etree import ElementTree as ET
 
 from moto.backends import get_backend
-from moto.moto_api._internal.models import moto_api_backend
 from moto.moto_server.werkzeug_app import create_backend_app
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
@@ -104,7 +103,7 @@ class Moto:
         self.remembers = False
         self._state = object()  # another one for each state
         self._said: dict[Any, Reply] = {}
-        moto_api_backend.reset()
+        get_backend("ec2").clear()
         self._app = create_backend_app("ec2")
 
     def stale(self, reads: int) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from lab.ec2.vpc import AddressLab
 from lab.nodes import Lab
 
@@ -16,6 +18,7 @@ threading.Thread.start = refuse
 """
 
 
+@pytest.mark.executed
 def test_what_nobody_has_thought_of_is_told_and_is_no_verdict(figure2: Lab, tmp_path: Path) -> None:
     """A create whose thread cannot be started is an internal error with a line of the log, not a traceback and 1."""
     (tmp_path / "hook").mkdir()

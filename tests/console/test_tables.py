@@ -55,6 +55,7 @@ def test_a_pipe_gets_each_sentence_in_one_line_and_each_table_whole(either: Prot
     assert all(any(name in row for row in rows) for name in names(either))
 
 
+@pytest.mark.executed
 @pytest.mark.parametrize("verb", ["status", "plan"])
 def test_a_terminal_of_80_columns_gets_lines_of_80_at_most(either: Protected, lost: Node, verb: str) -> None:
     """No row of a table is wider, and each name in it is whole; a sentence is one line, to be copied."""

@@ -17,9 +17,9 @@ from tests.support.programs import good, replaced
 
 
 @pytest.fixture
-def figure1(tmp_path: Path) -> Iterator[Lab]:
+def figure1(tmp_path: Path, forks: Path | None) -> Iterator[Lab]:
     """Figure 1 without an EC2 resource; at the end, nothing in AWS has changed."""
-    with route_lab(tmp_path) as lab:
+    with route_lab(tmp_path, forks=forks) as lab:
         before = snapshot(lab.ec2.truth())
         yield lab
         assert snapshot(lab.ec2.truth()) == before

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import time
 
+import pytest
+
 from lab.nodes import Lab, Node
 from tests.support.hierarchy import CREATE, EIP, states
 from tests.support.programs import good, replaced
@@ -21,6 +23,7 @@ def with_key(node: Node, *command: str, secret: str = SECRET) -> subprocess.Comp
     )
 
 
+@pytest.mark.executed
 def test_an_access_key_of_its_own(figure2: Lab) -> None:
     """It signs every call of the resource, stands in a file of root's alone, and goes with the resource."""
     figure2.ec2.credentials[KEY_ID] = time.time() + 3600
@@ -50,6 +53,7 @@ def test_an_access_key_of_its_own(figure2: Lab) -> None:
     assert not any(node.credentials.exists() for node in figure2.nodes.values())
 
 
+@pytest.mark.executed
 def test_a_key_that_ec2_refuses_is_not_kept(figure2: Lab) -> None:
     """Neither by create nor by key; what it says is about the credentials, and the secret is not in it."""
     figure2.ec2.only_registered = True
@@ -66,6 +70,7 @@ def test_a_key_that_ec2_refuses_is_not_kept(figure2: Lab) -> None:
     assert states(figure2, EIP) == {}
 
 
+@pytest.mark.executed
 def test_a_creation_that_fails_drops_the_key(figure2: Lab) -> None:
     """All or nothing holds for the credentials file too."""
     figure2.ec2.credentials[KEY_ID] = time.time() + 3600

@@ -8,6 +8,8 @@ import subprocess
 import time
 from pathlib import Path
 
+import pytest
+
 from lab.lifekeeper import install
 from lab.lifekeeper.ipkit import install_ip_kit
 from lab.nodes import Lab, Node, install_kit, make_node
@@ -54,6 +56,7 @@ def test_three_systems_and_their_priorities(figure2: Lab, tmp_path: Path) -> Non
     assert "nobody is not another system of this cluster. Name one of: node1 node2 node3" in refused.stderr
 
 
+@pytest.mark.executed
 def test_cancelling_an_extension_leaves_earlier_ones(figure2: Lab, tmp_path: Path) -> None:
     """Ctrl-C while the third system is asked: it is as it was, the second stays extended, the lock is off."""
     third_system(figure2, tmp_path)

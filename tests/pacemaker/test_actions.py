@@ -257,6 +257,7 @@ def test_parameters_of_the_other_agents_are_passed_by(agent: Agent) -> None:
     assert agent.monitor(node, monapi="true").stderr == ""
 
 
+@pytest.mark.executed
 def test_a_kit_that_cannot_be_loaded(agent: Agent) -> None:
     """No loss is proven by that: only the recurring monitor is 0; everything else is OCF_ERR_INSTALLED."""
     node = agent.protected.lab.node1

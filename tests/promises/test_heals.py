@@ -18,9 +18,9 @@ CREATE = ("--type", "route-table", "--ip-resource", "ip-vip", "--tag", "vip-rout
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
+def lab(tmp_path: Path, forks: Path | None) -> Iterator[Lab]:
     """Figure 1 without an EC2 resource."""
-    with route_lab(tmp_path) as found:
+    with route_lab(tmp_path, forks=forks) as found:
         yield found
 
 
@@ -29,6 +29,7 @@ def state(node: Node) -> str:
     return node.lk("ins_list", "-t", "vip-route", "-f", ",").stdout.strip().rpartition(",")[0].rpartition(",")[2]
 
 
+@pytest.mark.executed
 def test_a_create_that_was_killed_is_completed_by_the_next(lab: Lab) -> None:
     """Killed between instance and dependency: its tag is not taken, and the dependency is made."""
     node = lab.node1
@@ -105,6 +106,7 @@ def test_extend_leaves_what_is_not_its_own(lab: Lab) -> None:
     assert node.action("extend", "node1", "vip-route").returncode == 5
 
 
+@pytest.mark.executed
 def test_an_extension_that_was_killed_is_completed_by_the_next(lab: Lab) -> None:
     """Killed before the equivalency: the lock is cleared away as the message says, and the extension is completed."""
     assert lab.node1.action("create", *CREATE).returncode == 0

@@ -34,6 +34,7 @@ def test_each_action_has_its_own_budget(eip: Protected, action: str, setting: st
     assert "timed out after 2 s, waiting for DescribeAddresses on" in done.stderr.splitlines()[-1]
 
 
+@pytest.mark.executed
 def test_quick_check_whose_log_nobody_reads(routes: Protected) -> None:
     """Standard error is a full pipe and the API hangs: on time, and still no failure."""
     node = routes.lab.node1
@@ -58,6 +59,7 @@ def test_quick_check_whose_log_nobody_reads(routes: Protected) -> None:
         os.close(full)
 
 
+@pytest.mark.executed
 @pytest.mark.parametrize("address", ["eip", "routes"])
 def test_the_last_line_comes_when_the_time_is_up(
     address: str, request: pytest.FixtureRequest, tmp_path: Path

@@ -106,9 +106,9 @@ def test_the_lab_by_hand(scenario: str) -> None:
 
 
 @pytest.mark.parametrize("tag", [ROUTE, EIP])
-def test_create_extend_switchover_unextend_delete(tag: str, tmp_path: Path) -> None:
+def test_create_extend_switchover_unextend_delete(tag: str, tmp_path: Path, forks: Path | None) -> None:
     """The whole life; only the switchover changes AWS, and at the end LifeKeeper is as it was before."""
-    with (route_lab if tag == ROUTE else address_lab)(tmp_path) as lab:
+    with (route_lab if tag == ROUTE else address_lab)(tmp_path, forks=forks) as lab:
         top = "ip-vip" if tag == ROUTE else tag
         before, listed = snapshot(lab.ec2.truth()), lab.node1.lk("ins_list").stdout
         protected(lab, tag)

@@ -15,6 +15,7 @@ from tests.support.hierarchy import made
 from tests.support.programs import imported
 from tests.support.terminal import CTRL_C, CTRL_D, CTRL_U, Terminal, wizard
 
+pytestmark = pytest.mark.executed  # in a terminal of their own
 KEY = "AKIAIOSFODNN7EXAMPLE"
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 TAG = "ec2-ip-vip"
