@@ -31,7 +31,7 @@ MADE = $(firstword $(MAKEFILE_LIST))
 
 ##@ To try it: without root, without AWS
 demo: $(VENV)/demo.done ## play the main job on the embedded lab
-	@echo 'The demo: two scenarios at once, about 15 s'
+	@echo 'The demo: it starts EC2 and two nodes for each of two scenarios; 15 to 40 s'
 	@$(BIN)/python -m lab.demo
 
 lab: $(VENV)/demo.done ## run a lab to try the kit by hand; SCENARIO=eip

@@ -227,7 +227,7 @@ CATALOGUE = (
         messages.THROTTLED,
         cause="EC2 limits how often an account may call each API operation in a Region, and that is used up: by many "
         "nodes that act at once, or by the account's other programs. The action that must act sends the call again, "
-        "after random pauses of up to a second, as long as its budget lasts; the line comes once a run.",
+        "after random pauses of up to half a second, as long as its budget lasts; the line comes once a run.",
         action="None; throttling passes by itself. When it comes often, find who calls in CloudTrail, raise "
         "LKCHECKINTERVAL where thousands of nodes share the account, or ask AWS for higher EC2 API limits.",
     ),

@@ -9,7 +9,7 @@ from contextlib import redirect_stdout
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -151,6 +151,7 @@ def places(told: Any, way: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 @given(st.sampled_from(TOLD), st.data())
+@settings(deadline=None)
 def test_whatever_another_system_tells_status_shows_or_says_that_it_gave_no_answer(
     told: dict[str, Any], data: st.DataObject
 ) -> None:

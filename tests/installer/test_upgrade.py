@@ -10,7 +10,7 @@ import pytest
 from ec2kit import __version__
 from ec2kit.lifekeeper.places import ACTIONS
 from tests.promises import former
-from tests.support.machine import PYTHON, Machine, put_lifekeeper, tree, usable
+from tests.support.machine import PYTHON, Machine, Tree, put_lifekeeper, tree, usable
 from tests.support.programs import good
 from tests.support.staging import Stage, copy, empty_stage, inside
 
@@ -21,19 +21,29 @@ def before(former_unpacked: Path, tmp_path: Path) -> Stage:
     return empty_stage(former_unpacked, tmp_path / "before")
 
 
+def apart(stage: Stage) -> tuple[Tree, dict[str, object]]:
+    """The tree and the record, without the settings: a version leaves what another one has said of a tunable."""
+    found = inside(stage)
+    record = json.loads((stage.root / "opt/ec2kit/installed.json").read_text())
+    del found["/etc/default/LifeKeeper"], found["/opt/ec2kit/installed.json"], record["tunables"]
+    return found, record
+
+
 def test_an_upgrade_in_place(
     former_staged: Path, staged: Path, before: Stage, unpacked: Path, tmp_path: Path
 ) -> None:
-    """All is as after a fresh install, also the record; again is nothing to do; uninstall leaves no trace."""
+    """All is as after a fresh install; the settings stay; again is nothing to do; uninstall leaves no trace."""
     stage = copy(former_staged, unpacked, tmp_path / "root")
     (kit,) = stage.root.glob("opt/ec2kit/lib/python3*/site-packages/ec2kit")
     flat = {"aws.py", "shapes.d"}  # of 0.1.0 alone
     assert flat <= {path.name for path in kit.iterdir()}
+    settings = stage.defaults.read_bytes()
     assert f"ec2kit {__version__}, in place of {former.VERSION}, " in good(stage.install())
-    assert inside(stage) == inside(Stage(unpacked, staged))
+    assert apart(stage) == apart(Stage(unpacked, staged))
+    assert stage.defaults.read_bytes() == settings
     assert not flat & {path.name for path in kit.iterdir()}
     after = tree(stage.root, times=True)
-    assert good(stage.install()) == f"nothing to do: ec2kit {__version__} stands at /opt/ec2kit\n"
+    assert good(stage.install()) == f"nothing to do: ec2kit {__version__} is installed at /opt/ec2kit\n"
     assert tree(stage.root, times=True) == after
     good(stage.install("--uninstall"))
     assert inside(stage) == inside(before)
@@ -42,10 +52,12 @@ def test_an_upgrade_in_place(
 def test_the_way_back(
     former_staged: Path, staged: Path, before: Stage, former_unpacked: Path, tmp_path: Path
 ) -> None:
-    """All is as 0.1.0 makes it alone, also the record; its uninstall leaves no trace."""
+    """All is as 0.1.0 makes it alone; the settings stay; its uninstall leaves no trace."""
     stage = copy(staged, former_unpacked, tmp_path / "root")
+    settings = stage.defaults.read_bytes()
     assert f"ec2kit {former.VERSION}, in place of {__version__}, " in good(stage.install())
-    assert inside(stage) == inside(Stage(former_unpacked, former_staged))
+    assert apart(stage) == apart(Stage(former_unpacked, former_staged))
+    assert stage.defaults.read_bytes() == settings
     assert "nothing to do" in good(stage.install())
     good(stage.install("--uninstall"))
     assert inside(stage) == inside(before)

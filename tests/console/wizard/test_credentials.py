@@ -7,6 +7,8 @@ import time
 from pathlib import Path
 from typing import Self
 
+import pytest
+
 from ec2kit.lifekeeper import info
 from lab.nodes import Lab
 from tests.support.hierarchy import made
@@ -47,6 +49,7 @@ class Watch:
                     self.found.add(line.decode(errors="replace"))
 
 
+@pytest.mark.executed
 def test_an_access_key_typed_unseen(figure1: Lab) -> None:
     """A wrong one is told and asked again. The secret is in the credentials file alone, and signs."""
     node = figure1.node1
