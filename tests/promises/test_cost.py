@@ -119,6 +119,7 @@ def imported(node: Node, *program: str) -> set[str]:
     return set(re.findall(r"^import '([\w.]+)' #", done.stderr, re.MULTILINE))
 
 
+@pytest.mark.executed
 @pytest.mark.parametrize("action", ["quickCheck", "restore", "recover"])
 def test_an_action_imports_no_more_than_it_did(either: Protected, action: str) -> None:
     """A package more is a question of milliseconds and megabytes in each run: measure before it joins this list."""

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import sys
 
+import pytest
+
 from lab.protected import Protected
 
+pytestmark = pytest.mark.executed
 HEAVY = ("boto3", "botocore", "requests", "urllib3", "rich")
 
 
