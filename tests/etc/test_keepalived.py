@@ -20,6 +20,7 @@ from lab.ec2.vpc import AddressLab
 from lab.nodes import Node
 from lab.protected import Protected, eni_of, through_the_front
 
+pytestmark = pytest.mark.executed  # it ends runs that are under way
 SCRIPT = PROJECT / "etc/keepalived/ec2kit-notify"
 SOON = 120.0  # seconds that a very busy machine may take
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from lab.forks import Forks
 from tests.faults.cells import ROW_OF, Cell, Runner, pool
 from tests.faults.kinds import BY_NAME, KINDS
 from tests.faults.rows import ROWS, Row
@@ -57,16 +55,12 @@ def test_a_sample_of_the_matrix() -> None:
     assert told(as_markdown(seen(results))) == seen(results)
 
 
-def test_a_forked_run_tells_what_an_executed_one_does(tmp_path: Path) -> None:
+def test_a_forked_run_tells_what_an_executed_one_does(tmp_path: Path, fork_server: Path) -> None:
     """The fork server changes nothing: same exit code, same lines, for healthy and for faulty runs."""
     kinds = ("denied", "changed, reply lost", "metadata 404", "program exit 7", "DNS hangs", "killed after")
     rows = [row for row in ROWS if row.scenario == "eip" and row.name in {"restore", "quickCheck", "check, lost"}]
-    with (
-        tempfile.TemporaryDirectory(prefix="ec2kit-forks-") as folder,
-        Forks(Path(folder, "forks")) as forks,
-        bench("eip", tmp_path, forks.path) as on,
-    ):
-        runner = Runner(on, forks.path.parent)
+    with bench("eip", tmp_path / "lab", fork_server) as on:
+        runner = Runner(on, tmp_path)
         cells = [cell for row in rows for cell in runner.points(row)[1]]
         for cell in [next(cell for cell in cells if cell.kind == kind) for kind in kinds]:
             forked, executed = runner.run(cell), runner.run(cell, executed=True)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +15,6 @@ from typing import Any
 import pytest
 
 from lab.ec2.vpc import RouteLab
-from lab.forks import Forks
 from lab.protected import Protected, judge
 from tests.faults.rows import KEY_ID, KEY_SECRET, Scenario, active, alone, extended, moved, nothing, parted
 from tests.faults.stage import Bench, bench
@@ -42,14 +40,12 @@ NOBODY = ("-t", "nobody", "-i", "EC2-nobody")
 
 
 @pytest.fixture(scope="module", params=["route", "eip"])
-def on(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+def on(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, fork_server: Path
+) -> Iterator[Bench]:
     """A lab with a protected resource, which is put back to a start state before each run."""
     scenario: Scenario = request.param
-    with (
-        tempfile.TemporaryDirectory(prefix="ec2kit-forks-") as folder,
-        Forks(Path(folder, "forks")) as forks,
-        bench(scenario, tmp_path_factory.mktemp(scenario), forks.path) as made,
-    ):
+    with bench(scenario, tmp_path_factory.mktemp(scenario), fork_server) as made:
         yield made
         judge(made.lab.ec2)
 

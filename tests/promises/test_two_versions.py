@@ -7,7 +7,6 @@ import json
 import re
 import subprocess
 import tarfile
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,10 +17,8 @@ import pytest
 
 from lab import PROJECT
 from lab.ec2.vpc import AddressLab
-from lab.forks import Forks
 from lab.nodes import Lab, Node, address_lab, install_kit, route_lab
 from lab.protected import Protected
-from lab.taps import Taps
 from tests.promises.former import ARCHIVE, ARCHIVED, COMMIT, unpack
 from tests.support.programs import good
 
@@ -48,20 +45,13 @@ class Mixed:
 
 
 @contextmanager
-def mixed(kind: str, node1: Version, folder: Path) -> Iterator[Mixed]:
+def mixed(kind: str, node1: Version, folder: Path, forks: Path) -> Iterator[Mixed]:
     """The guide's figure for that kind of resource; nothing is protected yet."""
     former = unpack(folder / "former")
     sources = {"node1": former, "node2": PROJECT} if node1 == "former" else {"node1": PROJECT, "node2": former}
-    with (
-        tempfile.TemporaryDirectory(prefix="ec2kit-forks-") as socket,
-        Forks(Path(socket, "forks")) as forks,
-        (route_lab if kind == "route" else address_lab)(folder / "lab") as lab,
-        Taps(forks.path) as taps,
-    ):
+    with (route_lab if kind == "route" else address_lab)(folder / "lab", forks=forks) as lab:
         for name, source in sources.items():
-            install_kit(lab.nodes[name], source)
-            for program in sorted((lab.nodes[name].lkroot / "bin").iterdir()):
-                taps.put(name, program, small=True)  # LifeKeeper's own are forked; the kit's are all executed
+            install_kit(lab.nodes[name], source)  # LifeKeeper's own programs are forked; the kit's are all executed
         eip = isinstance(lab.vpc, AddressLab)
         tag = "ec2-203.0.113.10" if eip else "ec2-ip-vip"
         yield Mixed(lab, sources, tag, tag if eip else "ip-vip")
@@ -100,9 +90,9 @@ def test_the_former_kit_is_that_of_its_commit() -> None:
 
 
 @pytest.mark.parametrize(("kind", "node1"), [("route", "former"), ("eip", "this")])
-def test_two_versions(kind: str, node1: Version, tmp_path: Path) -> None:
+def test_two_versions(kind: str, node1: Version, tmp_path: Path, fork_server: Path) -> None:
     """Created on node1 and extended from there, the resource goes to and fro, and each node tells the same of it."""
-    with mixed(kind, node1, tmp_path) as two:
+    with mixed(kind, node1, tmp_path, fork_server) as two:
         one, other = two.lab.node1, two.lab.node2
         for name, node in two.lab.nodes.items():
             programs = [str(node.root / "bin/ec2kit"), str(node.script("restore"))]

@@ -17,7 +17,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError
 
 from lab.ec2.server import Ec2
-from lab.forks import Forks, Program, start
+from lab.forks import Program, start
 from lab.imds import Imds, NodeIdentity
 from lab.taps import Called, Taps
 
@@ -28,13 +28,6 @@ NODE = NodeIdentity("i-1", "eu-west-3", "eu-west-3b", "123456789012", (), "role"
 def ec2() -> Iterator[Ec2]:
     """An EC2 of the test's own."""
     with Ec2() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def forks() -> Iterator[Forks]:
-    """A fork server."""
-    with tempfile.TemporaryDirectory(prefix="ec2kit-forks-") as folder, Forks(Path(folder, "forks")) as found:
         yield found
 
 
@@ -109,38 +102,38 @@ def test_metadata_goes_wrong_at_one_request() -> None:
         assert ask().status_code == 200
 
 
-def test_a_forked_program_is_a_process_of_its_own(forks: Forks, tmp_path: Path) -> None:
+def test_a_forked_program_is_a_process_of_its_own(fork_server: Path, tmp_path: Path) -> None:
     """Its arguments, environment, folder, streams and exit code; a kill is a kill, and a bug ends with 1."""
     text = tmp_path / "program"
     text.write_text(
         "#!python\nimport os, sys\nprint(sys.argv[1:], os.environ, os.getcwd())\nsys.exit(int(sys.argv[1]))"
     )
-    assert run(forks, text, "7") == (7, f"['7'] environ({{'A': 'B'}}) {tmp_path}\n")
-    code, said = run(forks, text, "no number")
+    assert run(fork_server, text, "7") == (7, f"['7'] environ({{'A': 'B'}}) {tmp_path}\n")
+    code, said = run(fork_server, text, "no number")
     assert code == 1
     assert "ValueError" in said
     text.write_text("#!python\nimport os\nos.kill(os.getpid(), 9)")
-    assert run(forks, text) == (-9, "")
+    assert run(fork_server, text) == (-9, "")
     text.write_text("#!/bin/sh\necho $A; exit 3")
     text.chmod(0o755)
-    assert run(forks, text) == (3, "B\n")
+    assert run(fork_server, text) == (3, "B\n")
 
 
-def run(forks: Forks, text: Path, *arguments: str) -> tuple[int, str]:
+def run(server: Path, text: Path, *arguments: str) -> tuple[int, str]:
     """Run a program in the fork server; its exit code and what it said."""
     with tempfile.TemporaryFile() as out, Path(os.devnull).open() as nothing:
         program = Program(str(text), (str(text), *arguments), {"A": "B"}, str(text.parent))
-        code = start(forks.path, program, [nothing.fileno(), out.fileno(), out.fileno()]).wait(10)
+        code = start(server, program, [nothing.fileno(), out.fileno(), out.fileno()]).wait(10)
         out.seek(0)
         return code, out.read().decode()
 
 
-def test_a_tap_tells_of_calls_and_breaks_one(forks: Forks, tmp_path: Path) -> None:
+def test_a_tap_tells_of_calls_and_breaks_one(fork_server: Path, tmp_path: Path) -> None:
     """The program runs as before; the call that is meant hangs until mend, prints nonsense, or ends with a code."""
     program = tmp_path / "say"
     program.write_text("#!/bin/sh\nprintf '%s\\n' \"$@\"; echo oops >&2; exit 4\n")
     program.chmod(0o755)
-    with Taps(forks.path) as taps:
+    with Taps(fork_server) as taps:
         taps.put("node1", program)
         done = subprocess.run([program, "a b", "é"], capture_output=True, text=True, check=False)
         assert (done.returncode, done.stdout, done.stderr) == (4, "a b\né\n", "oops\n")
