@@ -14,7 +14,7 @@ from xml.etree import ElementTree as ET
 from lab.net.hosts import ENVIRONMENT, Host, until
 from lab.net.network import NODES, NetLab
 
-PROGRAMS = ("corosync", "pacemakerd", "crm", "crm_mon", "ocf-tester", "ping", "curl", "ps")
+PROGRAMS = ("corosync", "pacemakerd", "crm", "crm_mon", "ocf-tester", "xmllint", "ping", "curl", "ps")
 _STATE = "/var/lib/pacemaker/cib /var/lib/pacemaker/pengine /var/lib/corosync /var/log/pacemaker /var/log/corosync"
 _COROSYNC = """totem {{
   version: 2
@@ -173,5 +173,5 @@ def why_not() -> str | None:
     missing = [program for program in PROGRAMS if shutil.which(program) is None]
     if not missing:
         return None
-    packages = "pacemaker pacemaker-cli-utils corosync resource-agents crmsh iputils-ping curl procps"
+    packages = "pacemaker pacemaker-cli-utils corosync resource-agents libxml2-utils crmsh iputils-ping curl procps"
     return f"Missing here: {', '.join(missing)}. On Debian: apt-get install --no-install-recommends {packages}"
