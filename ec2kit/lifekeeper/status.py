@@ -86,7 +86,7 @@ class Part:
             verdict=verdict,
             why=str(told.get("why") or ""),
             outcome=str(told.get("outcome") or ExitCode.UNAVAILABLE.name),
-            since=since if isinstance(since, float) else None,
+            since=since if isinstance(since, int | float) else None,
             interface=schema.optional(told.get("interface"), str),
             eni=schema.optional(told.get("eni"), str),
             view=schema.view_of(told.get("view")),

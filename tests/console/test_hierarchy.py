@@ -8,6 +8,7 @@ import pytest
 
 from lab.ec2.vpc import AddressLab
 from lab.nodes import Lab
+from lab.protected import Protected
 
 _NO_THREAD = """import threading
 start = threading.Thread.start
@@ -36,3 +37,13 @@ def test_in_service_of_what_is_not_there(figure1: Lab) -> None:
     done = figure1.node1.ec2kit("in-service", "nobody")
     assert done.returncode == 5
     assert 'there is no resource "nobody" on node1' in done.stderr
+
+
+def test_properties_tell_nothing_before_they_know_everything(eip: Protected) -> None:
+    """A standby whose info field is damaged: 5, why, and no half of a page."""
+    eip.lab.node2.lcd("ins_setinfo", "-t", eip.tag, "-v", "damaged")
+    pair = ("-S", "node2", "-o", eip.tag, "-e", "SHARED")
+    eip.lab.node1.lcd("eqv_create", "-t", eip.tag, "-p", "1", *pair, "-r", "10")
+    done = eip.lab.node1.ec2kit("properties", eip.tag)
+    assert (done.returncode, done.stdout) == (5, "")
+    assert "info field" in done.stderr.splitlines()[-1]
