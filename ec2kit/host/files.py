@@ -1,7 +1,7 @@
 """Root-only files: read, written in one step, appended to. Never through a link, never readable by others.
 
 A file is a plain one of at most MOST_BYTES; its folder is ours or root's and not a link, and nobody
-else can write in it.
+else can write in it. Nothing here waits, except `change`, for so long as its caller says.
 """
 
 from __future__ import annotations
@@ -9,16 +9,29 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import re
 import stat
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ec2kit.core.errors import Misconfigured
+from ec2kit.core.errors import Misconfigured, Unavailable
 
 MOST_BYTES = 4 << 20  # of a file that is read; the kit writes far less
 _MODE = 0o600
 _NO_LINK = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # a pipe must not make us wait
+_POLL = 0.05  # seconds between two tries to get a lock
+_ODD = {  # what is wrong with the file itself; of anything else, such as a full disk, the system's words say enough
+    errno.EACCES,
+    errno.EFBIG,
+    errno.EINVAL,
+    errno.EISDIR,
+    errno.ELOOP,
+    errno.ENOTDIR,
+    errno.ENXIO,
+    errno.EPERM,
+}
 
 
 def read(path: Path) -> str:
@@ -31,18 +44,21 @@ def read(path: Path) -> str:
         raise _refused("read", path, error) from error
 
 
-def read_anyones(path: Path) -> str:
-    """The text of a plain file that may be anybody's, also through a link. Raises OSError."""
-    return _text(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK))
+def read_anyones(path: Path, *, cut: bool = False) -> str:
+    """The text of a plain file that may be anybody's, also through a link. Raises OSError.
+
+    cut: of a file that is too long, its first MOST_BYTES are enough.
+    """
+    return _text(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), cut=cut)
 
 
-def _text(handle: int) -> str:
+def _text(handle: int, *, cut: bool = False) -> str:
     with os.fdopen(handle, "rb") as file:
         _refuse_odd(handle)
         content = file.read(MOST_BYTES + 1)
-    if len(content) > MOST_BYTES:
+    if len(content) > MOST_BYTES and not cut:
         raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
-    return content.decode("utf-8", errors="replace")
+    return content[:MOST_BYTES].decode("utf-8", errors="replace")
 
 
 def _refuse_odd(handle: int) -> None:
@@ -50,21 +66,31 @@ def _refuse_odd(handle: int) -> None:
         raise OSError(errno.EINVAL, "not a plain file")
 
 
-def change(path: Path, edit: Callable[[str], str]) -> None:
+def change(path: Path, edit: Callable[[str], str], *, seconds: float) -> None:
     """Replace the file's text by what `edit` makes of it, in one step; a file that would be empty is removed.
 
-    Its folder is made, for root alone, when it is not there. Raises Misconfigured when that is not possible,
-    or when others could write in the folder; the file is as it was then.
+    Runs of the kit do this one after the other: another one is waited for, so many seconds at most, then
+    Unavailable is raised. The folder is made, for root alone, when it is not there. Raises Misconfigured when
+    that is not possible, or when others could write in the folder; the file is as it was then.
     """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with _locked(path.parent):
-            old = read(path)
-            new = edit(old)
-            if not new:
-                path.unlink(missing_ok=True)
-            elif new != old:
-                _replace(path, new)
+        with _locked(path.parent, seconds):
+            _clear(path)
+            _put(path, edit(read(path)), durable=True)
+    except OSError as error:
+        raise _refused("written", path, error) from error
+
+
+def replace(path: Path, text: str) -> None:
+    """Give the file that text, in one step; one that would be empty is removed. Raises Misconfigured, as change.
+
+    For what may be lost: no other run is waited for, of two at once the later one wins, and no disk is waited for.
+    """
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(_folder(path.parent))
+        _put(path, text, durable=False)
     except OSError as error:
         raise _refused("written", path, error) from error
 
@@ -78,30 +104,56 @@ def remove(path: Path) -> None:
 
 
 def append(path: Path, line: str, *, most: int, keep: int) -> None:
-    """Add one line; a file of more than `most` bytes keeps its last `keep` lines. Raises Misconfigured."""
+    """Add one line; a file of more than `most` bytes keeps its last `keep` lines. Raises Misconfigured.
+
+    For what may be lost, as `replace`: a line that another run adds while the file is cut can be.
+    """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(_folder(path.parent))
-        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | _NO_LINK, _MODE)
-        with os.fdopen(handle, "a", encoding="utf-8", errors="replace") as file:
-            _refuse_odd(handle)
-            file.write(line + "\n")
-            long = file.tell() > most
+        long = _add(path, f"{line}\n".encode(errors="replace")) > most
     except OSError as error:
         raise _refused("written", path, error) from error
     if long:
-        change(path, lambda text: "".join(text.splitlines(keepends=True)[-keep:]))
+        replace(path, "".join(read(path).splitlines(keepends=True)[-keep:]))
+
+
+def _add(path: Path, line: bytes) -> int:
+    """Add the line, on a line of its own also where a full disk has cut the last one; the file's bytes then."""
+    handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | _NO_LINK, _MODE)
+    with os.fdopen(handle, "r+b", buffering=0) as file:
+        _refuse_odd(handle)
+        end = file.seek(0, os.SEEK_END)
+        if end and os.pread(handle, 1, end - 1) != b"\n":
+            line = b"\n" + line
+        if file.write(line) != len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return end + len(line)
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold the folder against another run of the kit."""
+def _locked(folder: Path, seconds: float) -> Iterator[None]:
+    """Hold the folder against another run of the kit. Raises Unavailable when one holds it all the time."""
     handle = _folder(folder)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        end = time.monotonic() + seconds
+        while not _lock(handle):
+            if time.monotonic() >= end:
+                cure = "Run it again when that has ended; lslocks shows which process it is"
+                raise Unavailable(f"another run of the kit holds the lock on {folder}", cure)
+            time.sleep(_POLL)
         yield
     finally:
         os.close(handle)
+
+
+def _lock(handle: int) -> bool:
+    """Lock the folder if nobody else has; whether that was so."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _folder(folder: Path) -> int:
@@ -119,19 +171,33 @@ def _folder(folder: Path) -> int:
     return handle
 
 
-def _replace(path: Path, text: str) -> None:
-    new = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
-    handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINK, _MODE)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)
-    except OSError:
-        new.unlink(missing_ok=True)
-        raise
+def _put(path: Path, text: str, *, durable: bool) -> None:
+    """Write the text beside the file, then put it in its place; durable: once it is on the disk."""
+    if not text:
+        path.unlink(missing_ok=True)
+    elif text != read(path):
+        new = path.with_name(f".{path.name}.{os.getrandom(8, os.GRND_NONBLOCK).hex()}")
+        handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINK, _MODE)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                if durable:
+                    os.fsync(handle)
+            new.replace(path)
+        except BaseException:  # also when the time is up: nothing is left beside the file
+            new.unlink(missing_ok=True)
+            raise
+
+
+def _clear(path: Path) -> None:
+    """Remove what runs that were killed have left beside the file: a secret may be in it."""
+    ours = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{16}}")
+    for each in path.parent.iterdir():
+        if ours.fullmatch(each.name):
+            each.unlink(missing_ok=True)
 
 
 def _refused(verb: str, path: Path, error: OSError) -> Misconfigured:
-    return Misconfigured(f"{path} cannot be {verb} ({error.strerror})", "It must be a plain file of root, mode 0600")
+    cure = "It must be a plain file of root, mode 0600" if error.errno in _ODD else ""
+    return Misconfigured(f"{path} cannot be {verb} ({error.strerror or error})", cure)

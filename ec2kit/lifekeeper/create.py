@@ -98,7 +98,10 @@ def extend(template: str, tag: str, run: Run, lcd: Lcd, *, interface: str | None
 def forget(tag: str, run: Run) -> None:
     """Take away what this system keeps for the resource besides LifeKeeper's instance: access key and history."""
     keys.forget(tag, run)
-    past.forget(tag, run.settings)
+    try:
+        past.forget(tag, run.settings)
+    except Misconfigured as error:  # nothing but `ec2kit status` would read it
+        run.log.say(messages.CAUTION, problem=error.why)
 
 
 def refused(problems: list[Problem], run: Run) -> bool:

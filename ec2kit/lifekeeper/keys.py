@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from ec2kit.core import messages, profiles
+from ec2kit.core.errors import KitError
 from ec2kit.host import files
 from ec2kit.lifekeeper.info import Info
 from ec2kit.lifekeeper.preflight import Problem
 from ec2kit.verbs.locate import locate
 from ec2kit.verbs.run import Run
+
+_LOCK_SECONDS = 3.0  # for another run to let go of the credentials file, at most
 
 
 @contextmanager
@@ -21,12 +24,15 @@ def kept(tag: str, run: Run) -> Iterator[None]:
     if key is None:
         yield
         return
-    path = Path(run.settings.ec2kit_credentials)
-    files.change(path, lambda text: profiles.put(text, profiles.own(tag), key))
+    profile = profiles.own(tag)
+    _change(lambda text: profiles.put(text, profile, key), run)
     try:
         yield
     except BaseException:  # also when the time is up
-        files.change(path, lambda text: profiles.drop(text, profiles.own(tag)))
+        try:
+            _change(lambda text: profiles.drop(text, profile), run)
+        except KitError as error:  # what failed first is what the run tells
+            run.log.say(messages.CAUTION, problem=f"the access key of [{profile}] is still kept: {error.why}")
         raise
 
 
@@ -51,7 +57,15 @@ def missing(tag: str, known: Info, run: Run) -> Problem | None:
 
 def forget(tag: str, run: Run) -> None:
     """Take the resource's access key out of this system's credentials file, where it has one."""
+    path, profile = Path(run.settings.ec2kit_credentials), profiles.own(tag)
+    if profile in profiles.names(files.read(path)):
+        _change(lambda text: profiles.drop(text, profile), run)
+        run.log.say(messages.KEY_DROPPED, profile=profile, file=path)
+
+
+def _change(edit: Callable[[str], str], run: Run) -> None:
+    """Change the credentials file; another run that does so is waited for, but not past the end of this one."""
     path = Path(run.settings.ec2kit_credentials)
-    if profiles.own(tag) in profiles.names(files.read(path)):
-        files.change(path, lambda text: profiles.drop(text, profiles.own(tag)))
-        run.log.say(messages.KEY_DROPPED, profile=profiles.own(tag), file=path)
+    seconds = min(_LOCK_SECONDS, max(0.0, run.deadline.seconds - run.deadline.spent))
+    with run.deadline.waiting(f"the lock on {path.parent}"):
+        files.change(path, edit, seconds=seconds)

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from ec2kit.core import schema
-from ec2kit.core.errors import ExitCode, KitError, NotHeld
+from ec2kit.core import messages, schema
+from ec2kit.core.errors import ExitCode, KitError, Misconfigured, NotHeld
 from ec2kit.core.kinds.known import View
 from ec2kit.core.schema import Object
 from ec2kit.lifekeeper import contract, history, info, past
@@ -156,7 +156,7 @@ def _own_part(here: Instance, run: Run) -> Part:
     outcome = attempt(lambda: _look(here, run), run.log)
     code = outcome.code if isinstance(outcome, KitError) else ExitCode.OK
     held = {ExitCode.OK: True, ExitCode.NOT_HELD: False}.get(code)
-    done = past.entries(here.tag, run.settings)
+    done = _history(here.tag, run)
     site = run.record.site
     return Part(
         system=here.system,
@@ -171,6 +171,15 @@ def _own_part(here: Instance, run: Run) -> Part:
         view=run.record.view,
         actions=tuple(done[-LAST_ACTIONS:]),
     )
+
+
+def _history(tag: str, run: Run) -> list[Entry]:
+    """What has been written down; nothing, with a line of the log, when that cannot be read."""
+    try:
+        return past.entries(tag, run.settings)
+    except Misconfigured as error:
+        run.log.say(messages.PROBLEM, problem=error.why)
+        return []
 
 
 def _look(here: Instance, run: Run) -> None:

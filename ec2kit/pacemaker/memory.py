@@ -52,6 +52,6 @@ class Memory:
     def write(self, word: Word, log: Journal) -> None:
         """Write it down. When that fails, a probe without an answer takes the resource for not running here."""
         try:
-            files.change(self.file, lambda _: word)
+            files.replace(self.file, word)
         except Misconfigured as error:
             log.say(messages.NOT_REMEMBERED, why=error.why)

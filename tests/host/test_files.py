@@ -4,17 +4,31 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ec2kit.core import profiles
-from ec2kit.core.errors import Misconfigured
+from ec2kit.core.errors import Misconfigured, Unavailable
 from ec2kit.core.model import AccessKey
 from ec2kit.host import files
+from tests.support.locks import locked
 
 KEY = AccessKey("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
+change = partial(files.change, seconds=0)
+WRITERS: dict[str, Callable[[Path], None]] = {
+    "change": lambda path: change(path, lambda _: "x"),
+    "replace": lambda path: files.replace(path, "x"),
+    "append": lambda path: files.append(path, "x", most=10, keep=1),
+}
+every_writer = pytest.mark.parametrize("write", WRITERS.values(), ids=WRITERS)
 
 
 def test_only_root_can_read_the_file(tmp_path: Path) -> None:
@@ -22,13 +36,13 @@ def test_only_root_can_read_the_file(tmp_path: Path) -> None:
     path = tmp_path / "etc/ec2kit/credentials"
     old = os.umask(0)
     try:
-        files.change(path, lambda text: profiles.put(text, "ec2kit-x", KEY))
+        change(path, lambda text: profiles.put(text, "ec2kit-x", KEY))
     finally:
         os.umask(old)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     assert [each.name for each in path.parent.iterdir()] == ["credentials"]
-    files.change(path, lambda text: profiles.drop(text, "ec2kit-x"))
+    change(path, lambda text: profiles.drop(text, "ec2kit-x"))
     assert not path.exists()
 
 
@@ -43,19 +57,21 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match="cannot be read"):
         files.read(folder / "credentials")
     with pytest.raises(Misconfigured):
-        files.change(folder / "credentials", lambda text: text + "x")
+        change(folder / "credentials", lambda text: text + "x")
     with pytest.raises(Misconfigured, match="cannot be written"):
         files.append(folder / "x.jsonl", "x", most=10, keep=1)
     assert other.read_text() == "somebody's\n"
 
 
-def test_a_folder_in_which_others_write_is_refused(tmp_path: Path) -> None:
-    """They could put a file of theirs there."""
+@every_writer
+def test_a_folder_in_which_others_write_is_refused(tmp_path: Path, write: Callable[[Path], None]) -> None:
+    """They could put a file of theirs there, or have put it there."""
     folder = tmp_path / "ec2kit"
     folder.mkdir()
     folder.chmod(0o777)
     with pytest.raises(Misconfigured, match="users other than its owner can write"):
-        files.change(folder / "credentials", lambda _: "x")
+        write(folder / "x")
+    assert list(folder.iterdir()) == []
 
 
 def test_a_long_file_keeps_its_last_lines(tmp_path: Path) -> None:
@@ -69,8 +85,9 @@ def test_a_long_file_keeps_its_last_lines(tmp_path: Path) -> None:
     assert lines == [f"line {number}" for number in range(100 - len(lines), 100)]
 
 
+@every_writer
 @pytest.mark.parametrize("kind", ["linked", "foreign"])
-def test_a_folder_that_is_not_ours_is_refused(tmp_path: Path, kind: str) -> None:
+def test_a_folder_that_is_not_ours_is_refused(tmp_path: Path, kind: str, write: Callable[[Path], None]) -> None:
     """A link, which somebody could turn elsewhere, or a folder of another user's: nothing is written there."""
     folder = tmp_path / "ec2kit"
     if kind == "linked":
@@ -82,18 +99,8 @@ def test_a_folder_that_is_not_ours_is_refused(tmp_path: Path, kind: str) -> None
         folder.mkdir(0o700)
         os.chown(folder, 65_534, 65_534)
     with pytest.raises(Misconfigured, match=r"cannot be written|belongs to another user"):
-        files.change(folder / "credentials", lambda _: "x")
-    with pytest.raises(Misconfigured, match=r"cannot be written|belongs to another user"):
-        files.append(folder / "x.jsonl", "x", most=10, keep=1)
+        write(folder / "x")
     assert list(folder.iterdir()) == []
-
-
-def test_a_history_in_a_folder_for_all_is_refused(tmp_path: Path) -> None:
-    """As for the credentials: others could have put a file there."""
-    tmp_path.chmod(0o777)
-    with pytest.raises(Misconfigured, match="users other than its owner can write"):
-        files.append(tmp_path / "x.jsonl", "x", most=10, keep=1)
-    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("kind", ["fifo", "folder", "endless"])
@@ -109,10 +116,9 @@ def test_what_is_no_plain_file_is_refused_at_once(tmp_path: Path, kind: str) -> 
             file.truncate(1 << 40)
     with pytest.raises(Misconfigured, match="cannot be read"):
         files.read(odd)
-    with pytest.raises(Misconfigured, match=r"cannot be read|cannot be written"):
-        files.change(odd, lambda text: text + "x")
-    with pytest.raises(Misconfigured, match=r"cannot be read|cannot be written"):
-        files.append(odd, "x", most=10, keep=1)
+    for write in WRITERS.values():
+        with pytest.raises(Misconfigured, match=r"cannot be read|cannot be written"):
+            write(odd)
 
 
 def test_no_name_in_a_folder_is_predictable(tmp_path: Path) -> None:
@@ -133,6 +139,106 @@ def test_no_name_in_a_folder_is_predictable(tmp_path: Path) -> None:
 
         patch.setattr(os, "open", spy)
         for _ in range(3):
-            files.change(tmp_path / "credentials", edit)
+            change(tmp_path / "credentials", edit)
     assert len(seen) == 3
     assert {mode for _, mode in seen} == {"0o600"}
+
+
+def test_what_may_be_lost_waits_for_no_lock(tmp_path: Path) -> None:
+    """Memory and history are written, and a long history is cut, whoever holds the folder."""
+    with locked(tmp_path):
+        began = time.monotonic()
+        files.replace(tmp_path / "memory", "held")
+        for number in range(5):
+            files.append(tmp_path / "history", f"line {number}", most=10, keep=2)
+        assert time.monotonic() - began < 1
+    assert files.read(tmp_path / "memory") == "held"
+    assert files.read(tmp_path / "history") == "line 3\nline 4\n"
+
+
+def test_the_lock_is_waited_for_so_long_as_the_caller_says(tmp_path: Path) -> None:
+    """Then another run of the kit is the cause, in words, and the file is as it was."""
+    path = tmp_path / "credentials"
+    change(path, lambda _: "old")
+    with locked(tmp_path):
+        began = time.monotonic()
+        with pytest.raises(Unavailable, match="another run of the kit holds the lock on"):
+            files.change(path, lambda _: "new", seconds=0.3)
+        assert 0.3 <= time.monotonic() - began < 2
+        assert files.read(path) == "old"
+        second = threading.Thread(target=lambda: files.change(path, lambda text: f"{text}er", seconds=20))
+        second.start()
+        time.sleep(0.2)
+        assert files.read(path) == "old"
+    second.join(20)
+    assert files.read(path) == "older"
+
+
+def test_what_a_killed_run_left_beside_a_file_goes(tmp_path: Path) -> None:
+    """A secret may be in it; what only looks like it stays."""
+    left, other = tmp_path / ".credentials.0123456789abcdef", tmp_path / ".credentials.0123456789abcdef.jsonl"
+    for each in (left, other):
+        each.write_text("secret")
+    change(tmp_path / "credentials", lambda _: "")
+    assert list(tmp_path.iterdir()) == [other]
+
+
+@every_writer
+def test_a_write_that_is_ended_leaves_nothing_beside_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: Callable[[Path], None]
+) -> None:
+    """The deadline or Ctrl-C comes before the new file is in its place."""
+    (tmp_path / "x").write_text("line\n" * 100)
+
+    def end(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", end)
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path / "x")
+    assert [each.name for each in tmp_path.iterdir()] == ["x"]
+
+
+@pytest.mark.parametrize(("name", "times"), [("change", 1), ("replace", 0), ("append", 0)])
+def test_only_what_must_not_be_lost_waits_for_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, times: int
+) -> None:
+    """A disk that hangs holds no run up for the sake of memory or history."""
+    waited: list[int] = []
+    monkeypatch.setattr(os, "fsync", waited.append)
+    (tmp_path / "x").write_text("line\n" * 100)
+    WRITERS[name](tmp_path / "x")
+    assert len(waited) == times
+
+
+@pytest.mark.parametrize(
+    "call",
+    ["change(path, lambda _: 'x', seconds=0)", "replace(path, 'x')", "append(path, 'x', most=10, keep=1)"],
+)
+@pytest.mark.parametrize(
+    ("limit", "why"), [("NOFILE, (3, 3)", "Too many open files"), ("FSIZE, (0, 0)", "File too large")]
+)
+def test_what_the_system_refuses_is_an_expected_failure(tmp_path: Path, call: str, limit: str, why: str) -> None:
+    """No descriptor, no room: Misconfigured with the system's own words, and nothing is left beside the file."""
+    path = tmp_path / "folder/x"
+    assert why in refused(path, call, limit)
+    assert {each.name for each in path.parent.iterdir()} <= {"x"}
+
+
+def refused(path: Path, call: str, limit: str) -> str:
+    """The words of Misconfigured, from a call of files in a process with that limit."""
+    begin = f"import pathlib, resource; from ec2kit.host import files; path = pathlib.Path({str(path)!r})"
+    whole = f"{begin}; resource.setrlimit(resource.RLIMIT_{limit}); files.{call}"
+    done = subprocess.run([sys.executable, "-c", whole], capture_output=True, text=True, timeout=20, check=False)
+    kind, _, words = done.stderr.splitlines()[-1].partition(": ")
+    assert kind == "ec2kit.core.errors.Misconfigured", done.stderr
+    return words
+
+
+def test_a_line_begins_a_line_of_its_own(tmp_path: Path) -> None:
+    """Also where a full disk has cut the one before, which was an expected failure then."""
+    path = tmp_path / "history"
+    assert "cannot be written" in refused(path, "append(path, 'first', most=100, keep=5)", "FSIZE, (3, 3)")
+    files.append(path, "next", most=100, keep=5)
+    files.append(path, "last", most=100, keep=5)
+    assert files.read(path) == "fir\nnext\nlast\n"

@@ -9,6 +9,7 @@ import pytest
 
 from lab.nodes import Lab, Node
 from tests.support.hierarchy import CREATE, EIP, states
+from tests.support.locks import locked
 from tests.support.programs import good, replaced
 
 KEY_ID, SECRET = "AKIAIOSFODNN7EXAMPLE", "planted/Secret+7EXAMPLEKEY"
@@ -79,3 +80,31 @@ def test_a_creation_that_fails_drops_the_key(figure2: Lab) -> None:
     assert done.returncode == 9
     assert "ins_create failed with exit code 3" in done.stderr
     assert not figure2.node1.credentials.exists()
+
+
+@pytest.mark.executed
+def test_another_run_that_holds_the_credentials_file_is_not_waited_for_long(figure2: Lab) -> None:
+    """A few seconds; then nothing was kept, and the words say what to do. Afterwards it works."""
+    figure2.ec2.credentials[KEY_ID] = time.time() + 3600
+    with locked(figure2.node1.credentials.parent):
+        began = time.monotonic()
+        done = with_key(figure2.node1, "key", EIP)
+        assert time.monotonic() - began < 20
+    assert done.returncode == 9
+    assert "another run of the kit holds the lock on" in done.stderr.splitlines()[-1]
+    assert "Run it again when that has ended" in done.stderr.splitlines()[-1]
+    assert not figure2.node1.credentials.exists()
+    good(with_key(figure2.node1, "key", EIP))
+
+
+@pytest.mark.executed
+def test_a_key_that_cannot_be_dropped_hides_no_cause(figure2: Lab) -> None:
+    """A creation fails, and another run holds the file by then: the last line has the cause, one tells of the key."""
+    figure2.ec2.credentials[KEY_ID] = time.time() + 3600
+    lock = f"flock {figure2.node1.credentials.parent} sleep 8"
+    replaced(figure2.node1, "ins_create", f"{lock} >/dev/null 2>&1 &\nsleep 0.5\nexit 3")
+    done = with_key(figure2.node1, *CREATE[EIP])
+    assert done.returncode == 9
+    assert "ins_create failed with exit code 3" in done.stderr.splitlines()[-1]
+    assert f"the access key of [ec2kit-{EIP}] is still kept: another run of the kit holds the lock" in done.stderr
+    assert SECRET not in done.stdout + done.stderr

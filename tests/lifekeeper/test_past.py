@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from lab.nodes import Lab
+from ec2kit.lifekeeper import history
+from lab.nodes import Lab, Node
 from tests.support.hierarchy import CREATE, ROUTE, protected, status
+from tests.support.locks import locked
 from tests.support.programs import good
 
 
@@ -26,11 +28,50 @@ def test_quick_checks_are_remembered_when_they_say_something_new(figure1: Lab) -
 def test_a_history_that_cannot_be_written_costs_nothing_else(figure1: Lab) -> None:
     """The action succeeds as ever; one line says that status will not know of it."""
     good(figure1.node1.ec2kit(*CREATE[ROUTE]))
-    folder = figure1.node1.root / "var/lib/ec2kit"
+    no_folder(figure1.node1)
+    done = figure1.node1.action("restore", "-t", ROUTE, "-i", "EC2-10.1.0.10")
+    assert done.returncode == 0
+    assert "960046:this run is not recorded for 'ec2kit status'" in done.stderr
+
+
+def no_folder(node: Node) -> None:
+    """There is a file where the history's folder should be."""
+    folder = node.root / "var/lib/ec2kit"
     for each in folder.iterdir():
         each.unlink()
     folder.rmdir()
     folder.write_text("")
-    done = figure1.node1.action("restore", "-t", ROUTE, "-i", "EC2-10.1.0.10")
-    assert done.returncode == 0
-    assert "960046:this run is not recorded for 'ec2kit status'" in done.stderr
+
+
+def test_a_lock_on_the_history_holds_nothing_up(figure1: Lab) -> None:
+    """Somebody holds it for ever: the run is written down all the same, and a history that is long is cut."""
+    good(figure1.node1.ec2kit(*CREATE[ROUTE]))
+    file = figure1.node1.root / f"var/lib/ec2kit/{ROUTE}.jsonl"
+    line = file.read_text()
+    file.write_text(line * (history.MOST_BYTES // len(line)))
+    with locked(file.parent):
+        good(figure1.node1.action("restore", "-t", ROUTE, "-i", "EC2-10.1.0.10"))
+    kept = history.entries(file.read_text())
+    assert len(kept) == history.KEPT_LINES
+    assert kept[-1].action == "restore"
+
+
+def test_a_history_that_cannot_be_read_leaves_status_its_answer(figure1: Lab) -> None:
+    """What EC2 shows is told; what was done before is not, and one line says so."""
+    protected(figure1, ROUTE)
+    file = figure1.node1.root / f"var/lib/ec2kit/{ROUTE}.jsonl"
+    file.unlink()
+    file.mkdir()
+    part = status(figure1.node1)["node1"]
+    assert (part["outcome"], part["actions"]) == ("OK", [])
+    done = figure1.node1.ec2kit("status")
+    assert f"{file} cannot be read (Is a directory)" in done.stderr
+
+
+def test_a_history_that_cannot_be_removed_holds_no_deletion_up(figure1: Lab) -> None:
+    """The resource goes; one line says what is left."""
+    good(figure1.node1.ec2kit(*CREATE[ROUTE]))
+    no_folder(figure1.node1)
+    done = figure1.node1.ec2kit("delete", ROUTE)
+    assert good(done) is not None
+    assert "cannot be removed (Not a directory)" in done.stderr
