@@ -12,13 +12,31 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from ec2kit.core.errors import Misconfigured, Unavailable
+from ec2kit.core.errors import DeadlineExceeded, Misconfigured, Unavailable
+from ec2kit.host import files
 from ec2kit.host.deadline import Deadline
 
 _ANY = "00000000"
 _MASK = 7  # column of /proc/net/route
-_COMMAND_SECONDS = 30.0
+_ASK_SECONDS = 5.0  # for nmcli to tell of an interface
+_COMMAND_SECONDS = 30.0  # for a command that takes an interface down or up
+_LEAST_SECONDS = 0.5  # of them, however little time is left
 _UP_SECONDS = 2.0  # what taking an interface up again may cost
+# Its arguments: the command that takes the interface down, one word a line; seconds; the command that takes it up.
+# Once begun it goes on to its end. 137: a command that `timeout` has killed.
+_REPAIR = """
+trap '' HUP INT QUIT PIPE TERM
+set -f
+IFS='
+'
+$1
+down=$?
+[ $down -eq 0 ] && sleep "$2"
+$3
+up=$?
+[ $up -eq 0 ] || exit $((up == 137 ? 22 : 21))
+[ $down -eq 0 ] || exit $((down == 137 ? 12 : 11))
+"""
 
 
 def names(sysfs: str) -> list[str]:
@@ -33,12 +51,17 @@ def names(sysfs: str) -> list[str]:
 def default_interface(sysfs: str, procfs: str) -> str | None:
     """The interface of the IPv4 default route with the lowest metric, if this host has it; else None.
 
-    /proc/net/route: columns Iface, Destination, Gateway, Flags, RefCnt, Use, Metric, Mask, ...
+    /proc/net/route: columns Iface, Destination, Gateway, Flags, RefCnt, Use, Metric, Mask, ...; the kernel
+    lists default routes first, so the beginning of a long list is enough. Raises Unavailable: what cannot be
+    read now, because no file can be opened, must not make another interface the default one.
     """
+    path = Path(procfs, "net/route")
     try:
-        rows = [line.split() for line in Path(procfs, "net/route").read_text().splitlines()[1:]]
-    except OSError:  # no such view of the kernel's routes: the caller asks the metadata instead
-        return None
+        rows = [line.split() for line in files.read_anyones(path, cut=True).splitlines()[1:]]
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return None  # this host never shows the kernel's routes: the caller asks the metadata instead
+    except OSError as error:
+        raise _unreadable(path, error) from error
     there = set(names(sysfs))
     defaults = [
         (int(row[6]), row[0])
@@ -49,14 +72,14 @@ def default_interface(sysfs: str, procfs: str) -> str | None:
 
 
 def mac(sysfs: str, interface: str) -> str:
-    """The interface's hardware address, lower case. Raises Misconfigured when there is no such interface."""
-    path = Path(sysfs, "class/net", interface, "address")
-    if "/" in interface or not path.exists():
+    """The interface's hardware address, lower case. Raises Misconfigured when there is no such one, Unavailable."""
+    there = names(sysfs)
+    if interface not in there:
         raise Misconfigured(
             f"this node has no network interface {interface}",
-            f"It has: {', '.join(names(sysfs)) or 'none'}. Name one of them",
+            f"It has: {', '.join(there) or 'none'}. Name one of them",
         )
-    return _read(path).lower()
+    return _read(Path(sysfs, "class/net", interface, "address")).lower()
 
 
 def has_link(sysfs: str, interface: str) -> bool:
@@ -73,13 +96,12 @@ def has_link(sysfs: str, interface: str) -> bool:
 def bring_up(interface: str, *, wait: float, deadline: Deadline) -> None:
     """Take the interface down, wait so many seconds, take it up.
 
-    By nmcli where NetworkManager manages it, else by ip. Raises Unavailable when a program is
-    missing, fails or hangs, and when there is too little time to take it up again: an interface
+    By nmcli where NetworkManager manages it, else by ip. A process in a session of its own does all of it, so
+    what was taken down is taken up also when this run is killed or out of time. Raises Unavailable when a
+    program is missing, fails or hangs, and when there is too little time to take it up again: an interface
     that is left down is worse than one without link. All of them permanent: a link is repaired once.
     """
-    if deadline.left < wait + _UP_SECONDS:
-        cure = "Run it again, or raise the action's timeout"
-        raise Unavailable(f"too little time is left to take {interface} down and up again", cure, permanent=True)
+    _need_time(interface, wait, deadline)
     if _managed(interface, deadline):
         down, up = ["nmcli", "device", "disconnect", interface], ["nmcli", "device", "connect", interface]
     else:
@@ -87,25 +109,59 @@ def bring_up(interface: str, *, wait: float, deadline: Deadline) -> None:
             ["ip", "link", "set", "dev", interface, "down"],
             ["ip", "link", "set", "dev", interface, "up"],
         )
+    spare = _need_time(interface, wait, deadline)  # nmcli may have taken its time
+    most = min(_COMMAND_SECONDS, max(_LEAST_SECONDS, spare))
     try:
-        with deadline.waiting(f"{interface} to go down and up"):
-            _run(down, deadline.left)
-            deadline.sleep(wait)
-    finally:
-        _run(up, _UP_SECONDS)  # on a budget of its own: it is due even when the deadline has just passed
+        child = _begin(_bounded(down, most), wait, _bounded(up, _COMMAND_SECONDS))
+    except OSError as error:
+        raise Unavailable(f"cannot begin to repair {interface} ({error.strerror})", permanent=True) from error
+    with deadline.waiting(f"{interface} to go down and up"):
+        try:
+            code = child.wait(deadline.left)
+        except subprocess.TimeoutExpired as error:
+            raise DeadlineExceeded(deadline.epitaph) from error
+    if code:
+        said, seconds = (" ".join(down), most) if code in {11, 12} else (" ".join(up), _COMMAND_SECONDS)
+        if code in {12, 22}:
+            raise Unavailable(f"'{said}' did not end in {seconds:.3g} s", permanent=True)
+        raise Unavailable(f"'{said}' failed", "Run it by hand to see why", permanent=True)
+
+
+def _need_time(interface: str, wait: float, deadline: Deadline) -> float:
+    """The seconds that taking the interface down may cost. Raises Unavailable when there are none."""
+    spare = deadline.left - wait - _UP_SECONDS
+    if spare < 0:
+        cure = "Run it again, or raise the action's timeout"
+        raise Unavailable(f"too little time is left to take {interface} down and up again", cure, permanent=True)
+    return spare
+
+
+def _begin(down: Sequence[str], wait: float, up: Sequence[str]) -> subprocess.Popen[bytes]:
+    """Begin the repair. It has neither session nor streams of this run, so what ends this run does not end it."""
+    return subprocess.Popen(
+        ["/bin/sh", "-c", _REPAIR, "ec2kit-link-repair", "\n".join(down), f"{wait:g}", "\n".join(up)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        env={**os.environ, "PATH": _search()},
+    )
+
+
+def _bounded(command: Sequence[str], seconds: float) -> list[str]:
+    """The command, ended after so many seconds where this host has coreutils' timeout."""
+    timeout = shutil.which("timeout", path=_search())
+    bound = [timeout, "-s", "KILL", f"{seconds:.3f}"] if timeout else []
+    return [*bound, _path(command[0]), *command[1:]]
 
 
 def _managed(interface: str, deadline: Deadline) -> bool:
-    """Whether NetworkManager runs and manages the interface (nmcli says: unmanaged, connected, ...)."""
-    try:
-        said = _run(["nmcli", "-g", "GENERAL.STATE", "device", "show", interface], deadline.left)
-    except Unavailable:  # no NetworkManager here, or it does not know the interface
-        return False
-    return bool(said) and not said.startswith("10 ")  # 10 is NM_DEVICE_STATE_UNMANAGED
+    """Whether NetworkManager runs and manages the interface (nmcli says: unmanaged, connected, ...).
 
-
-def _run(command: Sequence[str], seconds: float) -> str:
-    said = " ".join(command)
+    nmcli only reads: one that hangs is killed when this run gives it up or ends by an exception; one that outlives
+    a run that was killed does no harm.
+    """
+    command = ["nmcli", "-g", "GENERAL.STATE", "device", "show", interface]
     try:
         done = subprocess.run(
             [_path(command[0]), *command[1:]],
@@ -113,27 +169,35 @@ def _run(command: Sequence[str], seconds: float) -> str:
             capture_output=True,
             text=True,
             errors="replace",
-            timeout=min(_COMMAND_SECONDS, seconds),
+            timeout=min(_ASK_SECONDS, deadline.left),
             stdin=subprocess.DEVNULL,
         )
-    except subprocess.TimeoutExpired as error:
-        raise Unavailable(f"'{said}' did not end in {error.timeout:.0f} s", permanent=True) from error
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise Unavailable(f"'{said}' failed", "Run it by hand to see why", permanent=True) from error
-    return done.stdout.strip()
+    except (OSError, subprocess.SubprocessError, Unavailable):  # no NetworkManager here, or it does not know it
+        return False
+    said = done.stdout.strip()
+    return bool(said) and not said.startswith("10 ")  # 10 is NM_DEVICE_STATE_UNMANAGED
 
 
 def _path(program: str) -> str:
-    """Where the program is, also when the caller's PATH is a bare one without the sbin folders."""
-    found = shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin:/usr/bin:/bin")
+    """Where the program is. Raises Unavailable when it is not there."""
+    found = shutil.which(program, path=_search())
     if found is None:
         cure = f"Install the package that has {program}"
         raise Unavailable(f"the program {program} is missing", cure, permanent=True)
     return found
 
 
+def _search() -> str:
+    """Where programs are, also when the caller's PATH is a bare one without the sbin folders."""
+    return ":".join(filter(None, [os.environ.get("PATH"), "/usr/sbin:/sbin:/usr/bin:/bin"]))
+
+
 def _read(path: Path) -> str:
     try:
-        return path.read_text().strip()
+        return files.read_anyones(path).strip()
     except OSError as error:
-        raise Unavailable(f"cannot read {path} ({error.strerror})") from error
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> Unavailable:
+    return Unavailable(f"cannot read {path} ({error.strerror})")

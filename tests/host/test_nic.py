@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from ec2kit.core.errors import Misconfigured, Unavailable
-from ec2kit.host import nic
+from ec2kit.host import files, nic
 from ec2kit.host.deadline import Deadline
 
 HEADER = "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT\n"
@@ -56,6 +63,34 @@ def test_no_default_route(host: Path) -> None:
     assert nic.default_interface(str(host / "sys"), "/nonexistent") is None
 
 
+def test_a_list_of_routes_of_any_length_and_bytes(host: Path) -> None:
+    """A router's is longer than what is read, and a name is any bytes; the default routes come first."""
+    first = row("eth1", "00000000", 100, "00000000")
+    other = f"{row('tun', '0002000A', 0, '00FFFFFF')}\n"
+    text = f"{HEADER}{first}\n".encode() + b"tun\xff\n" + other.encode() * (files.MOST_BYTES // len(other) + 1)
+    (host / "proc/net/route").write_bytes(text)
+    assert nic.default_interface(str(host / "sys"), str(host / "proc")) == "eth1"
+
+
+def test_routes_that_cannot_be_read_now_are_no_reason_to_take_another_interface(host: Path) -> None:
+    """Unavailable, at once, when no file can be opened, or when what is there would make the run wait."""
+    assert route(host, row("eth1", "00000000", 100, "00000000")) == "eth1"
+    asking = f"nic.default_interface({str(host / 'sys')!r}, {str(host / 'proc')!r})"
+    done = python(f"resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3)); {asking}")
+    assert "Unavailable: cannot read" in done.stderr
+    assert "(Too many open files)" in done.stderr
+    (host / "proc/net/route").unlink()
+    os.mkfifo(host / "proc/net/route")
+    assert "Unavailable: cannot read" in python(asking).stderr
+
+
+def python(code: str) -> subprocess.CompletedProcess[str]:
+    """Run a line of Python that uses nic, in a process and a session of its own."""
+    whole = f"import resource, sys; from ec2kit.host import nic; from ec2kit.host.deadline import Deadline; {code}"
+    command = [sys.executable, "-c", whole]
+    return subprocess.run(command, start_new_session=True, capture_output=True, text=True, timeout=20, check=False)
+
+
 def test_names_and_hardware_addresses(host: Path) -> None:
     """Lower case, as the metadata has them; the loopback is no interface of ours."""
     assert nic.names(str(host / "sys")) == ["eth0", "eth1"]
@@ -63,6 +98,9 @@ def test_names_and_hardware_addresses(host: Path) -> None:
     with pytest.raises(Misconfigured, match="no network interface eth2") as caught:
         nic.mac(str(host / "sys"), "eth2")
     assert "It has: eth0, eth1" in caught.value.cure
+    for odd in ("x" * 300, "../net/eth1", "eth1\0", "\ud800", ""):
+        with pytest.raises(Misconfigured, match="no network interface"):
+            nic.mac(str(host / "sys"), odd)
 
 
 def test_link(host: Path) -> None:
@@ -133,7 +171,7 @@ def test_a_program_that_hangs_is_ended(programs: Path) -> None:
     program(programs, "nmcli", "exit 8")
     program(programs, "ip", '[ "$5" = up ] || exec sleep 30')
     with pytest.raises(Unavailable, match="did not end"):
-        nic.bring_up("eth1", wait=0, deadline=Deadline(2.5))
+        nic.bring_up("eth1", wait=0, deadline=Deadline(4))
     assert calls(programs)[-1] == "ip link set dev eth1 up"
 
 
@@ -142,3 +180,138 @@ def test_what_cannot_be_taken_up_in_time_is_not_taken_down(programs: Path) -> No
     with pytest.raises(Unavailable, match="too little time"):
         nic.bring_up("eth1", wait=5, deadline=Deadline(6))
     assert not (programs / "log").exists()
+
+
+@pytest.mark.parametrize(
+    ("down", "up", "said"),
+    [
+        ("exit 0", "exit 3", "'ip link set dev eth1 up' failed"),
+        ("exit 3", "exit 3", "'ip link set dev eth1 up' failed"),
+        ("exit 0", "exec sleep 30", "'ip link set dev eth1 up' did not end in 0.3 s"),
+    ],
+)
+def test_an_interface_that_stays_down_is_what_is_told(
+    programs: Path, monkeypatch: pytest.MonkeyPatch, down: str, up: str, said: str
+) -> None:
+    """It is worse than one that did not go down; the message names the command."""
+    monkeypatch.setattr(nic, "_COMMAND_SECONDS", 0.3)
+    program(programs, "nmcli", "exit 8")
+    program(programs, "ip", f'[ "$5" = up ] || {down}\n{up}')
+    with pytest.raises(Unavailable, match=said) as caught:
+        nic.bring_up("eth1", wait=0, deadline=Deadline(9))
+    assert caught.value.permanent
+    assert calls(programs)[-1] == "ip link set dev eth1 up"
+
+
+def begun(programs: Path, code: str, until: str) -> subprocess.Popen[str]:
+    """A run in a process group of its own, as an engine starts it, once a program was called with that word."""
+    whole = f"import signal, sys; from ec2kit.host import nic; from ec2kit.host.deadline import *; {code}"
+    run = subprocess.Popen([sys.executable, "-c", whole], start_new_session=True, stderr=subprocess.PIPE, text=True)
+    assert soon(lambda: (programs / "log").exists() and until in (programs / "log").read_text())
+    return run
+
+
+def soon(true: Callable[[], bool], seconds: float = 20) -> bool:
+    """Whether it is so within some seconds."""
+    end = time.monotonic() + seconds
+    while not true() and time.monotonic() < end:
+        time.sleep(0.02)
+    return true()
+
+
+@pytest.mark.parametrize(
+    ("kill", "name"),
+    [
+        (os.kill, "SIGKILL"),
+        (os.kill, "SIGHUP"),
+        (os.killpg, "SIGKILL"),
+        (os.killpg, "SIGTERM"),
+        (os.killpg, "SIGINT"),
+    ],
+)
+def test_what_a_run_that_is_ended_took_down_is_taken_up(
+    programs: Path, kill: Callable[[int, int], None], name: str
+) -> None:
+    """Engines kill the whole group of processes, and keepalived's script sends a signal when its time is up."""
+    program(programs, "nmcli", "exit 8")
+    program(programs, "ip", "exit 0")
+    program(programs, "sleep", f"until [ -e {programs}/go ]; do /bin/sleep 0.05; done")
+    with begun(programs, "nic.bring_up('eth1', wait=1, deadline=Deadline(30))", "down") as run:
+        kill(run.pid, signal.Signals[name])
+        assert run.wait(20) != 0
+        assert "ip link set dev eth1 up" not in calls(programs)
+        (programs / "go").touch()
+        assert soon(lambda: calls(programs)[-1] == "ip link set dev eth1 up")
+    assert "sleep 1" in calls(programs)
+
+
+def test_what_a_run_that_is_out_of_time_took_down_is_taken_up(programs: Path) -> None:
+    """The run ends on time and names what it waited for; the interface comes up a little later."""
+    program(programs, "nmcli", "exit 8")
+    wait = f"until [ -e {programs}/go ]; do /bin/sleep 0.05; done"
+    program(programs, "ip", f'[ "$5" = down ] || {{ {wait}; echo "is up" >> {programs}/log; }}')
+    done = python("nic.bring_up('eth1', wait=0, deadline=Deadline(4))")
+    assert "DeadlineExceeded: timed out after 4 s, waiting for eth1 to go down and up" in done.stderr
+    assert calls(programs)[-1] == "ip link set dev eth1 up"
+    (programs / "go").touch()
+    assert soon(lambda: calls(programs)[-1] == "is up")
+
+
+def test_the_repair_is_deaf_to_all_that_ends_a_run(programs: Path) -> None:
+    """Also when the signals come to its own session, which is not the run's."""
+    program(programs, "nmcli", "exit 8")
+    session = "$(cut -d ' ' -f 6 /proc/self/stat)"
+    program(programs, "ip", f"for each in HUP INT PIPE TERM; do kill -s $each -- -{session} || exit 1; done")
+    assert python("nic.bring_up('eth1', wait=0, deadline=Deadline(9))").returncode == 0
+    assert calls(programs)[-2:] == ["ip link set dev eth1 down", "ip link set dev eth1 up"]
+
+
+def test_a_repair_that_cannot_begin_changes_nothing(programs: Path) -> None:
+    """No process can be started: an expected failure, and no interface was touched."""
+    program(programs, "nmcli", "exit 8")
+    program(programs, "ip", "exit 0")
+    limit = "resource.setrlimit(resource.RLIMIT_NOFILE, (4, 4))"
+    done = python(f"{limit}; nic.bring_up('eth1', wait=0, deadline=Deadline(9))")
+    assert "Unavailable: cannot begin to repair eth1 (Too many open files)" in done.stderr
+    assert not (programs / "log").exists()
+
+
+def test_without_coreutils_timeout_the_link_is_repaired(programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It only bounds the commands."""
+    program(programs, "nmcli", "exit 8")
+    program(programs, "ip", "exit 0")
+    monkeypatch.setattr(nic, "_search", lambda: str(programs))
+    (programs / "sleep").symlink_to("/bin/sleep")
+    nic.bring_up("eth1", wait=0.1, deadline=Deadline(9))
+    assert calls(programs)[-2:] == ["ip link set dev eth1 down", "ip link set dev eth1 up"]
+
+
+def test_network_manager_that_hangs_costs_little_time(programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The interface is taken down and up by ip then, and nmcli is ended."""
+    monkeypatch.setattr(nic, "_ASK_SECONDS", 0.3)
+    program(programs, "nmcli", f"echo $$ > {programs}/pid; exec sleep 30")
+    program(programs, "ip", "exit 0")
+    nic.bring_up("eth1", wait=0, deadline=Deadline(9))
+    assert calls(programs)[-2:] == ["ip link set dev eth1 down", "ip link set dev eth1 up"]
+    assert ended(programs)
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGALRM"])
+def test_a_run_that_ends_by_an_exception_leaves_no_nmcli_behind(programs: Path, name: str) -> None:
+    """Ctrl-C, or the deadline, while nmcli is asked."""
+    program(programs, "nmcli", f"sleep 1; echo $$ > {programs}/pid; exec sleep 30")  # by then the run waits for it
+    timer = "signal.signal(signal.SIGALRM, lambda *_: Deadline(0).check())"
+    with begun(programs, f"{timer}; nic.bring_up('eth1', wait=0, deadline=Deadline(30))", "nmcli") as run:
+        assert soon(lambda: bool((programs / "pid").exists() and (programs / "pid").read_text()))
+        run.send_signal(signal.Signals[name])
+        _, said = run.communicate(timeout=20)
+    assert ("KeyboardInterrupt" if name == "SIGINT" else "DeadlineExceeded") in said
+    assert ended(programs)
+
+
+def ended(programs: Path) -> bool:
+    """Whether the program that wrote down its process id has ended, and is not waited for any more."""
+    with suppress(ProcessLookupError):
+        os.kill(int((programs / "pid").read_text()), 0)
+        return False
+    return True
