@@ -161,14 +161,22 @@ class Bench:
             db.executemany("INSERT INTO flags VALUES (?, ?, ?)", flags)
 
     def settle(self) -> None:
-        """Let EC2 and programs answer again, and wait for the calls that a killed run has left under way."""
+        """Let EC2 and programs answer again, and wait for the calls and the repair that a killed run has left."""
         self.lab.ec2.mend()
         self.taps.release()
         end = time.monotonic() + 20
-        while self.taps.busy or any(call.ended == math.inf for call in self.lab.ec2.calls):
+        while self.taps.busy or any(call.ended == math.inf for call in self.lab.ec2.calls) or self._repairing():
             if time.monotonic() > end:
                 raise TimeoutError("a killed run has left something that does not end")
             time.sleep(0.005)
+
+    def _repairing(self) -> bool:
+        """Whether a link is being repaired, which goes on when the run is killed."""
+        for each in Path("/proc").glob("[0-9]*/cmdline"):
+            with suppress(OSError):  # it has ended
+                if "ec2kit-link-repair" in (words := each.read_text(errors="replace")) and str(self.folder) in words:
+                    return True
+        return False
 
     def hide(self, node: str, program: str) -> None:
         """Take a program away until `mend`."""
