@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -124,12 +124,16 @@ def test_without_sysfs_nothing_is_known() -> None:
 
 
 @pytest.fixture
-def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of programs that write down how they were called, in place of the host's own."""
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder of programs that write down how they were called, in place of the host's own.
+
+    Those of a test that wait for the file "go" do not wait longer than the test.
+    """
     folder = tmp_path / "bin"
     folder.mkdir()
     monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
-    return folder
+    yield folder
+    (folder / "go").touch()
 
 
 def program(folder: Path, name: str, body: str) -> None:
@@ -205,7 +209,8 @@ def test_an_interface_that_stays_down_is_what_is_told(
 
 def begun(programs: Path, code: str, until: str) -> subprocess.Popen[str]:
     """A run in a process group of its own, as an engine starts it, once a program was called with that word."""
-    whole = f"import signal, sys; from ec2kit.host import nic; from ec2kit.host.deadline import *; {code}"
+    heard = "signal.signal(signal.SIGHUP, signal.SIG_DFL)"  # which nohup, over the tests, has the run ignore
+    whole = f"import signal; from ec2kit.host import nic; from ec2kit.host.deadline import *; {heard}; {code}"
     run = subprocess.Popen([sys.executable, "-c", whole], start_new_session=True, stderr=subprocess.PIPE, text=True)
     assert soon(lambda: (programs / "log").exists() and until in (programs / "log").read_text())
     return run
