@@ -14,6 +14,7 @@ import gc
 import json
 import os
 import select
+import signal
 import socket
 import subprocess
 import sys
@@ -192,7 +193,12 @@ def _told(child: int, line: socket.socket) -> None:
 
 
 def _become(request: dict[str, Any]) -> None:
-    """Take on the standard streams, folder, environment and arguments that the program is to have."""
+    """Take on the standard streams, folder, environment and arguments that the program is to have.
+
+    It leads a session of its own, and hears a hang-up, as what an engine starts.
+    """
+    os.setsid()
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     for number, stream in enumerate(request["streams"]):
         os.dup2(stream, number)
         os.close(stream)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 Fault = Literal[
     "off",
     "hang",
+    "late",
     "slow",
     "error500",
     "refused",
@@ -189,8 +190,8 @@ class Imds:
     ) -> None:
         """Break the next `times` requests (None: all) such as "GET /latest/meta-data/mac", after the first `skip`.
 
-        `kind` is one that makes a reply ("refused" and "token401" do not); `then` is called at each hit. It ends
-        with `mend`.
+        `kind` is one that makes a reply ("refused" and "token401" do not), or "late": the right one, for what happens
+        meanwhile. `then` is called at each hit, before anything is sent. It ends with `mend`.
         """
         self._faults.add(Rule(kind, request, None, times, {}, skip, then))
 
@@ -215,11 +216,11 @@ class Imds:
             position = len(self.calls)
             self.calls.append((exchange.command, exchange.path, None))
         rule = self._faults.hit(f"{exchange.command} {exchange.path}", "", {})
-        reply = _FAULTY[rule.kind] if rule else self._reply(exchange)
-        if rule:
-            rule.then()
+        reply = _FAULTY[rule.kind] if rule and rule.kind != "late" else self._reply(exchange)
         if reply.status:
             self.calls[position] = (exchange.command, exchange.path, reply.status)
+        if rule:
+            rule.then()
         exchange.send(reply)
 
     def _reply(self, exchange: Exchange) -> Reply:

@@ -18,7 +18,7 @@ from typing import Literal, Self
 
 from lab import forks
 
-Kind = Literal["hang", "garbage", "exit7", "exit9", "killed before", "killed after"]
+Kind = Literal["hang", "late", "garbage", "exit7", "exit9", "killed before", "killed after"]
 _GARBAGE = b"\x00\xff{no table\x01\x01\n\x01\xfe<<<\n"
 _TAP = """#!/bin/bash
 exec 3<>/dev/tcp/127.0.0.1/{port} || exit 126
@@ -42,7 +42,7 @@ class Taps:
     """The taps of a lab's nodes, from creation to `close`.
 
     `calls` is what was called, in order, `busy` how many programs are under way. `wrong` tells what goes wrong with
-    a call, `killing` is called to kill the process that a fault means.
+    a call; where that kills the caller or hangs or is late, `killing` is called in that moment.
     """
 
     def __init__(self, server: Path) -> None:
@@ -93,6 +93,7 @@ class Taps:
     def mend(self) -> None:
         """Forget the calls, end the faults and let hanging programs go."""
         self.wrong = lambda _called: None
+        self.killing = lambda: None
         self.release()
         with self._lock:
             self.calls.clear()
@@ -120,8 +121,10 @@ class Taps:
         with self._lock:
             self.calls.append(called)
             kind, ended = self.wrong(called), self._ended
+        program = self._program(pid, text, (place, *arguments))
         match kind:
             case "hang":
+                self.killing()
                 ended.wait()
                 return "exit 1"
             case "exit7" | "exit9":
@@ -129,21 +132,21 @@ class Taps:
             case "killed before":
                 self.killing()
                 return "exit 1"
-        answer = self._run(pid, text, (place, *arguments))
+            case "late":
+                self.killing()
+        answer = self._run(program)
         if kind == "killed after":
             self.killing()
         return _script(0, _GARBAGE, b"") if kind == "garbage" else answer
 
-    def _run(self, pid: int, text: Path, argv: tuple[str, ...]) -> str:
+    def _program(self, pid: int, text: Path, argv: tuple[str, ...]) -> forks.Program:
+        """The program behind a tap, while its caller lives: it may be killed before the program runs."""
         proc = Path(f"/proc/{pid}")
         pairs = [pair.partition("=") for pair in (proc / "environ").read_text().split("\0") if pair]
-        program = forks.Program(
-            str(text),
-            argv,
-            {name: value for name, _, value in pairs},
-            str((proc / "cwd").readlink()),
-            small=text in self._small,
-        )
+        given = {name: value for name, _, value in pairs}
+        return forks.Program(str(text), argv, given, str((proc / "cwd").readlink()), small=text in self._small)
+
+    def _run(self, program: forks.Program) -> str:
         with open(os.devnull) as nothing, TemporaryFile() as out, TemporaryFile() as err:  # noqa: PTH123
             process = forks.start(self._forks, program, [nothing.fileno(), out.fileno(), err.fileno()])
             code = process.wait()

@@ -28,11 +28,12 @@ Kind = Literal[
     "hollow",  # 200 with XML that holds none of what was asked, nothing applied
     "truncated",  # applied; half of the right reply, then the connection closes
     "cut",  # applied; half of the right reply, then TCP reset
+    "late",  # applied and answered rightly: for what happens meanwhile
     "stale",  # applied; a reading call is answered from the state `Ec2.old`
     "lost",  # applied; TCP reset instead of the reply
     "lied",  # applied; 500 InternalError instead of the reply
 ]
-APPLIED: frozenset[Kind] = frozenset({"truncated", "cut", "stale", "lost", "lied"})
+APPLIED: frozenset[Kind] = frozenset({"truncated", "cut", "late", "stale", "lost", "lied"})
 
 
 def error(status: int, code: str, message: str) -> Reply:
@@ -67,7 +68,7 @@ _ANSWERS: dict[Kind, Reply] = {
 def faulty(kind: Kind, apply: Callable[[], Reply]) -> Reply:
     """The reply of a call that fault `kind` hits; `apply` is called for the kinds that change something."""
     right = apply() if kind in APPLIED else None
-    if right is not None and kind == "stale":
+    if right is not None and kind in {"late", "stale"}:
         return right
     if right is not None and kind in {"truncated", "cut"}:
         return Reply(right.status, right.body, right.content_type, "cut" if kind == "cut" else "truncated")
