@@ -4,7 +4,7 @@ SHELL := bash
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
-CODE = .ci/audit ec2kit actions ocf installer install lab bench tests
+CODE = .ci/audit ec2kit actions bin ocf installer install lab bench tests
 AGENTS = route eip
 
 EVENTS ?= 100
@@ -45,7 +45,7 @@ help: ## tell what there is to make
 test: $(VENV)/test.done ## 5 minutes; TESTS=tests/core for a part
 	$(BIN)/python -m pytest -n 4 --dist worksteal $(TESTS)
 
-test-faults: $(VENV)/test.done ## every fault at every call, two nodes at once; 8 minutes
+test-faults: $(VENV)/test.done ## every fault at every call, two nodes at once; 12 minutes
 	@EC2KIT_TEST_EXAMPLES=5000 $(BIN)/python -m pytest -q -n 2 tests/promises/test_only_ours.py & two=$$!; whole=0; \
 	$(BIN)/python -m pytest -q tests/faults/whole.py || whole=$$?; wait $$two && exit $$whole
 

@@ -22,7 +22,7 @@ from installer import wheels
 
 WHEELS = "wheels"
 _EPOCH = 315_532_800  # 1980, the oldest time that a wheel can hold
-_BUILD = ("pyproject.toml", "README.md", "LICENSE", "ec2kit/**/*.py", "ec2kit/py.typed")
+_BUILD = ("pyproject.toml", "README.md", "LICENSE", "bin/ec2kit", "ec2kit/**/*.py", "ec2kit/py.typed")
 _LOCK = "requirements.lock"
 _CARRIED = (
     *_BUILD,
@@ -33,6 +33,7 @@ _CARRIED = (
     "CHANGELOG.md",
     "installer/*.py",
     "actions/*",
+    "bin/*",
     "ocf/*",
     "etc/*/*",
     "docs/*.md",

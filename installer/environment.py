@@ -21,12 +21,13 @@ from installer.wheels import pip_of
 
 # -I: nothing of the caller's PYTHONPATH, folder or home reaches code that runs as root. AWS_* is read as ever.
 _FIRST_LINE = "#!{prefix}/bin/python -I\n"
-_COMMAND = _FIRST_LINE + "from ec2kit.console.cli import main\n\nmain()\n"
+_SCRIPTS = ("actions", "bin", "ocf")
 _SOURCES = (
     "ec2kit/**/*.py",
     "ec2kit/py.typed",
     "installer/environment.py",
     "actions/*",
+    "bin/*",
     "ocf/*",
     "pyproject.toml",
     "wheels/*SUMS",
@@ -126,8 +127,7 @@ def build(target: Target, project: Path, wheels: Path) -> Path:
             script.unlink()
     for listing in root.glob("lib/python*/site-packages/*.dist-info/RECORD"):
         listing.unlink()  # pip's list of files, those scripts among them; PREFIX is not pip's to change
-    _script(root / "bin/ec2kit", _COMMAND.format(prefix=target.prefix))
-    for file in sorted([*project.glob("actions/*"), *project.glob("ocf/*")]):
+    for file in sorted(file for folder in _SCRIPTS for file in project.glob(f"{folder}/*")):
         place = root / file.parent.name / file.name
         if file.suffix:  # an agent's meta-data
             shutil.copyfile(file, place)
@@ -140,7 +140,7 @@ def build(target: Target, project: Path, wheels: Path) -> Path:
     _run(
         root,
         "-Bc",
-        "import ec2kit.console.cli, ec2kit.console.hierarchy, boto3, rich, questionary",
+        "import ec2kit.__main__, ec2kit.console.cli, ec2kit.console.hierarchy, boto3, rich, questionary",
         fails="the new environment does not work",
     )
     return root

@@ -12,7 +12,11 @@ from ec2kit.lifekeeper.places import COMMAND, PLACES
 from ec2kit.pacemaker.agents import AGENTS, FOLDER
 from installer.target import Target
 
-_ENTRIES = ("lifekeeper", "cli", "ocf", "lifekeeper.actions", "console.cli", "pacemaker.actions")  # 0.1.0's first
+_ENTRIES = (
+    *("lifekeeper", "cli", "ocf"),  # of 0.1.0
+    *("lifekeeper.actions", "console.cli", "pacemaker.actions"),
+    *("lifekeeper.entry", "__main__", "pacemaker.entry"),
+)
 _OUR_TEXTS = tuple(f"from ec2kit.{module} import ".encode() for module in _ENTRIES)
 _CURE = (
     f"Is another recovery kit of app {APP} and type {TYPE}, or of OCF's provider ec2kit, installed? Remove it, or "

@@ -288,7 +288,9 @@ def _text(script: Path) -> str:
 
 
 def _command(source: Path) -> str:
-    """What pip makes of [project.scripts]."""
+    """The script of the command line; of 0.1.0, what pip makes of [project.scripts]."""
+    if (script := source / "bin/ec2kit").exists():
+        return _text(script)
     project = tomllib.loads((source / "pyproject.toml").read_text())["project"]
     module, _, function = project["scripts"]["ec2kit"].partition(":")
     return f"from {module} import {function}\n\n{function}()\n"

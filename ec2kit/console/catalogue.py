@@ -99,6 +99,14 @@ CATALOGUE = (
         "actions, also on the other system, and tell more.",
     ),
     Explanation(
+        messages.NO_VERDICT,
+        cause="The process that does the work was ended, by a signal, for want of memory, or because it hung past "
+        "its time in a place where it could not say so. The line tells how. Nothing is known of the address then; "
+        "the exit code is 9, of quickCheck and of Pacemaker's recurring monitor 0, of an agent's other actions 1.",
+        action=f"Run it again. {_LOOK}. When it comes again, look for what ended it: `journalctl -k` names a process "
+        "that was killed for want of memory.",
+    ),
+    Explanation(
         messages.SETTING_IGNORED,
         cause="A line of the settings file has a value that cannot be used: not a number, out of its range, or "
         "written with shell syntax (the file is parsed, never executed). The line names the setting; the value is "
@@ -119,6 +127,12 @@ CATALOGUE = (
         "ignored: docs/pacemaker.md tells what the kit does instead.",
         action="Remove it from the resource: `crm resource param vip delete monapi`, or `pcs resource update vip "
         "monapi=`. It does no harm.",
+    ),
+    Explanation(
+        messages.ANSWERED,
+        cause="quickCheck, or Pacemaker's recurring monitor, has an answer again. While there is none, the first "
+        "line that says so is told, then one each ten minutes with their number; a new cause is told at once.",
+        action="None; the address is watched again.",
     ),
     Explanation(
         messages.LOCATED,

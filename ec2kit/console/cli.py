@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from functools import partial
-from typing import NoReturn
+from typing import TypeVar
 
 from ec2kit import __version__
 from ec2kit.console.outcome import Outcome
@@ -15,14 +17,15 @@ from ec2kit.core.errors import ExitCode, KitError
 from ec2kit.core.messages import Level
 from ec2kit.core.model import ElasticIpResource, Reach, Resource, RouteResource, TableId
 from ec2kit.core.settings import Budget
-from ec2kit.host.deadline import INTERRUPTED, guard, leave
+from ec2kit.host import guard
 from ec2kit.host.log import Journal
 from ec2kit.lifekeeper import contract
-from ec2kit.lifekeeper.options import create_parser, ipv4
+from ec2kit.lifekeeper.options import create_parser, creation, creation_of, ipv4
 from ec2kit.verbs import lifecycle
-from ec2kit.verbs.process import attempt, begin, timed_out
+from ec2kit.verbs.process import begin, conclude
 from ec2kit.verbs.run import Run
 
+T = TypeVar("T")
 Verb = Callable[[Resource, Run], None]
 
 _VERBS: dict[str, tuple[Verb, Budget, str]] = {
@@ -33,39 +36,56 @@ _VERBS: dict[str, tuple[Verb, Budget, str]] = {
 }
 
 
-def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command line and leave with the exit code of ec2kit.core.errors.ExitCode."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit code, of ec2kit.core.errors.ExitCode."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given == ["create"]:
-        create([])
-    options = parser().parse_args(given)
+        return create([])
+    options = _parsed(_options, given)
     if options.verb in _VERBS:
-        _run_verb(options)
+        return _run_verb(options)
     if options.verb == "explain":
         from ec2kit.console import explain
 
-        leave(explain.run(options.line, options.output))
+        return explain.run(options.line, options.output)
     from ec2kit.console import hierarchy
 
-    try:
-        leave(hierarchy.run(options))
-    except KeyboardInterrupt:
-        leave(INTERRUPTED)
+    return hierarchy.run(options)
 
 
-def create(arguments: Sequence[str] | None = None) -> NoReturn:
+def create(arguments: Sequence[str] | None = None) -> int:
     """LifeKeeper's script create, and `ec2kit create`: without any option, on a terminal, it asks."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     if not given and all(stream and stream.isatty() for stream in (sys.stdin, sys.stdout)):
         from ec2kit.console.wizard import questions
 
-        questions.main()
+        return questions.main()
     from ec2kit.lifekeeper import actions
 
-    actions.main("create", given)
+    return actions.create_asking(_parsed(creation_of, given))
 
 
-def _run_verb(options: argparse.Namespace) -> NoReturn:
+def _options(given: list[str]) -> argparse.Namespace:
+    options = parser().parse_args(given)
+    if options.verb == "create":
+        options.wanted = creation(options, options.refuse)
+    return options
+
+
+def _parsed(parse: Callable[[list[str]], T], given: list[str]) -> T:
+    """What the arguments ask for. Raises SystemExit for those that cannot be used, once its code is fixed."""
+    said, wrong = io.StringIO(), io.StringIO()
+    try:
+        with redirect_stdout(said), redirect_stderr(wrong):
+            return parse(given)
+    except SystemExit as end:
+        guard.verdict(end.code if isinstance(end.code, int) else ExitCode.OK)
+        sys.stdout.write(said.getvalue())
+        sys.stderr.write(wrong.getvalue())
+        raise
+
+
+def _run_verb(options: argparse.Namespace) -> int:
     verb, budget, _ = _VERBS[options.verb]
     resource = _resource(options)
     log = Journal(options.verb, str(options.address), least=Level.INFO if options.verbose else Level.WARN)
@@ -73,20 +93,14 @@ def _run_verb(options: argparse.Namespace) -> NoReturn:
     run = begin(log, lambda settings: options.timeout or settings.seconds(budget), reach)
     deadline = run.deadline
 
-    def finish(error: KitError | None) -> int:
+    def tell(error: KitError | None, _code: int) -> None:
         outcome = Outcome(options.verb, resource, run.record, error, deadline.spent)
         if options.output == "json":
             print(json.dumps(outcome.as_json()), flush=True)
         else:
             outcome.show(brief=deadline.spent >= deadline.seconds)
-        return outcome.code
 
-    guard(
-        deadline,
-        lambda: finish(attempt(partial(verb, resource, run), log)),
-        lambda: finish(timed_out(deadline)),
-        otherwise=ExitCode.UNAVAILABLE,
-    )
+    return conclude(run, partial(verb, resource, run), lambda error: error.code if error else ExitCode.OK, tell)
 
 
 def _resource(options: argparse.Namespace) -> Resource:

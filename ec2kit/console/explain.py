@@ -13,6 +13,7 @@ from ec2kit.console.catalogue import CATALOGUE, Explanation
 from ec2kit.core import schema
 from ec2kit.core.errors import ExitCode
 from ec2kit.core.messages import Level
+from ec2kit.host import guard
 
 _ALONE = re.compile(r"\s*([0-9]+)\s*:?\s*")
 _IN_LINE = re.compile(r":ec2:[^:]*:[^:]*:([0-9]{6})\b")
@@ -47,8 +48,10 @@ def run(words: Sequence[str], output: str) -> int:
         number = number_in(" ".join(words))
         entry = next((each for each in CATALOGUE if each.message.number == number), None)
         if entry is None:
+            guard.verdict(ExitCode.USAGE)
             print(f"ec2kit explain: {_unknown(number)}", file=sys.stderr)
             return ExitCode.USAGE
+    guard.verdict(ExitCode.OK)
     if output == "json":
         print(json.dumps(as_json(entry) if entry else [as_json(each) for each in CATALOGUE]))
     elif output == "markdown":

@@ -4,72 +4,87 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 
 from ec2kit.core import messages, schema
 from ec2kit.core.errors import ExitCode, KitError, Misconfigured, NotHeld
 from ec2kit.core.messages import Level
 from ec2kit.core.model import BY_SETTINGS, Reach
 from ec2kit.core.settings import Budget
+from ec2kit.host import guard
 from ec2kit.host.log import Journal
 from ec2kit.lifekeeper import actions, contract, info, keys, managers, properties, status
 from ec2kit.lifekeeper.choices import choices
 from ec2kit.lifekeeper.cluster import PATIENCE, Cluster, cluster_of
 from ec2kit.lifekeeper.lcd import system_name
 from ec2kit.lifekeeper.managers import Extension
-from ec2kit.lifekeeper.options import ask_key, creation
-from ec2kit.verbs.process import attempt, begin, settings_now
+from ec2kit.lifekeeper.options import ask_key
+from ec2kit.verbs.process import attempt, begin, conclude, settings_now
 from ec2kit.verbs.run import Run
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command has come to: its exit code, and what prints what it has found, once the code is fixed."""
+
+    code: int = ExitCode.OK
+    show: Callable[[], None] = lambda: None
 
 
 def run(options: argparse.Namespace) -> int:
     """Carry out one command of the hierarchy; the exit code."""
     quiet = options.verb in {"status", "choices"}  # what they find is all that they tell
     log = Journal(options.verb, getattr(options, "tag", None) or "", least=Level.ERROR if quiet else Level.INFO)
-    outcome = attempt(lambda: _carried_out(options, log, quiet=quiet), log)
-    if isinstance(outcome, KitError):
-        log.say(messages.FAILED, why=outcome.why)
-        return outcome.code
-    return outcome
+    if options.verb == "create" and options.wanted.server in {None, system_name(settings_now())}:
+        return actions.create_asking(options.wanted)  # as LifeKeeper's own create does
+    if options.verb == "key":
+        guard.allow(math.inf)  # a person's typing of the secret is not of the run's time
+        options.key = attempt(lambda: ask_key(options.access_key_id), log)
+    budget = _BUDGETS.get(options.verb)
+    run = begin(log, lambda settings: settings.seconds(budget) if budget else PATIENCE)
+    cluster = cluster_of(run.settings, run.deadline)
+    command = partial(_COMMANDS[options.verb], options, cluster, run)
+    return conclude(run, command, lambda done: done.code, partial(_tell, log))
 
 
-def _carried_out(options: argparse.Namespace, log: Journal, *, quiet: bool) -> int:
-    if options.verb == "create":
-        options.wanted = creation(options, options.refuse)
-        if options.wanted.server in {None, system_name(settings_now())}:
-            return actions.create_asking(options.wanted)  # as LifeKeeper's own create does
-    run = begin(log, lambda settings: settings.seconds(Budget.QUICKCHECK) if quiet else PATIENCE)
-    return _COMMANDS[options.verb](options, cluster_of(run.settings, run.deadline), run)
+def _tell(log: Journal, done: Done | KitError, _code: int) -> None:
+    if isinstance(done, KitError):
+        log.say(messages.FAILED, why=done.why)
+    else:
+        done.show()
 
 
-def _create(options: argparse.Namespace, cluster: Cluster, _run: Run) -> int:
+def _create(options: argparse.Namespace, cluster: Cluster, _run: Run) -> Done:
     """Create on another system: that system's own create does it."""
     wanted = options.wanted
     if wanted.key_id:
         raise Misconfigured("an access key is given on the system that keeps it", f"Run this on {wanted.server}")
     code, output = cluster.ask("create", wanted.server, *wanted.arguments())
-    print(output, end="")
-    return code
+    return Done(code, partial(print, output, end=""))
 
 
-def _choices(options: argparse.Namespace, _cluster: Cluster, run: Run) -> int:
+def _choices(options: argparse.Namespace, _cluster: Cluster, run: Run) -> Done:
     run = replace(run, reach=Reach(profile=options.profile, url=options.ec2_url))
-    print(json.dumps(choices(run).as_json()))
-    return ExitCode.OK
+    return Done(show=partial(print, json.dumps(choices(run).as_json())))
 
 
-def _key(options: argparse.Namespace, cluster: Cluster, run: Run) -> int:
+def _key(options: argparse.Namespace, cluster: Cluster, run: Run) -> Done:
     """Give this system another access key for a resource, or the first one, before it is extended to it."""
-    key = ask_key(options.access_key_id)
+    key = options.key
+    if isinstance(key, KitError):
+        raise key
     there = cluster.lcd.instance(options.tag)
     known = info.decode(cluster.ours(options.tag).info).reach if there else BY_SETTINGS
     reach = Reach(known.region, url=options.ec2_url or known.url)
     keys.prove(options.tag, replace(run, key=key, reach=reach))
-    return ExitCode.OK
+    return Done()
 
 
-def _perform(options: argparse.Namespace, cluster: Cluster, _run: Run) -> int:
+def _perform(options: argparse.Namespace, cluster: Cluster, _run: Run) -> Done:
     """In service or out of service, as LifeKeeper's core does it; its own lines are shown as they come."""
     tag, words = options.tag, options.verb.replace("-", " ")
     if cluster.lcd.instance(tag) is None:
@@ -78,11 +93,10 @@ def _perform(options: argparse.Namespace, cluster: Cluster, _run: Run) -> int:
     code, _ = cluster.lcd.run("perform_action", "-t", tag, "-a", action, accept=range(1, 256))
     if code:
         raise NotHeld(f"{tag} could not be brought {words} on {cluster.system}", "The lines above tell why")
-    print(f"{tag} is {words} on {cluster.system}.")
-    return ExitCode.OK
+    return Done(show=partial(print, f"{tag} is {words} on {cluster.system}."))
 
 
-def _extend(options: argparse.Namespace, cluster: Cluster, _run: Run) -> int:
+def _extend(options: argparse.Namespace, cluster: Cluster, _run: Run) -> Done:
     wanted = Extension(
         tag=options.tag,
         to=options.to,
@@ -92,52 +106,60 @@ def _extend(options: argparse.Namespace, cluster: Cluster, _run: Run) -> int:
         target_priority=options.target_priority,
     )
     managers.extend(wanted, cluster)
-    return ExitCode.OK
+    return Done()
 
 
-def _unextend(options: argparse.Namespace, cluster: Cluster, _run: Run) -> int:
+def _unextend(options: argparse.Namespace, cluster: Cluster, _run: Run) -> Done:
     managers.unextend(options.tag, options.system, cluster)
-    return ExitCode.OK
+    return Done()
 
 
-def _delete(options: argparse.Namespace, cluster: Cluster, _run: Run) -> int:
+def _delete(options: argparse.Namespace, cluster: Cluster, _run: Run) -> Done:
     cluster.ours(options.tag)
     systems = ", ".join(cluster.systems_with(options.tag))
-    if not options.yes and sys.stdin.isatty():
-        answer = input(f"Delete {options.tag} from {systems}? AWS stays as it is. [y/N] ")
+    if not options.yes and sys.stdin and sys.stdin.isatty():
+        try:
+            answer = input(f"Delete {options.tag} from {systems}? AWS stays as it is. [y/N] ")
+        except EOFError:  # Ctrl-D
+            answer = ""
         if answer.strip().lower() not in {"y", "yes"}:
             raise Misconfigured(f"{options.tag} was not deleted", "To delete it, answer y or give --yes")
     managers.delete(options.tag, cluster)
-    return ExitCode.OK
+    return Done()
 
 
-def _properties(options: argparse.Namespace, cluster: Cluster, run: Run) -> int:
+def _properties(options: argparse.Namespace, cluster: Cluster, run: Run) -> Done:
     if options.set:
         properties.change(options.tag, dict(options.set), cluster, run)
     found = properties.properties(options.tag, cluster)
+    told = found.as_json()  # it raises, for people too, what is wrong with any of it
     if options.output == "json":
-        print(json.dumps(found.as_json()))
-    else:
-        from ec2kit.console import tables
+        return Done(show=partial(print, json.dumps(told)))
+    from ec2kit.console import tables
 
-        tables.show_properties(found)
-    return ExitCode.OK
+    return Done(show=partial(tables.show_properties, found))
 
 
-def _status(options: argparse.Namespace, cluster: Cluster, run: Run) -> int:
+def _status(options: argparse.Namespace, cluster: Cluster, run: Run) -> Done:
     found = status.collect(options.tag, cluster, run, here=options.here)
+    code = status.code(found)
     if options.output == "json":
         told = {"system": cluster.system, "resources": [each.as_json() for each in found]}
-        print(json.dumps(schema.VERSION | told))
-    elif found:
+        return Done(code, partial(print, json.dumps(schema.VERSION | told)))
+    if found:
         from ec2kit.console import tables
 
-        tables.show_status(found)
-    else:
-        print(f"{cluster.system} has no resource of type {contract.APP}/{contract.TYPE}; make one: ec2kit create")
-    return status.code(found)
+        return Done(code, partial(tables.show_status, found))
+    none = f"{cluster.system} has no resource of type {contract.APP}/{contract.TYPE}; make one: ec2kit create"
+    return Done(code, partial(print, none))
 
 
+_BUDGETS = {
+    "status": Budget.QUICKCHECK,
+    "choices": Budget.QUICKCHECK,
+    "key": Budget.RESTORE,
+    "properties": Budget.RESTORE,
+}  # the others take as long as LifeKeeper does
 _COMMANDS = {
     "create": _create,
     "choices": _choices,

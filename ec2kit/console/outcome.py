@@ -71,9 +71,16 @@ class Outcome:
         """Print it to standard output; a failure's sentence to standard error, as the last line.
 
         brief: only that sentence, for when the time is up: loading what draws tables may take longer than is left.
+        Where tables cannot be drawn at all, the sentence is all there is, too.
         """
         if not brief:
-            self._show_tables()
+            try:
+                self._show_tables()
+            except Exception as fault:  # noqa: BLE001  a damaged package, or want of memory: the code stands already
+                brief = True
+                sys.stderr.write(f"the tables cannot be shown ({type(fault).__name__}: {fault})\n")
+                if self.error is None:
+                    print(f"OK {self.summary}")
         if self.error is not None:
             sys.stdout.flush()
             self._show_failure(self.error, plain=brief or not sys.stderr.isatty())

@@ -44,10 +44,13 @@ END_MISCONFIGURED = Message(
 INTERNAL = Message(960006, Level.ERROR, "internal error, please report it:\n{trace}")
 USAGE = Message(960007, Level.ERROR, "{why}")
 FAILED = Message(960008, Level.ERROR, "{why}")
+NO_VERDICT = Message(960009, Level.ERROR, "{why}")
 
 SETTING_IGNORED = Message(960010, Level.WARN, "{file}: {warning}")
 DEFAULTS_UNREADABLE = Message(960011, Level.WARN, "{file} cannot be read ({why}); every setting has its default")
 PARAMETER_IGNORED = Message(960012, Level.WARN, "the parameter {name} of another agent is ignored")
+
+ANSWERED = Message(960016, Level.NOTIFY, "there is an answer again, after {times} runs without one since {since}")
 
 LOCATED = Message(960020, Level.INFO, "this node is {node} in {vpc}, {region}")
 STEP = Message(960021, Level.NOTIFY, "{step}")

@@ -102,7 +102,7 @@ class Ec2:
         if not self._waited:
             self._waited = True
             self._patience(operation.name)
-        self._deadline.sleep(pause)
+        self._deadline.sleep(pause, f"the next try of {operation.name}, which EC2 throttles")
         return 0  # seconds that botocore waits
 
     def route_tables(self, vpc: VpcId, destination: Destination | None = None) -> list[RouteTable]:

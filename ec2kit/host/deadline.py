@@ -1,20 +1,17 @@
-"""Time: a run's budget on the monotonic clock, calls side by side inside it, and an end that always comes.
+"""Time: a run's budget on the monotonic clock, and calls side by side inside it.
 
-Two lines of defence. Soft: every wait asks the deadline and raises DeadlineExceeded. Hard: the
-work runs in a thread while the main thread does nothing but wait, so that even a thread stuck in
-DNS, in a socket or in a child process cannot keep the process alive.
+Every wait asks the deadline and raises DeadlineExceeded. What hangs where nothing can ask, in DNS for example, is
+ended from outside: ec2kit.verbs.process and ec2kit.host.guard.
 """
 
 from __future__ import annotations
 
-import os
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, wait
-from contextlib import contextmanager, suppress
-from typing import NoReturn, TypeVar, cast
+from contextlib import contextmanager
+from typing import TypeVar, cast
 
 from ec2kit.core.errors import DeadlineExceeded, KitError
 
@@ -22,11 +19,8 @@ T = TypeVar("T")
 U = TypeVar("U")
 
 SIDE_BY_SIDE = 32  # calls in flight at once, at most
-GRACE = 0.3  # seconds that the soft end gets to say its own last line before the hard end comes
 INTERRUPTED = 130  # what a shell shows for a program ended by SIGINT
 _NAMED = 3  # how many of the things that are waited for the last line names
-LAST_WORDS = 0.3  # seconds that the hard end gets to write its line, should standard error be stuck
-_FLUSH = 0.2  # seconds that the end of the process waits for what was printed to be taken
 
 
 class Deadline:
@@ -36,6 +30,7 @@ class Deadline:
         self.seconds = seconds
         self.began = time.monotonic()
         self._waiting: list[str] = []
+        self._last = ""  # what was waited for last
 
     @property
     def spent(self) -> float:
@@ -56,7 +51,7 @@ class Deadline:
     @property
     def epitaph(self) -> str:
         """What a run that ran out of time says."""
-        waiting = list(dict.fromkeys(self._waiting))
+        waiting = sorted(set(self._waiting)) or [self._last] * bool(self._last)
         first = ", ".join(waiting[:_NAMED]) + (f" and {len(waiting) - _NAMED} more" if len(waiting) > _NAMED else "")
         return f"timed out after {self.seconds:g} s" + (f", waiting for {first}" if first else "")
 
@@ -64,22 +59,24 @@ class Deadline:
     def waiting(self, what: str) -> Iterator[None]:
         """Say what is waited for inside, so that a run that ends in there can name it."""
         self._waiting.append(what)
+        self._last = what
         try:
             yield
         finally:
             self._waiting.remove(what)
 
-    def sleep(self, seconds: float) -> None:
-        """Sleep, but never past the deadline: then raises DeadlineExceeded."""
-        time.sleep(min(seconds, self.left))
-        self.check()
+    def sleep(self, seconds: float, before: str) -> None:
+        """Sleep before so named a thing, but never past the deadline: then raises DeadlineExceeded."""
+        with self.waiting(before):
+            time.sleep(min(seconds, self.left))
+            self.check()
 
     def together(self, calls: Sequence[Callable[[], T]], *, at_most: int = SIDE_BY_SIDE) -> list[T | KitError]:
         """Run the calls side by side, `at_most` at once; their results, or KitErrors, in their order.
 
-        Raises DeadlineExceeded as soon as the time is up, whatever the calls still wait for, and
-        the first exception that is not a KitError (a bug). Threads that hang are left behind: the
-        process ends with `leave`, which does not wait for them.
+        One call alone runs in this thread. So do those for which no thread can be had. Raises DeadlineExceeded as
+        soon as the time is up, whatever the threads still wait for, and the first exception that is not a KitError
+        (a bug). Threads that hang are left behind: the process does not wait for them when it ends.
         """
         futures: list[Future[T]] = [Future() for _ in calls]
         todo = iter(list(zip(futures, calls, strict=True)))
@@ -94,11 +91,14 @@ class Deadline:
                 future, call = mine
                 try:
                     future.set_result(call())
-                except BaseException as error:  # noqa: BLE001  handed to the one who waits
+                except BaseException as error:  # handed to the one who waits
                     future.set_exception(error)
+                    if isinstance(error, KeyboardInterrupt):  # this is the main thread, and a signal ends the run
+                        raise
 
-        for _ in range(min(at_most, len(calls))):
-            threading.Thread(target=work, daemon=True).start()
+        wanted = min(at_most, len(calls))
+        if wanted == 1 or _threads(wanted, work) < wanted:
+            work()
         if wait(futures, timeout=self.left).not_done:
             raise DeadlineExceeded(self.epitaph)
         outcomes: list[T | KitError] = []
@@ -119,44 +119,11 @@ class Deadline:
         return cast("tuple[T, U]", tuple(outcomes))
 
 
-def within(deadline: Deadline, work: Callable[[], int], expired: Callable[[], int], *, otherwise: int) -> int:
-    """Run `work`; the exit code that it returns, on time whatever hangs. Raises KeyboardInterrupt.
-
-    When it has not returned GRACE seconds after the deadline, `expired` says the last line and
-    gives the exit code instead. otherwise: the exit code when neither comes to its end.
-    """
-    codes: list[int] = []
-    worker = threading.Thread(target=lambda: codes.append(work()), daemon=True)
-    worker.start()
-    worker.join(max(0.0, deadline.seconds - deadline.spent) + GRACE)
-    if worker.is_alive():
-        aside(lambda: codes.append(expired()))
-    return codes[0] if codes else otherwise
-
-
-def guard(deadline: Deadline, work: Callable[[], int], expired: Callable[[], int], *, otherwise: int) -> NoReturn:
-    """Run `work` within the deadline and leave the process with its exit code; 130 after a person's Ctrl-C."""
-    try:
-        leave(within(deadline, work, expired, otherwise=otherwise))
-    except KeyboardInterrupt:
-        leave(INTERRUPTED)
-
-
-def aside(work: Callable[[], None], *, seconds: float = LAST_WORDS) -> None:
-    """Do something that may not hold the end up: it is waited for `seconds` at most."""
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    thread.join(seconds)
-
-
-def leave(code: int) -> NoReturn:
-    """End the process now. Threads that hang are not waited for; what was printed is flushed if that is possible."""
-    aside(_flush, seconds=_FLUSH)
-    os._exit(code)
-
-
-def _flush() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None:  # closed before we began
-            with suppress(OSError, ValueError):  # a reader that is gone has nothing to read
-                stream.flush()
+def _threads(most: int, work: Callable[[], None]) -> int:
+    """Start so many threads, or as many as there are to be had; how many that were."""
+    for number in range(most):
+        try:
+            threading.Thread(target=work, daemon=True).start()
+        except RuntimeError:  # a limit of this machine's
+            return number
+    return most

@@ -2,6 +2,7 @@
 
 A file is a plain one of at most MOST_BYTES; its folder is ours or root's and not a link, and nobody
 else can write in it. Nothing here waits, except `change`, for so long as its caller says.
+Where Misconfigured is named, Unavailable is raised when it is this process that lacks something.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ec2kit.core.errors import Misconfigured, Unavailable
+from ec2kit.core.errors import KitError, Misconfigured, Unavailable
 
 MOST_BYTES = 4 << 20  # of a file that is read; the kit writes far less
 _MODE = 0o600
 _NO_LINK = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # a pipe must not make us wait
 _POLL = 0.05  # seconds between two tries to get a lock
+_LACKING = {errno.EAGAIN, errno.EINTR, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 _ODD = {  # what is wrong with the file itself; of anything else, such as a full disk, the system's words say enough
     errno.EACCES,
     errno.EFBIG,
@@ -198,6 +200,9 @@ def _clear(path: Path) -> None:
             each.unlink(missing_ok=True)
 
 
-def _refused(verb: str, path: Path, error: OSError) -> Misconfigured:
+def _refused(verb: str, path: Path, error: OSError) -> KitError:
+    """A person must act; but what this process lacks for the moment says nothing about the file."""
+    if error.errno in _LACKING:
+        return Unavailable(f"{path} cannot be {verb} ({error.strerror})", "Run it again")
     cure = "It must be a plain file of root, mode 0600" if error.errno in _ODD else ""
     return Misconfigured(f"{path} cannot be {verb} ({error.strerror or error})", cure)

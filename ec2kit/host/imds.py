@@ -82,7 +82,7 @@ class Metadata:
         problem = ""
         for attempt in range(1 + self._retries):
             if attempt:
-                self._deadline.sleep(_PAUSE * 2 ** (attempt - 1))
+                self._deadline.sleep(_PAUSE * 2 ** (attempt - 1), f"the metadata service at {self._base}")
             try:
                 with self._deadline.waiting(f"the metadata service at {self._base}"):
                     answer = self._exchange(method, path, headers)

@@ -8,15 +8,19 @@ the tag and facility of the engine that calls.
 
 from __future__ import annotations
 
+import errno
 import logging
 import logging.handlers
 import os
+import socket
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from ec2kit.core import messages
 from ec2kit.core.messages import Level, Message
+from ec2kit.core.repetition import Said, once_more
 
 SYSLOG_SOCKET = "/dev/log"
 _SYSLOG_SECONDS = 0.2  # a syslog daemon that hangs must not hold a failover up
@@ -26,6 +30,8 @@ _SEVERITY = {  # syslog's own numbers; the base class knows no NOTIFY and would 
     Level.WARN: logging.handlers.SysLogHandler.LOG_WARNING,
     Level.ERROR: logging.handlers.SysLogHandler.LOG_ERR,
 }
+_ALWAYS = {messages.BEGIN, messages.END_OK, messages.END_FAILED, messages.EVENT_SENT}  # each tells of one run
+_DIFFERS = {"seconds": 0.0, "number": 0}  # from one run, or round, to the next: the line is the same all the same
 
 
 @dataclass(frozen=True)
@@ -45,11 +51,17 @@ def daemon(tag: str) -> Sender:
 
 
 class Journal:
-    """Writes catalogue messages for one action on one resource. least: the lowest level that is shown."""
+    """Writes catalogue messages for one action on one resource. least: the lowest level that is shown.
+
+    past: the lines of former runs that need not be told again so soon, by number and text; None: each line is told.
+    said: those of this run.
+    """
 
     def __init__(self, action: str, tag: str, *, least: Level = Level.INFO, sender: Sender = LIFEKEEPER) -> None:
         self.action = action
         self.tag = _one_line(tag)
+        self.past: dict[str, Said] | None = None
+        self.said: dict[str, Said] = {}
         self._logger = logging.Logger("ec2kit", level=least)  # noqa: LOG001  one per run, inherits nothing
         show = logging.StreamHandler(sys.stderr)
         show.setFormatter(logging.Formatter("%(message)s"))
@@ -59,9 +71,26 @@ class Journal:
 
     def say(self, message: Message, **facts: object) -> None:
         """Log one message; each line of its text becomes a line of the log."""
-        for line in message.text.format(action=self.action, tag=self.tag, **facts).splitlines():
+        text = message.text.format(action=self.action, tag=self.tag, **facts)
+        if not self._logger.isEnabledFor(message.level):
+            return
+        if self.past is not None and message not in _ALWAYS:
+            same = message.text.format(action=self.action, tag=self.tag, **facts | _DIFFERS)
+            line = f"{message.number:06d} {same}"
+            known, tell = once_more(self.said.get(line) or self.past.get(line), time.time())
+            self.said[line] = known
+            if not tell:
+                return
+            if known.times > 1:
+                text += f" ({known.times} times since {clock(known.since)})"
+        for line in text.splitlines():
             prefix = f"{message.level.name}:ec2:{self.action}:{self.tag}:{message.number:06d}"
             self._logger.log(message.level, "%s:%s", prefix, line)
+
+
+def clock(seconds: float) -> str:
+    """A time of day here, of seconds since 1970."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
 
 
 def _one_line(text: str) -> str:
@@ -71,8 +100,23 @@ def _one_line(text: str) -> str:
 class _Syslog(logging.handlers.SysLogHandler):
     """Syslog that never holds a failover up: the base class waits for ever for a daemon that does not read."""
 
-    socket: Any  # the base class's, documented only in its source
+    socket: socket.socket  # the base class's, documented only in its source, as the method that makes it
     broken = False
+
+    def _connect_unixsocket(self, address: str) -> None:
+        """Connect, to a datagram socket or to a stream; raises OSError, soon."""
+        for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+            self.socket = socket.socket(socket.AF_UNIX, kind)
+            self.socket.settimeout(_SYSLOG_SECONDS)
+            try:
+                self.socket.connect(address)
+            except OSError as error:
+                self.socket.close()
+                if error.errno != errno.EPROTOTYPE:  # it is of the other kind
+                    raise
+            else:
+                return
+        raise OSError(errno.EPROTOTYPE, "neither a datagram socket nor a stream")
 
     def emit(self, record: logging.LogRecord) -> None:
         """Send one line; after a failure nothing more is sent, for standard error has it all."""
@@ -93,7 +137,6 @@ def _syslog(sender: Sender) -> _Syslog | None:
         handler = _Syslog(SYSLOG_SOCKET, facility=sender.facility)
     except OSError:  # no syslog daemon: standard error has it all
         return None
-    handler.socket.settimeout(_SYSLOG_SECONDS)
     tag = sender.tag.replace("%", "%%")
     handler.setFormatter(logging.Formatter(f"{tag}[{os.getpid()}]: %(message)s"))
     return handler

@@ -6,25 +6,26 @@ Arguments: ec2kit.lifekeeper.contract says what is verified of them. restore, re
 
 from __future__ import annotations
 
+import math
 import sys
 import time
-import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from ec2kit.core import messages
 from ec2kit.core.errors import ExitCode, KitError, Misconfigured, NotHeld
 from ec2kit.core.messages import Level
 from ec2kit.core.model import AccessKey
 from ec2kit.core.settings import Budget
-from ec2kit.host.deadline import INTERRUPTED, aside, leave, within
+from ec2kit.host import guard
 from ec2kit.host.log import Journal
 from ec2kit.lifekeeper import contract, history, info, past
+from ec2kit.lifekeeper.entry import WATCHES
 from ec2kit.lifekeeper.lcd import Instance, Lcd, system_name
-from ec2kit.verbs import lifecycle
-from ec2kit.verbs.process import attempt, begin, timed_out
+from ec2kit.verbs import lifecycle, repeats
+from ec2kit.verbs.process import attempt, begin, conclude
 from ec2kit.verbs.run import Run
 
 if TYPE_CHECKING:
@@ -51,90 +52,84 @@ class Call:
     arguments: tuple[str, ...]
 
 
-def main(action: str, arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run one action and leave with LifeKeeper's exit code for it, on time."""
-    try:
-        _main(action, tuple(sys.argv[1:] if arguments is None else arguments))
-    except KeyboardInterrupt:
-        leave(INTERRUPTED)
-    except Exception:  # noqa: BLE001  Python's own code for it is 1, which would be a proven loss
-        Journal(action, "").say(messages.INTERNAL, trace=traceback.format_exc())
-        leave(ExitCode.OK if action == "quickCheck" else ExitCode.INTERNAL)
-
-
-def _main(action: str, given: tuple[str, ...]) -> NoReturn:
-    if action == "create":
-        from ec2kit.lifekeeper.options import creation_of
-
-        leave(create_asking(creation_of(given)))
+def main(action: str, arguments: Sequence[str] | None = None) -> int:
+    """Run one action; LifeKeeper's exit code for it."""
+    given = tuple(sys.argv[1:] if arguments is None else arguments)
     call = Call(action, tag_of(action, given), given)
     run = _begin(call)
     if not call.tag:
+        guard.verdict(ExitCode.USAGE)
         run.log.say(messages.USAGE, why=f"usage: {action} {_USAGE.get(action, '-t <tag> -i <id>')}")
-        leave(ExitCode.USAGE)
-    leave(_carry_out(call, run, partial(_ACTIONS[action], call, run)))
+        return ExitCode.USAGE
+    return _carry_out(call, run, partial(_ACTIONS[action], call, run))
 
 
 def create_asking(wanted: Creation) -> int:
     """Run the action create once the secret of its access key is known, if it has one; the exit code."""
     from ec2kit.lifekeeper.options import ask_key
 
+    guard.allow(math.inf)  # a person's typing of the secret is not of its time
     log = Journal("create", wanted.tag)
     key = attempt(lambda: ask_key(wanted.key_id), log)
     if isinstance(key, KitError):
+        guard.verdict(key.code)
         log.say(messages.FAILED, why=key.why)
         return key.code
     return create(wanted, key)
 
 
 def create(wanted: Creation, key: AccessKey | None) -> int:
-    """Run the action create on time; the exit code. Raises KeyboardInterrupt."""
+    """Run the action create on time; the exit code."""
     call = Call("create", wanted.tag, ())
-    run = replace(_begin(call), key=key, reach=wanted.reach)  # a person's typing of the secret is not of its time
+    run = replace(_begin(call), key=key, reach=wanted.reach)
     return _carry_out(call, run, partial(_create, wanted, run))
 
 
 def _begin(call: Call) -> Run:
-    log = Journal(call.action, call.tag, least=Level.NOTIFY if call.action == "quickCheck" else Level.INFO)
-    return begin(log, lambda settings: settings.seconds(_BUDGET[call.action]))
+    log = Journal(call.action, call.tag, least=Level.NOTIFY if call.action == WATCHES else Level.INFO)
+    said = partial(past.said_of, call.tag) if call.action == WATCHES and call.tag else None
+    return begin(log, lambda settings: settings.seconds(_BUDGET[call.action]), said=said)
 
 
 def _carry_out(call: Call, run: Run, work: Callable[[], str]) -> int:
     run.log.say(messages.BEGIN)
-    return within(
-        run.deadline,
-        lambda: finish(call, run, attempt(work, run.log)),
-        lambda: finish(call, run, timed_out(run.deadline)),
-        otherwise=ExitCode.OK if call.action == "quickCheck" else ExitCode.UNAVAILABLE,
-    )
+    return conclude(run, work, partial(code_of, call.action), partial(_tell, call, run))
 
 
-def finish(call: Call, run: Run, outcome: str | KitError) -> int:
-    """Log the last line, keep it for status, and give the exit code: quickCheck fails only on evidence."""
+def code_of(action: str, outcome: str | KitError) -> int:
+    """The exit code of what an action has come to: quickCheck fails only on evidence."""
+    if isinstance(outcome, str) or (action == WATCHES and not isinstance(outcome, NotHeld)):
+        return ExitCode.OK
+    return outcome.code
+
+
+def _tell(call: Call, run: Run, outcome: str | KitError, code: int) -> None:
+    """Keep what the action has come to for status, and log the last line."""
     seconds = run.deadline.spent
+    answered = isinstance(outcome, str | NotHeld)
+    if call.action == WATCHES and answered:
+        repeats.keep(past.said_of(call.tag, run.settings), run.log, answered=True)
     if call.action != "delete":
-        code, what = (ExitCode.OK, outcome) if isinstance(outcome, str) else (outcome.code, outcome.why)
-        entry = history.Entry(time.time(), call.action, code, round(seconds, 3), what)
-        aside(lambda: _keep(entry, call, run))
+        found, what = (ExitCode.OK, outcome) if isinstance(outcome, str) else (outcome.code, outcome.why)
+        _keep(history.Entry(time.time(), call.action, found, round(seconds, 3), what), call, run)
     if isinstance(outcome, str):
         run.log.say(messages.END_OK, seconds=seconds, what=outcome)
-        return ExitCode.OK
-    if call.action == "quickCheck" and not isinstance(outcome, NotHeld):
-        if isinstance(outcome, Misconfigured):
-            run.log.say(messages.END_MISCONFIGURED, seconds=seconds, why=outcome.why)
-        else:
-            then = "the resource stays in service"
-            run.log.say(messages.END_UNKNOWN, seconds=seconds, why=outcome.why, then=then)
-        return ExitCode.OK
-    run.log.say(messages.END_FAILED, seconds=seconds, why=outcome.why)
-    return outcome.code
+    elif code:
+        run.log.say(messages.END_FAILED, seconds=seconds, why=outcome.why)
+    elif isinstance(outcome, Misconfigured):
+        run.log.say(messages.END_MISCONFIGURED, seconds=seconds, why=outcome.why)
+    else:
+        then = "the resource stays in service"
+        run.log.say(messages.END_UNKNOWN, seconds=seconds, why=outcome.why, then=then)
+    if call.action == WATCHES and not answered:
+        repeats.keep(past.said_of(call.tag, run.settings), run.log, answered=False)
 
 
 def _keep(entry: history.Entry, call: Call, run: Run) -> None:
     """Write down what the action has come to. When that fails, nothing but `ec2kit status` misses it."""
     try:
         past.keep(entry, call.tag, run.settings)
-    except Misconfigured as error:
+    except KitError as error:
         run.log.say(messages.HISTORY_LOST, why=error.why)
 
 

@@ -100,7 +100,7 @@ def forget(tag: str, run: Run) -> None:
     keys.forget(tag, run)
     try:
         past.forget(tag, run.settings)
-    except Misconfigured as error:  # nothing but `ec2kit status` would read it
+    except KitError as error:  # nothing but `ec2kit status` would read it
         run.log.say(messages.CAUTION, problem=error.why)
 
 

@@ -6,6 +6,7 @@ What is not verified against a LifeKeeper core is in ec2kit.lifekeeper.contract.
 
 from __future__ import annotations
 
+import errno
 import os
 import platform
 import signal
@@ -15,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ec2kit.core.errors import Misconfigured, Unavailable
+from ec2kit.core.errors import KitError, Misconfigured, Unavailable
 from ec2kit.core.settings import Settings
 from ec2kit.host.deadline import Deadline
 from ec2kit.lifekeeper import contract
@@ -24,6 +25,7 @@ ALREADY_EXISTS, NOT_THERE = 4, 7
 _FIELDS = 7  # of ins_list that are known: sys app type tag id info state
 _EQUIVALENCY_FIELDS = 4  # of eqv_list: sys tag othersys othertag
 _EVENT_SECONDS = 3.0  # how long we watch a recovery event start; its recovery goes on without us
+_NOT_A_PROGRAM = {errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.ENOEXEC, errno.ELOOP, errno.EISDIR}
 _GLANCE = 0.1  # the least of it, when the time is up
 
 
@@ -100,10 +102,7 @@ class Lcd:
                 start_new_session=True,
             )
         except OSError as error:
-            raise Misconfigured(
-                f"LifeKeeper's program {command[0]} cannot be run ({error.strerror})",
-                "Is LifeKeeper installed, and does LKROOT name its folder?",
-            ) from error
+            raise _not_run(command[0], error) from error
         with child:
             try:
                 with self._deadline.waiting(f"LifeKeeper's {program}"):
@@ -197,11 +196,19 @@ class Lcd:
             with self._deadline.waiting("LifeKeeper's sendevent"):
                 code = child.wait(watch)
         except OSError as error:
-            raise Misconfigured(f"LifeKeeper's {command[0]} cannot be run ({error.strerror})") from error
+            raise _not_run(command[0], error) from error
         except subprocess.TimeoutExpired:
             return  # the recovery is at work
         if code:
             raise Unavailable(f"LifeKeeper's sendevent failed with exit code {code}")
+
+
+def _not_run(program: str, error: OSError) -> KitError:
+    """A person must act where the program is not there or is not one; of want of memory or processes nobody knows."""
+    what = f"LifeKeeper's program {program} cannot be run ({error.strerror})"
+    if error.errno in _NOT_A_PROGRAM:
+        return Misconfigured(what, "Is LifeKeeper installed, and does LKROOT name its folder?")
+    return Unavailable(what, "Run it again")
 
 
 def _rows(program: str, output: str | None, *, least: int) -> list[list[str]]:

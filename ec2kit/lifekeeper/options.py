@@ -62,12 +62,15 @@ def ask_key(identifier: str | None) -> AccessKey | None:
     """The access key of that id with its secret, typed unseen or read from standard input; None without an id."""
     if identifier is None:
         return None
-    if sys.stdin.isatty():
+    if sys.stdin and sys.stdin.isatty():
         import getpass
 
-        secret = getpass.getpass("Secret access key (not shown): ")
+        try:
+            secret = getpass.getpass("Secret access key (not shown): ")
+        except EOFError:  # Ctrl-D
+            secret = ""
     else:
-        secret = sys.stdin.readline()
+        secret = sys.stdin.readline() if sys.stdin else ""
     return profiles.access_key(identifier, secret.strip())
 
 

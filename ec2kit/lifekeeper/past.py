@@ -17,6 +17,11 @@ def file_of(tag: str, settings: Settings) -> Path:
     return Path(settings.ec2kit_history, f"{quote(os.fsencode(tag), safe='')}.jsonl")
 
 
+def said_of(tag: str, settings: Settings) -> Path:
+    """The file of what its quickChecks have told already."""
+    return file_of(tag, settings).with_suffix(".said")
+
+
 def entries(tag: str, settings: Settings) -> list[Entry]:
     """What has been written down, oldest first. Raises Misconfigured when it cannot be read."""
     return history.entries(files.read(file_of(tag, settings)))
@@ -32,3 +37,4 @@ def keep(entry: Entry, tag: str, settings: Settings) -> None:
 def forget(tag: str, settings: Settings) -> None:
     """Remove the resource's file if it is there. Raises Misconfigured."""
     files.remove(file_of(tag, settings))
+    files.remove(said_of(tag, settings))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from ec2kit.core import messages, schema
-from ec2kit.core.errors import ExitCode, KitError, Misconfigured, NotHeld
+from ec2kit.core.errors import ExitCode, KitError, NotHeld
 from ec2kit.core.kinds.known import View
 from ec2kit.core.schema import Object
 from ec2kit.lifekeeper import contract, history, info, past
@@ -177,7 +177,7 @@ def _history(tag: str, run: Run) -> list[Entry]:
     """What has been written down; nothing, with a line of the log, when that cannot be read."""
     try:
         return past.entries(tag, run.settings)
-    except Misconfigured as error:
+    except KitError as error:
         run.log.say(messages.PROBLEM, problem=error.why)
         return []
 

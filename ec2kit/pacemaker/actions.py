@@ -12,25 +12,23 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from functools import partial
-from typing import NoReturn
 
 from ec2kit.core import messages
 from ec2kit.core.errors import KitError, Misconfigured, NotHeld
 from ec2kit.core.messages import Level
 from ec2kit.core.model import Resource, RouteResource
 from ec2kit.core.settings import Budget, Settings
-from ec2kit.host.deadline import INTERRUPTED, guard, leave
+from ec2kit.host import guard
 from ec2kit.host.log import Journal, daemon
 from ec2kit.pacemaker import agents
 from ec2kit.pacemaker.agents import Agent
 from ec2kit.pacemaker.memory import NOT_HERE, Memory, Word
-from ec2kit.verbs import lifecycle
-from ec2kit.verbs.process import attempt, begin, timed_out
+from ec2kit.verbs import lifecycle, repeats
+from ec2kit.verbs.process import begin, conclude
 from ec2kit.verbs.run import Run
 
 _MARGIN = 2.0  # seconds of Pacemaker's time-out that are left for the start and the end of the process
@@ -70,41 +68,38 @@ class Call:
         return {"start": Budget.RESTORE, "stop": Budget.REMOVE}.get(self.action, Budget.QUICKCHECK)
 
 
-def main(kind: str, arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run one action of an agent and leave with OCF's exit code for it, on time."""
+def main(kind: str, arguments: Sequence[str] | None = None) -> int:
+    """Run one action of an agent; OCF's exit code for it."""
     given = tuple(sys.argv[1:] if arguments is None else arguments)
     action = given[0] if given else ""
     instance = os.environ.get("OCF_RESOURCE_INSTANCE") or kind
     call = Call(agents.AGENTS[kind], action, instance, action == "monitor" and _milliseconds("interval") > 0)
-    try:
-        _main(call)
-    except KeyboardInterrupt:
-        leave(INTERRUPTED)
-    except Exception:  # noqa: BLE001  Python's own code for it is 1, which would be a failed monitor
-        _journal(call).say(messages.INTERNAL, trace=traceback.format_exc())
-        leave(Code.SUCCESS if call.recurring else Code.ERR_GENERIC)
-
-
-def _main(call: Call) -> NoReturn:
-    if call.action in {"usage", "help"}:
-        print(agents.usage(call.agent))
-        leave(Code.SUCCESS)
     if call.action not in _ACTIONS:
-        print(agents.usage(call.agent), file=sys.stderr)
-        leave(Code.ERR_UNIMPLEMENTED if call.action else Code.ERR_ARGS)
-    run = begin(_journal(call), partial(_seconds, call))
+        return _usage(call)
+    if call.action == "monitor":
+        guard.unknown(_unknown(call), Code.SUCCESS if call.recurring else None)
+    run = begin(
+        _journal(call), partial(_seconds, call), said=(lambda _: call.memory.said) if call.recurring else None
+    )
+    if call.action == "stop":
+        run.log.past = {}  # it may try for a long time
     try:
         named = agents.parameters(call.agent, os.environ)
     except Misconfigured as error:
-        leave(_refuse(call, run, error))
+        return _refuse(call, run, error)
     run = replace(run, reach=named.reach)
     run.log.say(messages.BEGIN)
-    guard(
-        run.deadline,
-        lambda: _finish(call, run, attempt(partial(_ACTIONS[call.action], call, named.resource, run), run.log)),
-        lambda: _finish(call, run, timed_out(run.deadline)),
-        otherwise=Code.SUCCESS if call.recurring else Code.ERR_GENERIC,
-    )
+    work = partial(_ACTIONS[call.action], call, named.resource, run)
+    return conclude(run, work, partial(_code, call, run), partial(_tell, call, run))
+
+
+def _usage(call: Call) -> Code:
+    """Tell how the agent is called: who asks for it, and who calls it otherwise."""
+    asked = call.action in {"usage", "help"}
+    code = Code.SUCCESS if asked else Code.ERR_UNIMPLEMENTED if call.action else Code.ERR_ARGS
+    guard.verdict(code)
+    print(agents.usage(call.agent), file=sys.stdout if asked else sys.stderr)
+    return code
 
 
 def _seconds(call: Call, settings: Settings) -> float:
@@ -173,50 +168,70 @@ _ACTIONS: dict[str, Callable[[Call, Resource, Run], str]] = {
 }
 
 
+def _code(call: Call, run: Run, outcome: str | KitError) -> Code:
+    """OCF's exit code of what an action has come to: monitor fails only on evidence, start and stop succeed on it."""
+    if isinstance(outcome, str):
+        return Code.SUCCESS
+    if call.action == "monitor":
+        return Code.NOT_RUNNING if isinstance(outcome, NotHeld) else _unknown(call)
+    if _let_go(call, run, outcome):
+        return Code.SUCCESS
+    final = call.action == "start" and isinstance(outcome, Misconfigured) and outcome.everywhere
+    return Code.ERR_CONFIGURED if final else Code.ERR_GENERIC
+
+
+def _unknown(call: Call) -> Code:
+    """What a monitor is that cannot tell: a probe goes by what this node remembers."""
+    return Code.SUCCESS if call.recurring or call.memory.recall() is Word.HELD else Code.NOT_RUNNING
+
+
+def _let_go(call: Call, run: Run, error: KitError) -> bool:
+    """Whether a stop that cannot tell has nothing to let go of: it was not here, and has not been taken since."""
+    untouched = not run.record.acted and call.memory.recall() in NOT_HERE
+    return call.action == "stop" and untouched and not isinstance(error, NotHeld)
+
+
+def _tell(call: Call, run: Run, outcome: str | KitError, code: int) -> None:
+    """Log the last line, and the reason that Pacemaker shows for a failure."""
+    seconds = run.deadline.spent
+    answered = isinstance(outcome, str | NotHeld)
+    if call.recurring and answered:
+        repeats.keep(call.memory.said, run.log, answered=True)  # before the last line, which Pacemaker shows
+    if isinstance(outcome, str):
+        run.log.say(messages.END_OK, seconds=seconds, what=outcome)
+    elif call.action == "monitor" and not isinstance(outcome, NotHeld):
+        if isinstance(outcome, Misconfigured):
+            run.log.say(messages.END_MISCONFIGURED, seconds=seconds, why=outcome.why)
+        else:
+            then = f"the resource counts as {'not running here' if code else 'running'}"
+            run.log.say(messages.END_UNKNOWN, seconds=seconds, why=outcome.why, then=then)
+    elif call.action == "monitor" and not call.recurring:
+        run.log.say(messages.END_OK, seconds=seconds, what=f"it is not here: {outcome}")
+    elif code == Code.SUCCESS:
+        then = "for it was not here at the last look, and this node has not taken it since"
+        run.log.say(messages.END_UNKNOWN, seconds=seconds, why=outcome.why, then=then)
+    else:
+        _fail(run, outcome)
+    if call.recurring and not answered:
+        repeats.keep(call.memory.said, run.log, answered=False)
+
+
 def _refuse(call: Call, run: Run, error: Misconfigured) -> Code:
     """The parameters cannot be used, on any node. What was never started with them is stopped."""
     if call.action == "stop" and (call.agent is agents.ROUTE or call.memory.recall() is not Word.HELD):
+        guard.verdict(Code.SUCCESS)
         what = f"it was never started here, for its parameters cannot be used: {error}"
         run.log.say(messages.END_OK, seconds=run.deadline.spent, what=what)
         return Code.SUCCESS
-    return _fail(run, error, Code.ERR_CONFIGURED)
+    guard.verdict(Code.ERR_CONFIGURED)
+    _fail(run, error)
+    return Code.ERR_CONFIGURED
 
 
-def _finish(call: Call, run: Run, outcome: str | KitError) -> Code:
-    """Log the last line and give the exit code: monitor fails only on evidence, start and stop succeed only on it."""
-    if isinstance(outcome, str):
-        run.log.say(messages.END_OK, seconds=run.deadline.spent, what=outcome)
-        return Code.SUCCESS
-    if call.action == "monitor":
-        if not isinstance(outcome, NotHeld):
-            return _unknown(run, outcome, here=call.recurring or call.memory.recall() is Word.HELD)
-        if call.recurring:
-            return _fail(run, outcome, Code.NOT_RUNNING)
-        run.log.say(messages.END_OK, seconds=run.deadline.spent, what=f"it is not here: {outcome}")
-        return Code.NOT_RUNNING
-    untouched = not run.record.acted and call.memory.recall() in NOT_HERE
-    if call.action == "stop" and untouched and not isinstance(outcome, NotHeld):
-        then = "for it was not here at the last look, and this node has not taken it since"
-        run.log.say(messages.END_UNKNOWN, seconds=run.deadline.spent, why=outcome.why, then=then)
-        return Code.SUCCESS
-    final = call.action == "start" and isinstance(outcome, Misconfigured) and outcome.everywhere
-    return _fail(run, outcome, Code.ERR_CONFIGURED if final else Code.ERR_GENERIC)
-
-
-def _unknown(run: Run, error: KitError, *, here: bool) -> Code:
-    if isinstance(error, Misconfigured):
-        run.log.say(messages.END_MISCONFIGURED, seconds=run.deadline.spent, why=error.why)
-    else:
-        then = f"the resource counts as {'running' if here else 'not running here'}"
-        run.log.say(messages.END_UNKNOWN, seconds=run.deadline.spent, why=error.why, then=then)
-    return Code.SUCCESS if here else Code.NOT_RUNNING
-
-
-def _fail(run: Run, error: KitError, code: Code) -> Code:
+def _fail(run: Run, error: KitError) -> None:
     """Log the failure; the very last line is what Pacemaker shows beside it, as far as 128 bytes go."""
     run.log.say(messages.END_FAILED, seconds=run.deadline.spent, why=error.why)
     print(os.environ.get("OCF_EXIT_REASON_PREFIX") or _REASON, error.why, sep="", file=sys.stderr)
-    return code
 
 
 if __name__ == "__main__":  # `make docs`

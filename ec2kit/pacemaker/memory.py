@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from ec2kit.core import messages
-from ec2kit.core.errors import Misconfigured
+from ec2kit.core.errors import KitError
 from ec2kit.host import files
 from ec2kit.host.log import Journal
 
@@ -42,16 +42,21 @@ class Memory:
         folder = os.environ.get("HA_RSCTMP") or "/run/resource-agents"
         return Path(folder, "ec2kit", f"{self.kind}-{quote(self.instance, safe='')}")
 
+    @property
+    def said(self) -> Path:
+        """The file of what its monitors have told already; no resource's memory has a plus in its name."""
+        return self.file.with_name(f"{self.file.name}+said")
+
     def recall(self) -> Word:
         """What was written last; NONE when nothing was, or when it cannot be read."""
         try:
             return Word(files.read(self.file))
-        except (ValueError, Misconfigured):
+        except (ValueError, KitError):
             return Word.NONE
 
     def write(self, word: Word, log: Journal) -> None:
         """Write it down. When that fails, a probe without an answer takes the resource for not running here."""
         try:
             files.replace(self.file, word)
-        except Misconfigured as error:
+        except KitError as error:
             log.say(messages.NOT_REMEMBERED, why=error.why)

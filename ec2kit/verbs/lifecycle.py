@@ -56,7 +56,7 @@ def check(resource: Resource, run: Run, site: Site | None = None) -> None:
         _check_once(resource, site, run)
     except NotHeld as suspicion:
         run.log.say(messages.SUSPECT, why=suspicion)
-        run.deadline.sleep(CONFIRM_PAUSE)
+        run.deadline.sleep(CONFIRM_PAUSE, "the second look, which is to confirm a loss")
         _check_once(resource, site, run)
 
 
@@ -100,7 +100,7 @@ def _converge(
             raise problem
         most = f"within {run.deadline.seconds:g} s" if endless else f"of {rounds}"
         run.log.say(messages.LOOK_AGAIN, why=problem.why, number=number + 1, most=most)
-        run.deadline.sleep(pause)
+        run.deadline.sleep(pause, f"round {number + 1}, because {problem}")
 
 
 def _unfinished(resource: Resource, todo: Plan, refused: dict[Step, KitError]) -> tuple[NotHeld, bool]:
@@ -163,7 +163,7 @@ def _bring_link_up(interface: str, run: Run) -> None:
             run.log.say(messages.LINK_UP, interface=interface, seconds=second)
             return
         if second < most:
-            run.deadline.sleep(1.0)
+            run.deadline.sleep(1.0, f"the link of {interface}")
     raise Unavailable(
         f"{interface} still has no link {most} s after it was taken up",
         f"Check the ENI behind it (aws ec2 describe-network-interfaces) and 'ip link show {interface}'",

@@ -22,7 +22,7 @@ LINE = 'ERROR:ec2:restore:ec2-ip-vip:960003:END failed restore of "ec2-ip-vip" a
 
 def run(*arguments: str, columns: str = "80") -> CompletedProcess[str]:
     """The command line on a host without settings, LifeKeeper, AWS or a terminal."""
-    program = f"import sys; sys.path.insert(0, {str(PROJECT)!r}); from ec2kit.console.cli import main; main()"
+    program = f"import sys; sys.path.insert(0, {str(PROJECT)!r}); from ec2kit.__main__ import main; main()"
     nowhere = {"PATH": "/nonexistent", "EC2KIT_DEFAULTS": "/nonexistent/defaults", "COLUMNS": columns}
     return subprocess.run(
         [sys.executable, "-X", "importtime", "-c", program, "explain", *arguments],
@@ -126,7 +126,7 @@ def test_explain_imports_nothing_that_reaches_out() -> None:
 def test_explain_in_colour_on_a_terminal() -> None:
     """A person's terminal gets colours, and words that are not broken at its edge."""
     ours, theirs = os.openpty()
-    program = [sys.executable, "-c", "from ec2kit.console.cli import main; main()", "explain", "960003"]
+    program = [sys.executable, "-c", "from ec2kit.__main__ import main; main()", "explain", "960003"]
     bare = {"TERM": "xterm-256color", "COLUMNS": "60"}
     with subprocess.Popen(program, env=bare, cwd=PROJECT, stdout=theirs, stdin=subprocess.DEVNULL) as child:
         os.close(theirs)

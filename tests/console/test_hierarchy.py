@@ -10,20 +10,18 @@ from lab.ec2.vpc import AddressLab
 from lab.nodes import Lab
 from lab.protected import Protected
 
-_NO_THREAD = """import threading
-start = threading.Thread.start
-def refuse(_):
-    threading.Thread.start = start
-    raise RuntimeError("can't start new thread")
-threading.Thread.start = refuse
+_BUG = """import ipaddress
+def refuse(*_):
+    raise ZeroDivisionError
+ipaddress.IPv4Network.__init__ = refuse
 """
 
 
 @pytest.mark.executed
 def test_what_nobody_has_thought_of_is_told_and_is_no_verdict(figure2: Lab, tmp_path: Path) -> None:
-    """A create whose thread cannot be started is an internal error with a line of the log, not a traceback and 1."""
+    """A create that meets a bug is an internal error with lines of the log, not a bare traceback and 1."""
     (tmp_path / "hook").mkdir()
-    (tmp_path / "hook/sitecustomize.py").write_text(_NO_THREAD)
+    (tmp_path / "hook/sitecustomize.py").write_text(_BUG)
     node, vpc = figure2.node1, figure2.vpc
     assert isinstance(vpc, AddressLab)
     words = ("create", "--type", "elastic-ip", "--interface", "eth1", "--elastic-ip", vpc.public_ip)

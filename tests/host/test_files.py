@@ -216,22 +216,28 @@ def test_only_what_must_not_be_lost_waits_for_the_disk(
     ["change(path, lambda _: 'x', seconds=0)", "replace(path, 'x')", "append(path, 'x', most=10, keep=1)"],
 )
 @pytest.mark.parametrize(
-    ("limit", "why"), [("NOFILE, (3, 3)", "Too many open files"), ("FSIZE, (0, 0)", "File too large")]
+    ("limit", "kind", "why"),
+    [
+        ("NOFILE, (3, 3)", "Unavailable", "Too many open files"),  # which says nothing about the file
+        ("FSIZE, (0, 0)", "Misconfigured", "File too large"),
+    ],
 )
-def test_what_the_system_refuses_is_an_expected_failure(tmp_path: Path, call: str, limit: str, why: str) -> None:
-    """No descriptor, no room: Misconfigured with the system's own words, and nothing is left beside the file."""
+def test_what_the_system_refuses_is_an_expected_failure(
+    tmp_path: Path, call: str, limit: str, kind: str, why: str
+) -> None:
+    """No descriptor, no room: a KitError with the system's own words, and nothing is left beside the file."""
     path = tmp_path / "folder/x"
-    assert why in refused(path, call, limit)
+    assert why in refused(path, call, limit, kind)
     assert {each.name for each in path.parent.iterdir()} <= {"x"}
 
 
-def refused(path: Path, call: str, limit: str) -> str:
-    """The words of Misconfigured, from a call of files in a process with that limit."""
+def refused(path: Path, call: str, limit: str, kind: str = "Misconfigured") -> str:
+    """The words of that error, from a call of files in a process with that limit."""
     begin = f"import pathlib, resource; from ec2kit.host import files; path = pathlib.Path({str(path)!r})"
     whole = f"{begin}; resource.setrlimit(resource.RLIMIT_{limit}); files.{call}"
     done = subprocess.run([sys.executable, "-c", whole], capture_output=True, text=True, timeout=20, check=False)
-    kind, _, words = done.stderr.splitlines()[-1].partition(": ")
-    assert kind == "ec2kit.core.errors.Misconfigured", done.stderr
+    error, _, words = done.stderr.splitlines()[-1].partition(": ")
+    assert error == f"ec2kit.core.errors.{kind}", done.stderr
     return words
 
 

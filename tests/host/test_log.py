@@ -116,6 +116,29 @@ def test_a_daemon_that_does_not_read_holds_nothing_up(
     close(journal)
 
 
+def test_a_daemon_that_does_not_accept_holds_nothing_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A stream with as many waiting as it lets wait; connecting would wait for ever."""
+    monkeypatch.setattr(log, "SYSLOG_SOCKET", str(tmp_path / "log"))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
+        listening.bind(log.SYSLOG_SOCKET)
+        listening.listen(0)
+        waiting: list[socket.socket] = []
+        with suppress(BlockingIOError):
+            while len(waiting) < 100:
+                waiting.append(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+                waiting[-1].setblocking(False)
+                waiting[-1].connect(log.SYSLOG_SOCKET)
+        began = time.monotonic()
+        journal = Journal("restore", "ec2-x")
+        journal.say(messages.BEGIN)
+        assert time.monotonic() - began < SLACK
+        for each in waiting:
+            each.close()
+    assert capsys.readouterr().err.endswith('BEGIN restore of "ec2-x"\n')
+
+
 def test_levels_below_the_least_are_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
     """quickCheck is silent while all is well."""
     journal = Journal("quickCheck", "ec2-x", least=Level.NOTIFY)

@@ -163,7 +163,7 @@ def test_a_prefix_that_is_not_ours_is_refused(empty: Stage) -> None:
     assert tree(empty.root, times=True) == before
 
 
-FIRST = {"lifekeeper.actions": "lifekeeper", "console.cli": "cli"}  # what the scripts of 0.1.0 imported
+FIRST = {"ec2kit.lifekeeper.entry": "ec2kit.lifekeeper", "ec2kit.__main__": "ec2kit.cli"}  # in the scripts of 0.1.0
 
 
 @pytest.mark.parametrize("modules", [{}, FIRST], ids=["of this version", "of 0.1.0"])

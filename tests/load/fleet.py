@@ -144,8 +144,8 @@ class _WhoeverAsks(Deadline):
         with _own().waiting(what):
             yield
 
-    def sleep(self, seconds: float) -> None:
-        _own().sleep(seconds)
+    def sleep(self, seconds: float, before: str) -> None:
+        _own().sleep(seconds, before)
 
 
 def _own() -> Deadline:

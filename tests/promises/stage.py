@@ -19,8 +19,8 @@ Wrong = Callable[[Bench], object]
 class Case:
     """One run of a program of the kit, on a node.
 
-    program: an action of LifeKeeper's, "ocf", or "ec2kit ". broken: boto3 cannot be imported, which no code of
-    the kit expects; then the program is executed, else forked.
+    program: an action of LifeKeeper's, "ocf", or "ec2kit ". broken: the networks of the metadata
+    cannot be read, by an error that no code of the kit expects; then the program is executed, else forked.
     """
 
     words: tuple[str, ...] = ()
@@ -42,7 +42,7 @@ def run(case: Case, on: Bench, *, reset: bool = True) -> Done:
     case.wrong(on)
     environment = dict(case.environment)
     if case.broken:
-        environment["PYTHONPATH"] = str(_without_boto3(on.folder))
+        environment["PYTHONPATH"] = str(_with_a_bug(on.folder))
     done = on.run(row, budget=PATIENCE, limit=PATIENCE, executed=case.broken, environment=environment)
     on.mend()
     assert done.code is not None, case
@@ -59,11 +59,19 @@ def scenario_of(on: Bench) -> Scenario:
     return "route" if isinstance(on.lab.vpc, RouteLab) else "eip"
 
 
-def _without_boto3(folder: Path) -> Path:
+_BUG = """import ipaddress
+
+def broken(*_):
+    raise RuntimeError("broken")
+
+ipaddress.IPv4Network.__init__ = broken
+"""
+
+
+def _with_a_bug(folder: Path) -> Path:
     place = folder / "broken"
     place.mkdir(exist_ok=True)
-    (place / "boto3.py").write_text('raise RuntimeError("broken")\n')
-    (place / "sitecustomize.py").touch()  # the fork server runs one wherever there is a PYTHONPATH
+    (place / "sitecustomize.py").write_text(_BUG)
     return place
 
 

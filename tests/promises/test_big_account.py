@@ -22,7 +22,7 @@ from tests.support.account import drop_entry
 TABLES, PAGE, ENTRIES, ADDRESSES = 500, 100, 1_000, 200
 MOST_MB = 64
 LAUNCH = PROJECT / "bench/launch.py"  # small, so that the process that it measures begins small
-_MAIN = "import sys; sys.path.insert(0, {!r}); from ec2kit.console.cli import main; main()"
+_MAIN = "import sys; sys.path.insert(0, {!r}); from ec2kit.__main__ import main; main()"
 
 
 @pytest.fixture(scope="module")

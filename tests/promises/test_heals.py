@@ -34,7 +34,7 @@ def test_a_create_that_was_killed_is_completed_by_the_next(lab: Lab) -> None:
     """Killed between instance and dependency: its tag is not taken, and the dependency is made."""
     node = lab.node1
     kept = replaced(node, "dep_create", "kill -9 $PPID")
-    assert node.action("create", *CREATE).returncode == -9
+    assert node.action("create", *CREATE).returncode == 9
     assert (state(node), node.lk("dep_list").stdout) == ("ISP", "")
     kept.rename(node.lkroot / "bin/dep_create")
     done = node.action("create", *CREATE, "--switchback", "automatic")
@@ -111,7 +111,7 @@ def test_an_extension_that_was_killed_is_completed_by_the_next(lab: Lab) -> None
     """Killed before the equivalency: the lock is cleared away as the message says, and the extension is completed."""
     assert lab.node1.action("create", *CREATE).returncode == 0
     kept = replaced(lab.node1, "eqv_create", "kill -9 $PPID")
-    assert lab.node1.ec2kit("extend", "vip-route", "--to", "node2").returncode == -9
+    assert lab.node1.ec2kit("extend", "vip-route", "--to", "node2").returncode == 9
     kept.rename(lab.node1.lkroot / "bin/eqv_create")
     for system in ("node1", "node2"):
         refused = lab.node1.ec2kit("extend", "vip-route", "--to", "node2")

@@ -9,14 +9,15 @@ from functools import partial
 from ec2kit.console.wizard.answers import KEY, PROFILE, Answers
 from ec2kit.console.wizard.prompts import Back, Question, choose, text
 from ec2kit.core import profiles
-from ec2kit.core.errors import KitError, Misconfigured, Unavailable
+from ec2kit.core.errors import ExitCode, KitError, Misconfigured, Unavailable
 from ec2kit.core.messages import Level
 from ec2kit.core.settings import Budget
+from ec2kit.host import guard
 from ec2kit.host.log import Journal
 from ec2kit.lifekeeper.choices import Choices, choices
 from ec2kit.lifekeeper.cluster import cluster_now
 from ec2kit.lifekeeper.options import reach_options
-from ec2kit.verbs.process import attempt, begin
+from ec2kit.verbs.process import attempt, begin, conclude
 
 _FIRST = "credentials"
 
@@ -60,7 +61,7 @@ def _secret(answers: Answers, back: bool) -> Answers:
 def _proof(answers: Answers, _back: bool) -> Answers:
     """Ask EC2 with these credentials, on the server; when that fails, the credentials are asked for again."""
     print(f"Asking EC2 with these credentials on {answers.server} ...")
-    found = attempt(lambda: (_offered_here if answers.local else _offered_there)(answers), Journal("create", ""))
+    found = attempt(lambda: _offered(answers), Journal("create", ""))
     if isinstance(found, KitError):
         print(found.why)
         raise Back(_FIRST)
@@ -68,14 +69,12 @@ def _proof(answers: Answers, _back: bool) -> Answers:
     return replace(answers, choices=found)
 
 
-def _offered_here(answers: Answers) -> Choices:
-    log = Journal("create", "", least=Level.WARN)
-    run = begin(log, lambda settings: settings.seconds(Budget.QUICKCHECK), answers.reach)
-    return choices(replace(run, key=answers.signing))
-
-
-def _offered_there(answers: Answers) -> Choices:
-    code, output = cluster_now().ask("ec2kit", answers.server, "choices", *reach_options(answers.reach))
+def _offered(answers: Answers) -> Choices:
+    if answers.local:
+        end = guard.apart(guard.Terms("{why}", unknown=9, unloaded=9), lambda: partial(_ask_here, answers))
+        code, output = end.code, end.result.decode()
+    else:
+        code, output = cluster_now().ask("ec2kit", answers.server, "choices", *reach_options(answers.reach))
     if code:
         raise Unavailable(
             f"EC2 could not be asked on {answers.server}", "The lines above tell why, if it was reached"
@@ -86,6 +85,21 @@ def _offered_there(answers: Answers) -> Choices:
         raise Unavailable(
             f"the answer of {answers.server} is in an unknown form", "Both systems need the same version of ec2kit"
         ) from error
+
+
+def _ask_here(answers: Answers) -> int:
+    """Ask as `ec2kit choices` does, with an access key that is not in any file yet; the exit code."""
+    log = Journal("create", "", least=Level.WARN)
+    run = begin(log, lambda settings: settings.seconds(Budget.QUICKCHECK), answers.reach)
+
+    def tell(found: Choices | KitError, _code: int) -> None:
+        if isinstance(found, KitError):
+            print(found.why)
+        else:
+            guard.result(json.dumps(found.as_json()))
+
+    work = partial(choices, replace(run, key=answers.signing))
+    return conclude(run, work, lambda found: found.code if isinstance(found, KitError) else ExitCode.OK, tell)
 
 
 QUESTIONS = (

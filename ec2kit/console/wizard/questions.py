@@ -5,8 +5,9 @@ It decides nothing that create does not check again. Until Create is chosen, EC2
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
-from typing import NoReturn
+from functools import partial
 
 from ec2kit.console.wizard import credentials, extension
 from ec2kit.console.wizard.answers import (
@@ -24,23 +25,28 @@ from ec2kit.console.wizard.credentials import choices_of
 from ec2kit.console.wizard.prompts import Back, Cancelled, Option, Question, choose, text, walk
 from ec2kit.core.errors import ExitCode, KitError, Misconfigured
 from ec2kit.core.settings import refuse_plain_http
-from ec2kit.host.deadline import INTERRUPTED, leave
+from ec2kit.host import guard
+from ec2kit.host.deadline import INTERRUPTED
 from ec2kit.host.log import Journal
 from ec2kit.lifekeeper import actions, contract, info
 from ec2kit.lifekeeper.cluster import cluster_now
+from ec2kit.lifekeeper.entry import terms
 from ec2kit.verbs.process import attempt, settings_now
 
 
-def main() -> NoReturn:
-    """Ask, create, and extend if that is wanted; leave with the exit code, 130 when it was cancelled."""
+def main() -> int:
+    """Ask, create, and extend if that is wanted; the exit code, 130 when it was cancelled."""
+    guard.allow(math.inf)  # a person may take all day over the answers
+    guard.unknown(ExitCode.UNAVAILABLE, INTERRUPTED)
     try:
         outcome = attempt(_wizard, Journal("create", ""))
     except KeyboardInterrupt:
         outcome = _cancelled()
     if isinstance(outcome, KitError):
+        guard.verdict(outcome.code)
         print(outcome.why)
-        leave(outcome.code)
-    leave(outcome)
+        return outcome.code
+    return outcome
 
 
 def _wizard() -> int:
@@ -143,7 +149,7 @@ def _confirm(answers: Answers, back: bool) -> Answers:
             if not unsure:
                 raise
             print(f"Cancelled. To see whether it was created: ec2kit status {answers.name}")
-            leave(INTERRUPTED)
+            guard.leave(INTERRUPTED)
         code = _created(answers)
         if code == ExitCode.OK:
             return answers
@@ -155,11 +161,12 @@ def _created(answers: Answers) -> int:
     """Create as by options; the exit code."""
     try:
         if answers.local:
-            return actions.create(answers.creation, answers.signing)
+            create = partial(actions.create, answers.creation, answers.signing)
+            return guard.apart(terms("create"), lambda: create).code
         code, output = cluster_now().ask("create", answers.server, *answers.creation.arguments())
     except KeyboardInterrupt:
         print(f"Interrupted. To see whether it was created: ec2kit status {answers.name}")
-        leave(INTERRUPTED)
+        guard.leave(INTERRUPTED)
     print(output, end="")
     return code
 
