@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import re
 import shlex
+import signal
 from typing import Any
 
 from lab.ec2.vpc import AddressLab
 from lab.protected import SLACK, eni_of
 from tests.faults.kinds import Kind
-from tests.faults.rows import KEY_SECRET, Row
+from tests.faults.rows import KEY_SECRET, LONG, Row
 from tests.faults.stage import PATIENCE, Bench, Done, World
 
-HOLDING = {"restore", "recover", "hold"}
-RELEASING = {"remove", "release"}
-ASKING = {"quickCheck", "check"}
-_LOGGED = re.compile(r"[A-Z]+:ec2:\w+:[^:]*:96\d{4}:.")
-_TOLD = re.compile(r"(OK|NOT_HELD|UNAVAILABLE|MISCONFIGURED) \w+ .")
+HOLDING = {"restore", "recover", "hold", "start", "ec2kit in-service"}
+RELEASING = {"remove", "release", "stop", "ec2kit out-of-service"}
+ASKING = {"quickCheck": 1, "check": 1, "monitor": 7, "probe": 7}  # and the exit code that tells of a loss
+_SILENT = {"quickCheck", "monitor"}  # they are 0 also where nothing is known
+_LOGGED = re.compile(r"[A-Z]+:ec2:[\w-]+:[^:]*:96\d{4}:.")
+_TOLD = re.compile(r"(OK|NOT_HELD|UNAVAILABLE|MISCONFIGURED) \w+ .|ocf-exit-reason:.")
+_STEP = re.compile("INFO:|NOTIFY:")
+_NOISE = re.compile(r"Traceback|Exception ignored|Fatal Python error")
+_CHANGING = {  # LifeKeeper's tables
+    "create",
+    "extend",
+    *(f"ec2kit {verb}" for verb in ("extend", "delete", "in-service", "out-of-service")),
+}
 _CLEAR = re.compile(r"if it has died: (flg_remove -d \S+ -f '[^']+')")
-LONG = 30  # seconds that a run of `ec2kit extend` may take, whose scripts have a budget each
 
 
 def judge(row: Row, kind: Kind, bench: Bench, before: World, done: Done, after: World) -> list[str]:
@@ -26,6 +34,7 @@ def judge(row: Row, kind: Kind, bench: Bench, before: World, done: Done, after: 
     return [
         *_truth(row, bench, before, done, after),
         *_only_yours(row, bench, before, after),
+        *_verdict(row, kind, done),
         *_on_time(row, kind, done),
         *_no_secret(bench, done, after),
         *_all_or_nothing(row, kind, bench, before, done, after),
@@ -37,7 +46,7 @@ def _truth(row: Row, bench: Bench, before: World, done: Done, after: World) -> l
     held = bench.holds(row.node, after)
     broken = []
     if row.action in ASKING:
-        if done.code == 1 and (held or bench.holds(row.node, before)):
+        if done.code == ASKING[row.action] and (held or bench.holds(row.node, before)):
             broken.append("says lost, and it is held")
         if row.action == "check" and done.code == 0 and not held:
             broken.append("says held, and it is lost")
@@ -48,10 +57,23 @@ def _truth(row: Row, bench: Bench, before: World, done: Done, after: World) -> l
         broken.append("says that it holds the address, and does not")
     if row.action in RELEASING and done.code == 0 and row.scenario == "eip" and bench.has(row.node, after):
         broken.append("says that it let go, and has it still")
-    allowed = {0, 1} if row.action == "quickCheck" else {0, 1, 5, 9}
-    if kind_killed(done) is False and done.code not in allowed:
-        broken.append(f"exit code {done.code}")
     return broken
+
+
+def _verdict(row: Row, kind: Kind, done: Done) -> list[str]:
+    """The exit code is one of the engine's; what is wrong inside is never a verdict, but the end or unknown."""
+    if done.code is None or kind_killed(done):
+        return []
+    if not kind.inside:
+        allowed = {"quickCheck": {0, 1}, "monitor": {0, 7}, "probe": {0, 7}, "start": {0, 1, 6}, "stop": {0, 1, 6}}
+        right = allowed.get(row.action, {0, 1, 5, 9})
+    elif kind.harmless:
+        right = {row.code}
+    elif kind.signal in {0, signal.SIGPIPE}:
+        right = {row.code, row.unknown, *kind.codes(row)}
+    else:
+        right = {row.code, 0 if row.action in _SILENT else -kind.signal}
+    return [] if done.code in right else [f"exit code {done.code}, not one of {sorted(right)}"]
 
 
 def kind_killed(done: Done) -> bool:
@@ -90,21 +112,26 @@ def _changes(old: Any, new: Any) -> list[tuple[Any, ...]]:
 def _on_time(row: Row, kind: Kind, done: Done) -> list[str]:
     """Invariant 4: on time, with a last line that names the cause, and without a traceback."""
     broken = []
-    limit = (LONG if row.action.startswith("ec2kit") else row.budget) + 1 + SLACK
+    limit = row.limit + 1 + SLACK
     if done.code is None or done.seconds > limit:
         broken.append(f"not over after {limit:g} s")
-    if "Traceback" in done.err or ":960006:" in done.err:
-        broken.append(f"a traceback: {done.err[-1500:]}")
-    if kind_killed(done) or done.code is None:
+    said = done.out + done.err
+    if (_NOISE.search(said) and kind.family != "little memory") or (":960006:" in said and not kind.inside):
+        broken.append(f"a traceback: {said[-1500:]}")
+    if done.code is None or done.code < 0 or not kind.words:
         return broken
-    failed = done.code != 0 or re.search(r":96000[45]:", done.last)
+    looked = row.action == "probe" and done.code == row.code
+    failed = (done.code != 0 and not looked) or re.search(r":96000[45]:", done.last)
+    if kind.inside:
+        never = kind.signal and "no answer" in kind.name and row.action in _SILENT
+        lines = (said if row.action == "ec2kit status" else done.err).splitlines()
+        why = any(line.strip() and not _STEP.match(line) for line in lines)
+        return broken + ["no word of a cause"] * bool((failed or never) and not why)
     if not failed:
         return broken
     if not (_LOGGED.match(done.last) or _TOLD.match(done.last)):
         broken.append(f"the last line is none: {done.last!r}")
-    elif (row.action not in ASKING or done.code != 1) and not re.search(
-        f"{kind.words}|timed out", _log_of(row, done)
-    ):
+    elif done.code != ASKING.get(row.action) and not re.search(f"{kind.words}|timed out", _log_of(row, done)):
         broken.append(f"the last line does not name the cause ({kind.words}): {done.last}")
     return broken
 
@@ -134,10 +161,15 @@ def lied_to(row: Row, kind: Kind) -> bool:
     return row.action == "ec2kit extend" and kind.name == "program exit 7"
 
 
+def _settled(kind: Kind, world: World) -> dict[str, Any]:
+    """LifeKeeper's tables; where no program can be started, a lock stays, and whoever meets it is told what to do."""
+    return {name: rows for name, rows in world.lcd.items() if name != "flags" or not kind.inside}
+
+
 def _all_or_nothing(row: Row, kind: Kind, bench: Bench, before: World, done: Done, after: World) -> list[str]:
     """create, extend and delete say 0 when all is made or gone; what fails leaves LifeKeeper as it was."""
     broken = []
-    if row.action not in {"create", "extend", "ec2kit extend", "ec2kit delete"} and after.lcd != before.lcd:
+    if row.action not in _CHANGING and _settled(kind, after) != _settled(kind, before):
         broken.append("LifeKeeper's tables have changed")
     if done.code == 0 and not lied_to(row, kind):
         broken += _made(row, bench, after)
@@ -183,7 +215,7 @@ def _made(row: Row, bench: Bench, after: World) -> list[str]:
 
 def _next(row: Row, bench: Bench) -> Done:
     """Run it again, in no hurry, and clear away the locks of dead processes as the messages say."""
-    limit = (120 if row.action.startswith("ec2kit") else PATIENCE) + 1 + SLACK
+    limit = (120 if row.limit == LONG else PATIENCE) + 1 + SLACK
     for _ in range(4):
         done = bench.run(row, budget=PATIENCE, limit=limit)
         cleared = _CLEAR.search(done.err)
@@ -209,7 +241,7 @@ def converges(row: Row, bench: Bench) -> list[str]:
     after = bench.world()
     held = bench.holds(row.node, after)
     there = re.search(r"is already extended to node2|is taken on node1|there is no resource", done.err)
-    wanted: int = int(not held) if row.action in ASKING else 0
+    wanted = 0 if held else ASKING.get(row.action, 0)
     broken = []
     if done.code != wanted and not (row.action in {"create", "ec2kit extend", "ec2kit delete"} and there):
         broken.append(f"exit code {done.code}: {done.err[-700:]}")

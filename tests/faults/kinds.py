@@ -1,4 +1,7 @@
-"""The columns of the fault matrix: what can go wrong with an outside call, and how the bench makes it so."""
+"""The columns of the fault matrix: what can go wrong with an outside call, and how the bench makes it so.
+
+What can go wrong with the process itself is in tests/faults/process.py.
+"""
 
 from __future__ import annotations
 
@@ -26,14 +29,33 @@ class Kind:
     words: what the last line has, one of these, when a run fails by it (a regular expression).
     fits: whether it can hit that call of that row. arm: puts it in force, and gives what the run's environment
     needs besides.
+    edge: of the points that it can hit; "call" and "signal" are all outside calls. family: in which line the page
+    tells of it, with its likes. share: of so many cells one is run.
+    signal: the number of the signal that is sent. codes: exit codes that are right besides. harmless: no exit code
+    is right but that of a run without the fault.
     """
 
     name: str
     means: str
-    edge: Edge | Literal["any"]
+    edge: Edge | Literal["call", "signal"]
     words: str
     fits: Callable[[Row, Point], bool]
     arm: Arm
+    family: str = ""
+    share: int = 1
+    signal: int = 0
+    harmless: bool = False
+    codes: Callable[[Row], tuple[int, ...]] = lambda _row: ()
+
+    @property
+    def line(self) -> str:
+        """Its line of the page."""
+        return self.family or self.name
+
+    @property
+    def inside(self) -> bool:
+        """Whether it is a fault of the process itself."""
+        return self.edge in {"process", "module", "signal"}
 
 
 def _call(_row: Row, point: Point) -> bool:
@@ -61,7 +83,8 @@ def _whole(_row: Row, point: Point) -> bool:
     return point.whole
 
 
-def _refuse(bench: Bench, kind: faults.Kind, point: Point, times: int | None, then: Callable[[], None]) -> None:
+def refuse(bench: Bench, kind: faults.Kind, point: Point, times: int | None, then: Callable[[], None]) -> None:
+    """Break the call of that point, and those with the same parameters that follow."""
     bench.lab.ec2.refuse(kind, point.name, None, times, skip=point.nth, then=then, **dict(point.params))
 
 
@@ -73,7 +96,7 @@ def _once(kind: faults.Kind) -> Arm:
     """This call alone."""
 
     def arm(bench: Bench, _row: Row, point: Point) -> Environment:
-        _refuse(bench, kind, point, 1, _nothing)
+        refuse(bench, kind, point, 1, _nothing)
         return {}
 
     return arm
@@ -83,7 +106,7 @@ def _same(kind: faults.Kind) -> Arm:
     """This call and every one like it that follows."""
 
     def arm(bench: Bench, _row: Row, point: Point) -> Environment:
-        _refuse(bench, kind, point, None, _nothing)
+        refuse(bench, kind, point, None, _nothing)
         return {}
 
     return arm
@@ -93,7 +116,7 @@ def _operation(kind: faults.Kind) -> Arm:
     """This call and every one of its operation that follows."""
 
     def arm(bench: Bench, _row: Row, point: Point) -> Environment:
-        _refuse(bench, kind, point, 1, lambda: _all(bench, kind, point.name))
+        refuse(bench, kind, point, 1, lambda: _all(bench, kind, point.name))
         return {}
 
     return arm
@@ -106,7 +129,7 @@ def _from_here(kind: faults.Kind) -> Arm:
         if point.whole:
             bench.lab.ec2.refuse(kind)
         else:
-            _refuse(bench, kind, point, 1, lambda: _all(bench, kind, None))
+            refuse(bench, kind, point, 1, lambda: _all(bench, kind, None))
         return {}
 
     return arm
@@ -142,7 +165,7 @@ def _stale(reads: int) -> Arm:
 def _old(bench: Bench, row: Row, point: Point) -> Environment:
     """This one call shows what was before the address came here."""
     bench.lab.ec2.old = bench.before(row)
-    _refuse(bench, "stale", point, 1, _nothing)
+    refuse(bench, "stale", point, 1, _nothing)
     return {}
 
 
@@ -170,7 +193,7 @@ def _item(bench: Bench, _row: Row, point: Point) -> Environment:
     return {}
 
 
-def _program(kind: taps.Kind) -> Arm:
+def program(kind: taps.Kind) -> Arm:
     """This call of the program alone."""
 
     def arm(bench: Bench, _row: Row, point: Point) -> Environment:
@@ -200,7 +223,7 @@ def _killed(when: Literal["before", "after"]) -> Arm:
     def arm(bench: Bench, row: Row, point: Point) -> Environment:
         if point.edge == "program":
             bench.taps.killing = bench.kill
-            return _program("killed before" if when == "before" else "killed after")(bench, row, point)
+            return program("killed before" if when == "before" else "killed after")(bench, row, point)
         if point.edge == "metadata":
             service = bench.lab.nodes[point.node].imds
             service.refuse(
@@ -211,7 +234,7 @@ def _killed(when: Literal["before", "after"]) -> Arm:
                 then=bench.kill,
             )
         else:
-            _refuse(bench, "reset" if when == "before" else "lost", point, 1, bench.kill)
+            refuse(bench, "reset" if when == "before" else "lost", point, 1, bench.kill)
         return {}
 
     return arm
@@ -233,7 +256,7 @@ _NO_ITEM = r"no network interface|not a network interface|the metadata service|n
 _MISSING = r"cannot be run|is missing|could not be taken back|exit code"
 _EXIT_9 = r"exit code|failed|could not be taken back"
 
-KINDS: tuple[Kind, ...] = (
+OUTSIDE: tuple[Kind, ...] = (
     Kind(
         "throttled once",
         "RequestLimitExceeded to this call, once",
@@ -439,7 +462,7 @@ KINDS: tuple[Kind, ...] = (
         "program",
         r"did not answer|timed out|did not end",
         _patient,
-        _program("hang"),
+        program("hang"),
     ),
     Kind(
         "program garbage",
@@ -447,7 +470,7 @@ KINDS: tuple[Kind, ...] = (
         "program",
         r".",
         _call,
-        _program("garbage"),
+        program("garbage"),
     ),
     Kind(
         "program exit 7",
@@ -455,7 +478,7 @@ KINDS: tuple[Kind, ...] = (
         "program",
         r".",
         _call,
-        _program("exit7"),
+        program("exit7"),
     ),
     Kind(
         "program exit 9",
@@ -463,12 +486,12 @@ KINDS: tuple[Kind, ...] = (
         "program",
         _EXIT_9,
         _call,
-        _program("exit9"),
+        program("exit9"),
     ),
     Kind(
         "killed before",
         "kill -9 when the call arrives, before it is carried out",
-        "any",
+        "call",
         r"",
         _call,
         _killed("before"),
@@ -476,15 +499,9 @@ KINDS: tuple[Kind, ...] = (
     Kind(
         "killed after",
         "kill -9 when the call has been carried out, before its answer",
-        "any",
+        "call",
         r"",
         _call,
         _killed("after"),
     ),
 )
-BY_NAME = {kind.name: kind for kind in KINDS}
-
-
-def faults_of(row: Row, point: Point) -> list[Kind]:
-    """The faults that can hit a call of a row."""
-    return [kind for kind in KINDS if kind.edge in {"any", point.edge} and kind.fits(row, point)]

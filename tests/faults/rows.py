@@ -6,6 +6,7 @@ calls it makes is recorded from a healthy run.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -16,19 +17,31 @@ from lab.protected import Protected, eni_of
 from tests.support.account import drop_entry
 
 Scenario = Literal["route", "eip"]
-Edge = Literal["EC2", "metadata", "program"]
-EDGES: tuple[Edge, ...] = ("EC2", "metadata", "program")
+Edge = Literal["EC2", "metadata", "program", "process", "module"]
+EDGES: tuple[Edge, ...] = ("EC2", "metadata", "program", "process")  # whose faults hit the process, hit its modules
 KEY_ID, KEY_SECRET = "AKIAPLANTEDKEY000001", "PLANTED+SECRET/of/the/access/key"
 OWN_KEY = (f"--access-key-id={KEY_ID}",)
+OCF = {
+    "start": "start",
+    "stop": "stop",
+    "monitor": "monitor",
+    "probe": "monitor",
+    "validate-all": "validate-all",
+    "meta-data": "meta-data",
+}
+LONG = 30  # seconds that a command may take whose time no setting shortens
+_UNHURRIED = {
+    f"ec2kit {verb}" for verb in ("extend", "delete", "properties", "key", "in-service", "out-of-service", "explain")
+}
 
 
 @dataclass(frozen=True)
 class Row:
     """One action, where it runs and what it starts from. `stdin` is what it is given to read.
 
-    `edges`: whose calls are broken. Where only what EC2 shows makes a start state differ from one that another
+    `edges`: where faults are put. Where only what EC2 shows makes a start state differ from one that another
     row of the action has, the others are left to that row. `budget`: seconds of a run with a fault; more where
-    the action keeps time back for what must follow.
+    the action keeps time back for what must follow. `code`: the exit code without a fault.
     """
 
     name: str
@@ -40,6 +53,21 @@ class Row:
     stdin: str = ""
     edges: tuple[Edge, ...] = EDGES
     budget: int = 3
+    code: int = 0
+
+    @property
+    def limit(self) -> int:
+        """Seconds that a run with a fault may take."""
+        return LONG if self.action in _UNHURRIED else self.budget
+
+    @property
+    def unknown(self) -> int:
+        """The exit code by which the engine is told that nothing is known, for a cause that is not outside."""
+        if self.action in {"quickCheck", "monitor"}:
+            return 0
+        if self.action == "probe":  # what this node remembers, which is the truth in all rows
+            return self.code
+        return 1 if self.action in OCF else 9
 
     @property
     def id(self) -> str:
@@ -142,14 +170,56 @@ def _keep_key(node: Node, tag: str) -> None:
     node.credentials.chmod(0o600)
 
 
+def standby(made: Protected) -> None:
+    """As active, and node1 is out of service: it has the address, which LifeKeeper does not know."""
+    made.state(made.lab.node1, "OSU")
+
+
+def remembered(made: Protected) -> None:
+    """As active, for Pacemaker: node1 remembers that a look has shown the address there."""
+    _remember(made)
+
+
+def lost_remembered(made: Protected) -> None:
+    """As lost, and node1 remembers that it had the address."""
+    lost(made)
+    _remember(made)
+
+
+def _remember(made: Protected) -> None:
+    node = made.lab.node1
+    file = node.root / f"run/resource-agents/ec2kit/{made.words[0]}-vip"
+    file.write_text("held")
+    file.chmod(0o600)
+
+
 ROUTE_CREATE = ("--type", "route-table", "--ip-resource", "ip-vip", "--tag", "{tag}")
 EXTEND = ("extend", "{tag}", "--to", "node2")  # it asks EC2 nothing itself: canextend and extend on node2 do
+SET_TABLES = ("properties", "{tag}", "--set", "tables=refresh")
+SET_PROFILE = ("properties", "{tag}", "--set", "profile=")
 EIP_CREATE = ("--type", "elastic-ip", "--interface", "eth1", "--elastic-ip", "{address}", "--tag", "{tag}")
 
 
-def _both(name: str, action: str, node: str, start: Callable[[Protected], None], *arguments: str) -> list[Row]:
+_OWN: tuple[Edge, ...] = ("process",)  # of what asks EC2 by the same code as other rows
+
+
+def _both(
+    name: str,
+    action: str,
+    node: str,
+    start: Callable[[Protected], None],
+    *arguments: str,
+    edges: tuple[Edge, ...] = EDGES,
+    code: int = 0,
+    stdin: str = "",
+) -> list[Row]:
     scenarios: tuple[Scenario, Scenario] = ("route", "eip")
-    return [Row(name, scenario, action, node, start, arguments) for scenario in scenarios]
+    return [Row(name, scenario, action, node, start, arguments, stdin, edges, code=code) for scenario in scenarios]
+
+
+def _command(verb: str, node: str, start: Callable[[Protected], None], *arguments: str, stdin: str = "") -> list[Row]:
+    name = f"ec2kit {verb}"
+    return _both(name, name, node, start, verb, *arguments, edges=_OWN, stdin=stdin)
 
 
 ROWS: tuple[Row, ...] = (
@@ -164,10 +234,10 @@ ROWS: tuple[Row, ...] = (
     Row("remove, the peer has it", "eip", "remove", "node1", moved),
     *_both("release", "release", "node1", active),
     *_both("quickCheck", "quickCheck", "node1", active),
-    *_both("quickCheck, lost", "quickCheck", "node1", lost),
+    *_both("quickCheck, lost", "quickCheck", "node1", lost, code=1),
     Row("quickCheck, pages", "route", "quickCheck", "node1", paged, edges=("EC2",)),
     *_both("check", "check", "node1", active),
-    *_both("check, lost", "check", "node1", lost),
+    *_both("check, lost", "check", "node1", lost, code=1),
     Row("create", "route", "create", "node1", nothing, ROUTE_CREATE, budget=6),
     Row("create", "eip", "create", "node1", nothing, EIP_CREATE),
     Row(
@@ -179,6 +249,24 @@ ROWS: tuple[Row, ...] = (
     Row("ec2kit extend", "route", "ec2kit extend", "node1", parted, EXTEND, edges=("program",)),
     Row("ec2kit extend", "eip", "ec2kit extend", "node1", alone, EXTEND, edges=("program",)),
     *_both("ec2kit delete", "ec2kit delete", "node1", extended, "delete", "{tag}", "--yes"),
+    *_both("start", "start", "node2", active),
+    *_both("stop", "stop", "node1", remembered),
+    *_both("monitor", "monitor", "node1", remembered),
+    *_both("monitor, lost", "monitor", "node1", lost_remembered, code=7),
+    *_both("probe, not started here", "probe", "node2", active, edges=_OWN, code=7),
+    *_both("probe, held", "probe", "node1", remembered, edges=_OWN),
+    *_both("validate-all", "validate-all", "node1", active, edges=_OWN),
+    *_both("meta-data", "meta-data", "node1", active, edges=_OWN),
+    *_command("plan", "node2", active, "{kind}", "{address}", "--interface", "eth1"),
+    *_command("status", "node1", active, "{tag}"),
+    *_command("choices", "node1", active),
+    *_command("properties", "node1", active, "{tag}"),
+    Row("ec2kit properties, set", "route", "ec2kit properties", "node1", active, SET_TABLES, edges=_OWN),
+    Row("ec2kit properties, set", "eip", "ec2kit properties", "node1", active, SET_PROFILE, edges=_OWN),
+    *_command("key", "node1", active, "{tag}", *OWN_KEY, stdin=KEY_SECRET + "\n"),
+    *_command("in-service", "node1", standby, "{tag}"),
+    *_command("out-of-service", "node1", active, "{tag}"),
+    *_command("explain", "node1", active, "960003"),
 )
 
 
@@ -187,11 +275,49 @@ def command(row: Row, made: Protected) -> tuple[str, ...]:
     node = made.lab.nodes[row.node]
     vpc = made.lab.vpc
     address = vpc.public_ip if isinstance(vpc, AddressLab) else vpc.vip
-    given = tuple(word.format(tag=made.tag, id=made.id, address=address) for word in row.arguments)
+    names = {"tag": made.tag, "id": made.id, "address": address, "kind": made.words[0]}
+    given = tuple(word.format(**names) for word in row.arguments)
     if row.action in {"hold", "check", "release"}:
         return (str(node.root / "bin/ec2kit"), row.action, *made.words, *given)
     if row.action.startswith("ec2kit "):
         return (str(node.root / "bin/ec2kit"), *given)
     if row.action == "ocf":
         return (str(node.agent(row.scenario)), *given)
+    if row.action in OCF:
+        return (str(node.agent(row.scenario)), OCF[row.action])
     return (str(node.script(row.action)), *(given or made.options(row.action)))
+
+
+def environment(row: Row, made: Protected) -> dict[str, str]:
+    """What the row's engine adds to the environment: Pacemaker gives all parameters so."""
+    if row.action not in OCF:
+        return {}
+    vpc = made.lab.vpc
+    named = {"elastic_ip": vpc.public_ip} if isinstance(vpc, AddressLab) else {"ip": vpc.vip}
+    given = {**named, "interface": "eth1", "CRM_meta_timeout": "120000"}
+    if row.action == "monitor":
+        given["CRM_meta_interval"] = "30000"
+    return {"OCF_RESOURCE_INSTANCE": "vip"} | {f"OCF_RESKEY_{name}": value for name, value in given.items()}
+
+
+def own_modules(row: Row, script: str) -> list[str]:
+    """Modules of the kit that the row's program loads, by path: those it begins with, and one of each late kind.
+
+    script: the program's text.
+    """
+    names = re.findall(r"^\s*(?:from|import) (ec2kit[.\w]+)", script, re.MULTILINE)
+    paths = [*(name.replace(".", "/") + ".py" for name in names), "ec2kit/host/guard.py", "ec2kit/host/streams.py"]
+    if row.action in {"meta-data", "ec2kit explain"}:
+        return paths
+    verbs = {"hold", "check", "release", "ec2kit plan", "ec2kit status", "ec2kit properties"}
+    late = {
+        "ec2kit/pacemaker/actions.py": row.action in OCF,
+        "ec2kit/lifekeeper/actions.py": row.action
+        in {"restore", "recover", "remove", "quickCheck", "create", "delete"},
+        "ec2kit/lifekeeper/create.py": row.action in {"create", "canextend", "extend", "delete"},
+        "ec2kit/console/hierarchy.py": row.action in _UNHURRIED | {"ec2kit status", "ec2kit choices"},
+        "ec2kit/console/tables.py": row.action in verbs,
+        "ec2kit/verbs/lifecycle.py": True,
+        "ec2kit/ec2/client.py": row.action not in {"validate-all", "delete", "ec2kit delete", "ec2kit extend"},
+    }
+    return list(dict.fromkeys([*paths, *(path for path, loaded in late.items() if loaded)]))

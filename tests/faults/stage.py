@@ -5,36 +5,41 @@ from __future__ import annotations
 import math
 import os
 import re
+import shutil
 import signal
 import sqlite3
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from moto.moto_api._internal import mock_random
 
-from lab import forks
+from ec2kit.lifekeeper.places import COMMAND
+from lab import PROJECT, forks
 from lab.ec2.vpc import AddressLab, RouteLab, snapshot
-from lab.nodes import Lab, Node, address_lab, route_lab
+from lab.nodes import Lab, Node, address_lab, install_kit, route_lab
 from lab.protected import SLACK, Protected, eni_of, protect
 from lab.taps import Called, Taps
-from tests.faults.rows import Edge, Row, Scenario, command, moved
+from tests.faults import rows
+from tests.faults.rows import Edge, Row, Scenario, command, moved, own_modules
 
 PATIENCE = 60  # seconds: every EC2_*_TIMEOUT of a run without a fault; with one it is the row's budget
-_TAPPED = re.compile("ins_|dep_|eqv_|flg_|sys_list|lcdremexec|sendevent")
+_TAPPED = re.compile("ins_|dep_|eqv_|flg_|sys_list|lcdremexec|sendevent|perform_action")
+_SCRIPTS = ("canextend", "extend", "restore", "remove")  # which programs of LifeKeeper's call below a row's program
+_KIT = ("ec2kit", "actions", "bin", "ocf")
 _STATIC = ("bin", "opt/LifeKeeper/bin", "opt/LifeKeeper/subsys", "opt/LifeKeeper/lkadm", "etc/default")
 _BUDGETS = ("RESTORE", "REMOVE", "RECOVER", "QUICKCHECK")
 
 
 @dataclass(frozen=True)
 class Point:
-    """One outside call of a row's healthy run.
+    """One outside call of a row's healthy run; also its process (edge "process"), or one of the modules it loads.
 
     name: the operation, path or program; `params` and `nth` (from 0, among those alike) find it again. A point
     without `params` and with `nth` -1 stands for all calls of its edge, from the first on. `node`: whose metadata
@@ -100,23 +105,40 @@ class _Saved:
 
 @dataclass
 class Bench:
-    """One scenario's lab and resource, with a tap in front of every program that the kit calls."""
+    """One scenario's lab and resource, with a tap in front of every program that the kit calls.
+
+    gate: what an executed run, which needs a processor, waits for. `kit`: the source tree of executed runs, which a
+    fault may damage.
+
+    A fault of the process is put in force by `launcher` (what the program is executed by; None: it is forked),
+    `streams` (file descriptors in place of its standard streams) and `undo` (what ends the fault).
+    """
 
     made: Protected
     taps: Taps
     server: Path
     folder: Path
+    gate: AbstractContextManager[object] = field(default_factory=nullcontext)
+    launcher: tuple[str, ...] | None = None
+    streams: dict[int, int] = field(default_factory=dict)
+    undo: ExitStack = field(default_factory=ExitStack)
+    _readers: dict[int, int] = field(default_factory=dict)
     _saved: dict[Any, _Saved] = field(default_factory=dict)
     _changes: int = -1
     _aws: dict[str, Any] = field(default_factory=dict)
     _back: tuple[_Saved | None, int] = None, -1
-    _hidden: list[Path] = field(default_factory=list)
+    _hidden: bool = False
     _pid: Future[int] = field(default_factory=Future)
 
     @property
     def lab(self) -> Lab:
         """The lab."""
         return self.made.lab
+
+    @property
+    def kit(self) -> Path:
+        """The source tree that executed runs have the kit from."""
+        return self.folder / "kit"
 
     # -- the state ---------------------------------------------------------------------------------------------
 
@@ -148,9 +170,11 @@ class Bench:
         self.lab.ec2.mend()
         self.lab.ec2.forget()
         self.taps.mend()
-        for hidden in self._hidden:
-            hidden.with_suffix(".missing").rename(hidden)
-        self._hidden.clear()
+        self.undo.close()
+        self._hidden = False
+        self.launcher = None
+        self.streams.clear()
+        self._readers.clear()
         for node in self.lab.nodes.values():
             node.imds.mend()
             node.imds.calls.clear()
@@ -181,8 +205,30 @@ class Bench:
     def hide(self, node: str, program: str) -> None:
         """Take a program away until `mend`."""
         place = self.taps.place(node, program)
-        place.rename(place.with_suffix(".missing"))
-        self._hidden.append(place)
+        away = place.rename(place.with_suffix(".missing"))
+        self.undo.callback(away.rename, place)
+        self._hidden = True
+
+    def hook(self, name: str, text: str) -> dict[str, str]:
+        """Let Python run a text when it starts: what the environment needs for it. name: of the text."""
+        file = self.folder / "hooks" / name / "sitecustomize.py"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        return {"PYTHONPATH": str(file.parent)}
+
+    def pipe(self) -> None:
+        """Let what the run prints, 64 KiB at most, come to its files through pipes."""
+        for number in (1, 2):
+            self._readers[number], self.streams[number] = ends = os.pipe()
+            for end in ends:
+                self.undo.callback(os.close, end)
+
+    def damage(self, module: str, content: bytes) -> None:
+        """Give a module of the kit another content, until `mend`, and execute what runs."""
+        file = self.kit / module
+        self.undo.callback(file.write_bytes, file.read_bytes())
+        file.write_bytes(content)
+        self.launcher = ()
 
     def world(self) -> World:
         """The world now, read past every fault."""
@@ -253,28 +299,37 @@ class Bench:
         for each in self.lab.nodes.values():
             self._hurry(each, budget)
         argv = command(row, self.made)
+        executed = executed or self.launcher is not None
         streams = [self.folder / name for name in ("stdin", "stdout", "stderr")]
         for path, text in zip(streams, (row.stdin, "", ""), strict=True):
             path.write_text(text)
         self._pid = Future()
         self.taps.calls.clear()
-        began = time.monotonic()
         with ExitStack() as stack:
-            stdin = stack.enter_context(streams[0].open())
-            stdout, stderr = (stack.enter_context(path.open("a")) for path in streams[1:])
-            given = node.environment | (environment or {})
-            handles = (stdin.fileno(), stdout.fileno(), stderr.fileno())
+            own = [stack.enter_context(path.open(mode)) for path, mode in zip(streams, "raa", strict=True)]
+            handles = [self.streams.get(number, file.fileno()) for number, file in enumerate(own)]
+            given = node.environment | rows.environment(row, self.made) | (environment or {})
+            if executed:
+                stack.enter_context(self.gate)
             start = self._execute if executed else self._fork
+            began = time.monotonic()
             code = start(argv, given, str(node.root), handles, limit)
-        seconds = time.monotonic() - began
+            seconds = time.monotonic() - began
+        for number, reader in self._readers.items():
+            os.set_blocking(reader, False)
+            with suppress(BlockingIOError):
+                streams[number].write_bytes(os.read(reader, 65_536))
         said = [path.read_text(errors="replace") for path in streams[1:]]
         return Done(code, said[0], said[1], seconds, argv, tuple(self.taps.calls))
 
     def kill(self) -> None:
         """Kill the run that is under way, and return when it is dead."""
-        pid = self._pid.result(10)
+        self.signal(signal.SIGKILL)
+
+    def signal(self, number: int, send: Callable[[int, int], None] = os.kill) -> None:
+        """Send the run that is under way a signal; send: os.kill, or os.killpg for its whole process group."""
         with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+            send(self._pid.result(10), number)
 
     def _fork(
         self, argv: tuple[str, ...], environment: dict[str, str], folder: str, streams: Sequence[int], limit: float
@@ -292,9 +347,14 @@ class Bench:
         self, argv: tuple[str, ...], environment: dict[str, str], folder: str, streams: Sequence[int], limit: float
     ) -> int | None:
         stdin, stdout, stderr = streams
-        text = str(self.taps.behind(argv[0]))
         with subprocess.Popen(
-            argv, executable=text, env=environment, cwd=folder, stdin=stdin, stdout=stdout, stderr=stderr
+            (*(self.launcher or ()), str(self.taps.behind(argv[0])), *argv[1:]),
+            env=environment,
+            cwd=folder,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=True,
         ) as child:
             self._pid.set_result(child.pid)
             try:
@@ -318,7 +378,7 @@ class Bench:
 
     def struck(self, row: Row, point: Point, done: Done) -> bool:
         """Whether the run that has just ended came to that call; of a program that was taken away nobody can tell."""
-        return point.whole or bool(self._hidden) or point in self._points(row, done)
+        return point.whole or self._hidden or point in self._points(row, done)
 
     def _points(self, row: Row, done: Done) -> list[Point]:
         seen: Counter[Any] = Counter()
@@ -344,8 +404,11 @@ class Bench:
             add("program", called.node, called.program, f"{called.node} {called.program}")
         for edge, where in {(point.edge, point.node) for point in points if point.edge != "program"}:
             points.append(Point(edge, where, "", (), -1, f"{where} {edge} from the first on".strip()))
-        told = [point for point in points if point.edge in row.edges]
-        return sorted(told, key=lambda point: (point.edge, point.label))
+        points.append(Point("process", row.node, "", (), -1, "from its start on"))
+        script = self.taps.behind(done.argv[0]).read_text()
+        own = [path for path in own_modules(row, script) if (self.kit / path).exists()]
+        points += [Point("module", row.node, path, (), 0, path) for path in own]
+        return sorted(points, key=lambda point: (point.edge, point.label))
 
     def _named(self, label: str) -> str:
         """The label with names in the place of EC2's ids."""
@@ -402,21 +465,32 @@ def _words(action: str, params: dict[str, str]) -> str:
 
 
 @contextmanager
-def bench(scenario: Scenario, folder: Path, server: Path) -> Iterator[Bench]:
-    """Build the bench; server: the fork server's socket."""
+def bench(
+    scenario: Scenario, folder: Path, server: Path, gate: AbstractContextManager[object] | None = None
+) -> Iterator[Bench]:
+    """Build the bench; server: the fork server's socket; gate: as of Bench."""
     mock_random.seed(1)
     with ExitStack() as stack:
         lab = stack.enter_context(route_lab(folder) if scenario == "route" else address_lab(folder))
         made = protect(lab)
         taps = stack.enter_context(Taps(server))
+        kit = folder / "kit"
+        for part in _KIT:
+            shutil.copytree(PROJECT / part, kit / part)
+        shutil.copy(PROJECT / "pyproject.toml", kit)
         for name, node in lab.nodes.items():
+            install_kit(node, kit)
+            for kept in ("run/resource-agents/ec2kit", "var/lib/ec2kit", "etc/ec2kit"):
+                (node.root / kept).mkdir(mode=0o700, parents=True, exist_ok=True)
             for place in sorted((node.lkroot / "bin").iterdir()):
                 if _TAPPED.match(place.name):
                     taps.put(name, place, small=True)
             for program in ("ip", "nmcli"):
                 taps.put(name, node.root / "bin" / program, small=True)
-            for action in ("canextend", "extend"):
-                taps.put(name, node.script(action))
+            for script in (*map(node.script, _SCRIPTS), node.lkroot / COMMAND):
+                taps.put(name, script)
         assert isinstance(lab.vpc, RouteLab) == (scenario == "route")
         lab.ec2.remembers = True
-        yield Bench(made, taps, server, folder)
+        made_bench = Bench(made, taps, server, folder, gate or nullcontext())
+        yield made_bench
+        made_bench.mend()

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from tests.faults.cells import ROW_OF, Result
-from tests.faults.kinds import KINDS
+from tests.faults.cells import BY_NAME, KINDS, ROW_OF, Result
+from tests.faults.kinds import Kind
 from tests.faults.rows import ROWS
 
 PAGE = Path(__file__).parents[2] / "docs/faults.md"
 ACTIONS = tuple(dict.fromkeys(row.action for row in ROWS))
+LINES = {line: [kind for kind in KINDS if kind.line == line] for line in dict.fromkeys(each.line for each in KINDS)}
 Told = dict[tuple[str, str], set[str]]  # by action and fault: the outcomes
 _KILLED = ("killed", "it was ended by `kill -9`. Nothing is left that the next run does not mend.")
 _PERSON = ("needs a person (5)", "a person must act; the last line says what to do.")
@@ -78,6 +79,46 @@ _DELETING = {
     "9": ("unknown (9)", "something may still be there; the next run removes it."),
     "-9": ("killed", "it was ended by `kill -9`. The next run removes the rest."),
 }
+_BY_PACEMAKER = {
+    "0": (
+        "done",
+        "the address is held, or let go; a stop also where this node has not taken it since its look.",
+    ),
+    "1": (
+        "failed (1)",
+        "it could not look or act, or something is missing. Pacemaker stops, starts or fences.",
+    ),
+    "5": ("not installed (5)", "the kit cannot be loaded here; Pacemaker takes another node."),
+    "6": ("not configured (6)", "a parameter cannot be right on any node; the last line says what to do."),
+    "-9": _KILLED,
+}
+_WATCHED = {
+    "0": ("runs here", "a look shows that this node holds the address."),
+    "?": (
+        "counts as before",
+        "it is not known. A monitor is 0; a probe is 0 where this node remembers that it has the address, else 7.",
+    ),
+    "7": ("not running (7)", "two looks prove that it is not here."),
+    "-9": _KILLED,
+}
+_DESCRIBED = {
+    "0": ("told", "what was asked for."),
+    "1": ("failed (1)", "it could not be told."),
+    "5": ("not installed (5)", "the kit cannot be loaded here."),
+}
+_SERVED = {
+    "0": ("done", "LifeKeeper has brought it into service, or out of service."),
+    "1": ("not done (1)", "LifeKeeper's action has failed; its own lines tell why."),
+    "5": _PERSON,
+    "9": _UNKNOWN,
+    "-9": _KILLED,
+}
+_TOLD = {
+    "0": ("told", "what was asked for; of properties and key: it is done."),
+    "5": _PERSON,
+    "9": ("unknown (9)", "it could not look, tell or act. The last line names the cause."),
+    "-9": _KILLED,
+}
 _GROUPS: tuple[tuple[str, tuple[str, ...], dict[str, tuple[str, str]]], ...] = (
     (
         "Taking the address: restore, recover, hold",
@@ -88,19 +129,33 @@ _GROUPS: tuple[tuple[str, tuple[str, ...], dict[str, tuple[str, str]]], ...] = (
     ("Watching: quickCheck, check", ("quickCheck", "check"), _ASKING),
     ("Making a resource: create, canextend, extend", ("create", "canextend", "extend", "ec2kit extend"), _MAKING),
     ("Deleting a resource: delete", ("delete", "ec2kit delete"), _DELETING),
+    ("Pacemaker: start, stop", ("start", "stop"), _BY_PACEMAKER),
+    ("Pacemaker: monitor, probe", ("monitor", "probe"), _WATCHED),
+    ("Pacemaker: validate-all, meta-data", ("validate-all", "meta-data"), _DESCRIBED),
+    ("LifeKeeper: in-service, out-of-service", ("ec2kit in-service", "ec2kit out-of-service"), _SERVED),
+    (
+        "The command line: plan, status, choices, properties, key, explain",
+        tuple(f"ec2kit {verb}" for verb in ("plan", "status", "choices", "properties", "key", "explain")),
+        _TOLD,
+    ),
 )
+_SIGNALLED = "ended by the signal"
+_OF_PROCESS = "fault of the process"
 GROUPED = {action for _, actions, _ in _GROUPS for action in actions}
 _HEAD = """# What goes wrong, and what the kit does then
 
 For each action, how it ends when one thing outside of it goes wrong: a call to EC2, a request to the instance
 metadata, a program of LifeKeeper's. Each line was tried at every call that the action makes, with Elastic IPs and
 with route tables; where several outcomes are named, it depends on which call was hit, or on the state before. A
-number in brackets is the exit code; without one it is 0.
+number in brackets is the exit code; without one it is 0. Of start, stop and monitor half of the cells were tried.
+
+[The process itself](#the-process-itself) tells the same for faults of the process: memory, threads, files, signals.
 
 After every one of these runs, and there are thousands, this was so:
 
-1. quickCheck and check said 1 only when the address was lost in truth.
-2. restore, recover and hold said 0 only when it was held; remove and release only when the Elastic IP was not here.
+1. quickCheck and check said 1 only when the address was lost in truth, monitor and probe 7 only then.
+2. restore, recover, hold, start said 0 only when it was held; remove, release, stop only when it had left, if an
+   Elastic IP.
 3. Nothing in AWS had changed that the resource does not name, nor a peer's association.
 4. The process had ended within its budget and one second; its last line named the cause.
 5. With the fault gone, the next run did what the action promises, also after a kill.
@@ -111,13 +166,23 @@ An empty place: the action makes no such call. The end of this page describes ea
 
 Written by `make docs-faults`, from runs; `make test-faults` holds the page to what it sees.
 """
+_INSIDE = f"""A fault of the process itself is never a verdict. The exit code is that of the same run without it, or
+the engine's word for "unknown": 0 of quickCheck and monitor, of a probe what this node remembers, 1 of the other
+actions of Pacemaker's (5 where the kit cannot be loaded), 9 of all others. quickCheck and monitor are 0 also where a
+signal ends them; all others end by that signal, told here as **{_SIGNALLED}**. Of all these cells a share was tried.
+
+One fault cannot be judged: an interpreter that is missing, that cannot start, or that a signal ends as it starts.
+Then no code of the kit runs, and the exit code is the system's.
+"""
 
 
 def outcome(result: Result) -> str:
     """What a run came to, in the page's words."""
     action = ROW_OF[result.cell.row].action
-    unknown = action == "quickCheck" and re.search(r":96000[45]:", result.last)
-    code = "?" if unknown and result.code == 0 else str(result.code)
+    unknown = action in {"quickCheck", "monitor", "probe"} and re.search(r":96000[45]:", result.last)
+    if result.code is not None and result.code == -BY_NAME[result.cell.kind].signal != 0:
+        return _SIGNALLED
+    code = "?" if unknown and result.code in {0, ROW_OF[result.cell.row].unknown} else str(result.code)
     words = next(words for _, actions, words in _GROUPS if action in actions)
     return words[code][0] if code in words else f"exit code {code}"
 
@@ -126,7 +191,7 @@ def seen(results: Iterable[Result]) -> Told:
     """The outcomes of a run of the matrix, by action and fault."""
     found: Told = defaultdict(set)
     for result in results:
-        found[ROW_OF[result.cell.row].action, result.cell.kind].add(outcome(result))
+        found[ROW_OF[result.cell.row].action, BY_NAME[result.cell.kind].line].add(outcome(result))
     return found
 
 
@@ -136,27 +201,26 @@ def told(page: str) -> Told:
     actions: list[str] = []
     for line in page.splitlines():
         first, *rest = [cell.strip() for cell in line.strip("|").split("|")] if line.startswith("|") else [""]
-        if first == "fault":
+        if first in {"fault", _OF_PROCESS}:
             actions = rest
         for action, cell in zip(actions, rest, strict=False):
-            if action in ACTIONS and first not in {"fault", "---"} and cell:
+            if action in ACTIONS and first in LINES and cell:
                 found[action, first] |= set(cell.split(", "))
     return found
 
 
 def as_text(results: Iterable[Result]) -> str:
-    """Cells by action and fault, passed and failed: for the terminal."""
+    """Cells by fault and group of actions, passed and failed: for the terminal."""
     counts: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
+    groups = {action: title.partition(":")[0] for title, actions, _ in _GROUPS for action in actions}
+    columns = list(dict.fromkeys(groups.values()))
     for result in results:
-        counts[ROW_OF[result.cell.row].action, result.cell.kind][bool(result.broken)] += 1
-    lines = ["cells passed/failed" + "".join(f"{action.replace('ec2kit ', 'ec2kit-'):>14}" for action in ACTIONS)]
-    for kind in KINDS:
-        cells = [counts.get((action, kind.name), [0, 0]) for action in ACTIONS]
-        lines.append(
-            f"{kind.name:27}" + "".join(f"{f'{good}/{bad}' if good + bad else '':>14}" for good, bad in cells)
-        )
-    sums = [[sum(counts[action, kind.name][n] for kind in KINDS) for n in (0, 1)] for action in ACTIONS]
-    lines.append(f"{'all':27}" + "".join(f"{f'{good}/{bad}':>14}" for good, bad in sums))
+        for kind in (result.cell.kind, "all"):
+            counts[groups[ROW_OF[result.cell.row].action], kind][bool(result.broken)] += 1
+    lines = [f"{'cells passed/failed':35}" + "".join(f"{column:>22}" for column in columns)]
+    for kind in (*BY_NAME, "all"):
+        cells = [counts.get((column, kind), [0, 0]) for column in columns]
+        lines.append(f"{kind:35}" + "".join(f"{f'{good}/{bad}' if good + bad else '':>22}" for good, bad in cells))
     return "\n".join(lines)
 
 
@@ -165,12 +229,29 @@ def as_markdown(outcomes: Mapping[tuple[str, str], set[str]]) -> str:
     lines = [_HEAD]
     for title, actions, words in _GROUPS:
         lines += [f"## {title}", "", *(f"- **{short}**: {long}" for short, long in words.values()), ""]
-        lines += [f"| fault | {' | '.join(actions)} |", "|" + "---|" * (len(actions) + 1)]
-        for kind in KINDS:
-            cells = [", ".join(sorted(outcomes.get((action, kind.name), ()))) for action in actions]
-            if any(cells):
-                lines.append(f"| {kind.name} | {' | '.join(cells)} |")
-        lines.append("")
+        lines += _rows("fault", actions, outcomes)
+    lines += ["## The process itself", "", _INSIDE]
+    for title, actions, _ in _GROUPS:
+        lines += [f"### The process: {title}", "", *_rows(_OF_PROCESS, actions, outcomes)]
     lines += ["## The faults", "", "| fault | what goes wrong |", "|---|---|"]
-    lines += [f"| {kind.name} | {kind.means} |" for kind in KINDS]
+    lines += [f"| {line} | {_means(kinds)} |" for line, kinds in LINES.items()]
     return "\n".join(lines) + "\n"
+
+
+def _rows(head: str, actions: Sequence[str], outcomes: Mapping[tuple[str, str], set[str]]) -> list[str]:
+    """The lines of one table, of faults outside or of those of the process; none where nothing was tried."""
+    rows = []
+    for line in [line for line, kinds in LINES.items() if kinds[0].inside == (head == _OF_PROCESS)]:
+        cells = [", ".join(sorted(outcomes.get((action, line), ()))) for action in actions]
+        rows += [f"| {line} | {' | '.join(cells)} |"] if any(cells) else []
+    return [f"| {head} | {' | '.join(actions)} |", "|" + "---|" * (len(actions) + 1), *rows, ""] if rows else []
+
+
+def _means(kinds: Sequence[Kind]) -> str:
+    """What a line's faults are: each by its name where there are several, and those that mean the same together."""
+    names: dict[str, list[str]] = defaultdict(list)
+    for kind in kinds:
+        names[kind.means].append(kind.name)
+    if kinds[0].line == kinds[0].name:
+        return kinds[0].means
+    return "; ".join(f"{', '.join(of)}: {means}" for means, of in names.items())
