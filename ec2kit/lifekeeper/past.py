@@ -35,6 +35,6 @@ def keep(entry: Entry, tag: str, settings: Settings) -> None:
 
 
 def forget(tag: str, settings: Settings) -> None:
-    """Remove the resource's file if it is there. Raises Misconfigured."""
+    """Remove what is kept of the resource. Raises Misconfigured."""
     files.remove(file_of(tag, settings))
     files.remove(said_of(tag, settings))

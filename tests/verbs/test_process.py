@@ -34,7 +34,7 @@ DAMAGED = {
 def test_a_part_that_cannot_be_imported_is_not_known(
     content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever it raises: what it would have told is unknown, and it is no bug of the kit."""
+    """Whatever it raises: what it would have told is unknown, and that is not a bug of the kit."""
     (tmp_path / "damaged_part.py").write_bytes(content)
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.delitem(sys.modules, "damaged_part", raising=False)
