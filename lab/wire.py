@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import io
 import re
+import zlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
@@ -21,6 +22,7 @@ from ec2kit.core.model import EniId
 
 _FILTER_NAME = re.compile(r"Filter\.\d+\.Name")
 _LOCAL = "10.0.0.0/16"  # every table has the VPC's own entry
+_OWNER = "123456789012"  # the account of all that is here
 _XMLNS = "http://ec2.amazonaws.com/doc/2016-11-15/"
 
 
@@ -34,8 +36,26 @@ class Held:
 
 
 @dataclass(frozen=True)
+class Foreign:
+    """An entry of a route table that nobody created by hand: its target, where it comes from, and its state.
+
+    origin: EnableVgwRoutePropagation or Advertisement; state: active, blackhole or filtered.
+    """
+
+    target: str
+    origin: str = "Advertisement"
+    state: str = "active"
+
+
+@dataclass(frozen=True)
 class State:
-    """One VPC. routes: (table, destination) -> ENI; checks: ENI -> source/dest check; private: ENI -> address."""
+    """One VPC. routes: (table, destination) -> ENI; checks: ENI -> source/dest check; private: ENI -> address.
+
+    instances: ENI -> the instance that it is attached to, none where it is not in it; the first ENI of an instance is
+    its device 0. macs: ENI -> its MAC, one made of its name where it is not in it. foreign: (table, destination) ->
+    what a gateway or a route server put there, beside an entry of `routes` or alone. blackholes: ENIs whose entries
+    are shown as blackholes.
+    """
 
     tables: tuple[str, ...]
     routes: Mapping[tuple[str, str], str]
@@ -44,6 +64,14 @@ class State:
     held: Mapping[str, Held]
     serial: int = 0  # of association ids: one is never used twice
     vpc: str = "vpc-1"
+    instances: Mapping[str, str] = field(default_factory=dict)
+    macs: Mapping[str, str] = field(default_factory=dict)
+    foreign: Mapping[tuple[str, str], Foreign] = field(default_factory=dict)
+    blackholes: frozenset[str] = frozenset()
+
+    def mac(self, eni: str) -> str:
+        """The MAC of an ENI."""
+        return self.macs.get(eni) or "02:00:" + zlib.crc32(eni.encode()).to_bytes(4).hex(":")
 
 
 class RefusedError(Exception):
@@ -132,36 +160,76 @@ def _fits(call: Call, facts: Mapping[str, set[str]]) -> bool:
 def _route_tables(state: State, call: Call) -> str:
     items = ""
     for table in state.tables:
-        entries = {_LOCAL: "local"} | {to: eni for (name, to), eni in state.routes.items() if name == table}
+        entries = [
+            (_LOCAL, Foreign("local", "CreateRouteTable")),
+            *(
+                (to, Foreign(eni, "CreateRoute", "blackhole" if eni in state.blackholes else "active"))
+                for (name, to), eni in state.routes.items()
+                if name == table
+            ),
+            *((to, each) for (name, to), each in state.foreign.items() if name == table),
+        ]
         facts = {
             "vpc-id": {state.vpc},
             "route-table-id": {table},
-            "route.destination-cidr-block": {*entries},
+            "route.destination-cidr-block": {to for to, _ in entries},
         }
         if not _fits(call, facts):
             continue
         routes = "".join(
-            f"<item><destinationCidrBlock>{to}</destinationCidrBlock>"
-            + (
-                f"<networkInterfaceId>{eni}</networkInterfaceId>"
-                if eni.startswith("eni-")
-                else f"<gatewayId>{eni}</gatewayId>"
-            )
-            + "<state>active</state><origin>CreateRoute</origin></item>"
-            for to, eni in entries.items()
+            f"<item><destinationCidrBlock>{to}</destinationCidrBlock>{_target(state, each.target)}"
+            f"<state>{each.state}</state><origin>{each.origin}</origin></item>"
+            for to, each in entries
         )
-        items += f"<item><routeTableId>{table}</routeTableId><routeSet>{routes}</routeSet></item>"
+        items += (
+            f"<item><routeTableId>{table}</routeTableId><vpcId>{state.vpc}</vpcId><ownerId>{_OWNER}</ownerId>"
+            f"<routeSet>{routes}</routeSet></item>"
+        )
     return f"<routeTableSet>{items}</routeTableSet>"
 
 
+def _target(state: State, target: str) -> str:
+    if not target.startswith("eni-"):
+        return f"<gatewayId>{target}</gatewayId>"
+    return f"{_instance(state, target)}<networkInterfaceId>{target}</networkInterfaceId>"
+
+
+def _instance(state: State, eni: str) -> str:
+    """The instance that an ENI is attached to, or nothing."""
+    instance = state.instances.get(eni)
+    return f"<instanceId>{instance}</instanceId>" if instance else ""
+
+
 def _interfaces(state: State, call: Call) -> str:
-    items = "".join(
-        f"<item><networkInterfaceId>{eni}</networkInterfaceId><privateIpAddress>{private}</privateIpAddress>"
-        f"<sourceDestCheck>{str(state.checks[eni]).lower()}</sourceDestCheck>{_association(state, eni)}</item>"
-        for eni, private in state.private.items()
-        if _fits(call, {"network-interface-id": {eni}, "vpc-id": {state.vpc}})
-    )
+    items = ""
+    for eni, private in state.private.items():
+        instance = state.instances.get(eni)
+        facts = {
+            "network-interface-id": {eni},
+            "vpc-id": {state.vpc},
+            "attachment.instance-id": {instance} if instance else set(),
+        }
+        if not _fits(call, facts):
+            continue
+        check, status = str(state.checks[eni]).lower(), "in-use" if instance else "available"
+        items += (
+            f"<item><networkInterfaceId>{eni}</networkInterfaceId><privateIpAddress>{private}</privateIpAddress>"
+            f"<sourceDestCheck>{check}</sourceDestCheck><macAddress>{state.mac(eni)}</macAddress>"
+            f"<ownerId>{_OWNER}</ownerId><vpcId>{state.vpc}</vpcId><status>{status}</status>"
+            f"{_attachment(state, eni)}{_association(state, eni)}</item>"
+        )
     return f"<networkInterfaceSet>{items}</networkInterfaceSet>"
+
+
+def _attachment(state: State, eni: str) -> str:
+    instance = state.instances.get(eni)
+    if not instance:
+        return ""
+    number = [each for each in state.private if state.instances.get(each) == instance].index(eni)
+    return (
+        f"<attachment><instanceId>{instance}</instanceId><instanceOwnerId>{_OWNER}</instanceOwnerId>"
+        f"<deviceIndex>{number}</deviceIndex><status>attached</status></attachment>"
+    )
 
 
 def _association(state: State, eni: str) -> str:
@@ -179,7 +247,8 @@ def _addresses(state: State, call: Call) -> str:
             continue
         where = (
             f"<associationId>{held.association}</associationId><networkInterfaceId>{held.eni}</networkInterfaceId>"
-            f"<privateIpAddress>{state.private[held.eni]}</privateIpAddress>"
+            f"<networkInterfaceOwnerId>{_OWNER}</networkInterfaceOwnerId>"
+            f"<privateIpAddress>{state.private[held.eni]}</privateIpAddress>{_instance(state, held.eni)}"
             if held.eni
             else ""
         )
@@ -192,14 +261,14 @@ def _addresses(state: State, call: Call) -> str:
 
 def _replace_route(state: State, call: Call) -> State:
     key = (call.params["RouteTableId"], call.params["DestinationCidrBlock"])
-    if key not in state.routes:
+    if key not in state.routes:  # nor where the only one is foreign; what EC2 really says of that is not known
         raise RefusedError("InvalidParameterValue")
     return replace(state, routes={**state.routes, key: call.params["NetworkInterfaceId"]})
 
 
 def _create_route(state: State, call: Call) -> State:
     key = (call.params["RouteTableId"], call.params["DestinationCidrBlock"])
-    if key in state.routes:
+    if key in state.routes:  # a foreign one is no obstacle: of a gateway's AWS says so, of a route server's nothing
         raise RefusedError("RouteAlreadyExists")
     return replace(state, routes={**state.routes, key: call.params["NetworkInterfaceId"]})
 

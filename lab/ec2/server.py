@@ -129,6 +129,23 @@ class Ec2:
     def blackholes(self, interfaces: set[str]) -> None:
         self._moto.blackholes = set(interfaces)
 
+    def advertise(
+        self, table: str, destination: str, target: str, *, origin: str = "Advertisement", state: str = "active"
+    ) -> None:
+        """Put an entry into a route table that nobody created by hand: a route server's, or a gateway's.
+
+        It stands beside an entry by hand for that destination, or alone, and is no change of that one: ReplaceRoute
+        does not find it (InvalidParameterValue; what EC2 really says is not known). origin: Advertisement or
+        EnableVgwRoutePropagation; state: active, blackhole or filtered. It is part of the state; `mend` leaves it.
+        """
+        self._moto.advertise(table, destination, target, origin, state)
+        self.watcher()
+
+    def withdraw(self, table: str, destination: str) -> None:
+        """Take such entries for a destination out of a route table."""
+        self._moto.withdraw(table, destination)
+        self.watcher()
+
     @property
     def auto_recovery(self) -> dict[str, str]:
         """EC2 Auto Recovery as DescribeInstances tells it, by instance id: "default" (on) or "disabled"."""

@@ -83,6 +83,26 @@ class Fabric:
     addresses: Mapping[str, str]
 
 
+@dataclass(frozen=True)
+class _Foreign:
+    """An entry of a route table that nobody created by hand, which moto does not know: what it reads of a route.
+
+    id: none that moto makes, so that its ReplaceRoute and DeleteRoute do not find it.
+    """
+
+    id: str
+    destination_cidr_block: str
+    network_interface_id: str | None
+    gateway_id: str | None
+    origin: str
+    state: str
+    local: bool = False
+    gateway: None = None
+    nat_gateway: None = None
+    transit_gateway: None = None
+    vpc_pcx: None = None
+
+
 class Moto:
     """moto's one EC2 of this process, reset on creation; calls run one at a time.
 
@@ -128,6 +148,28 @@ class Moto:
             self._state, kept = saved
             get_backend("ec2")[ACCOUNT][REGION] = copy.deepcopy(kept)
 
+    def advertise(self, table: str, destination: str, target: str, origin: str, state: str) -> None:
+        """Put a foreign entry into a route table, in the place of one of the same origin."""
+        with self._lock:
+            where: Any = get_backend("ec2")[ACCOUNT][REGION].route_tables[table]
+            eni, gateway = (target, None) if target.startswith("eni-") else (None, target)
+            entry = _Foreign(f"{table}~{destination}+{origin}", destination, eni, gateway, origin, state)
+            where._routes[entry.id] = entry  # noqa: SLF001 - moto has no other way
+            self._changed()
+
+    def withdraw(self, table: str, destination: str) -> None:
+        """Take the foreign entries for a destination out of a route table."""
+        with self._lock:
+            where: Any = get_backend("ec2")[ACCOUNT][REGION].route_tables[table]
+            for each in where.routes:
+                if isinstance(each, _Foreign) and each.destination_cidr_block == destination:
+                    del where._routes[each.id]  # noqa: SLF001 - as above
+            self._changed()
+
+    def _changed(self) -> None:
+        self.changes += 1
+        self._state = object()
+
     def fabric(self, vpc: str) -> Fabric:
         """Where packets go now. No call of EC2's: it takes a hundredth of one's time."""
         with self._lock:
@@ -135,8 +177,8 @@ class Moto:
             tables = {
                 association.get("SubnetId", ""): {
                     route.destination_cidr_block: route.network_interface_id or route.gateway_id or ""
-                    for route in table.routes
-                    if route.destination_cidr_block
+                    for route in sorted(table.routes, key=lambda each: not isinstance(each, _Foreign))
+                    if route.destination_cidr_block and route.state == "active"  # the last one counts: by hand
                 }
                 for table in backend.route_tables.values()
                 if table.vpc_id == vpc
@@ -150,8 +192,7 @@ class Moto:
         """What moto answers, with nothing added."""
         with self._lock:
             if not request.action.startswith(READING):
-                self.changes += 1
-                self._state = object()
+                self._changed()
             elif self.remembers:
                 key = self._state, request.region, request.action, *sorted(request.params.items())
                 if key not in self._said:
@@ -160,6 +201,10 @@ class Moto:
             return self._asked(request)
 
     def _asked(self, request: Request) -> Reply:
+        if request.action == "DescribeAddresses":  # moto tells the instance only where the call named one
+            addresses: Any = get_backend("ec2")[ACCOUNT][request.region].addresses
+            for address in addresses:
+                address.instance = address.eni.instance if address.eni else None
         form = {"Action": request.action, "Version": "2016-11-15", **request.params}
         environ = EnvironBuilder(
             method="POST",
@@ -229,7 +274,9 @@ def _refusal(backend: Any, request: Request) -> Reply | None:
     if request.action == "CreateRoute":
         table = backend.route_tables.get(params.get("RouteTableId"))
         destination = params.get("DestinationCidrBlock")
-        if table and any(route.destination_cidr_block == destination for route in table.routes):
+        # A foreign entry is no obstacle: of a gateway's AWS says so, of a route server's nothing.
+        by_hand = [route for route in table.routes if not isinstance(route, _Foreign)] if table else []
+        if any(route.destination_cidr_block == destination for route in by_hand):
             message = f"The route identified by {destination} already exists."
             return error(400, "RouteAlreadyExists", message)
     if request.action == "AssociateAddress" and "PrivateIpAddress" in params:

@@ -275,12 +275,14 @@ def _name(table: Any) -> str:
 
 
 def _routes(table: Any) -> Routes:
+    """One for each destination: that by hand, where a gateway or a route server has put one beside it."""
     targets = ("NetworkInterfaceId", "GatewayId", "InstanceId", "NatGatewayId", "TransitGatewayId")
+    by_hand_last = sorted(table["Routes"], key=lambda route: route.get("Origin") == "CreateRoute")
     return {
         route["DestinationCidrBlock"]: (
             next((route[target] for target in targets if route.get(target)), ""),
             route.get("State", ""),
         )
-        for route in table["Routes"]
+        for route in by_hand_last
         if "DestinationCidrBlock" in route
     }

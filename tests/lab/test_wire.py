@@ -28,7 +28,7 @@ from ec2kit.host.deadline import Deadline
 from lab import wire
 from lab.ec2 import server as ec2
 from lab.ec2 import vpc
-from lab.wire import Held, RefusedError, State
+from lab.wire import Foreign, Held, RefusedError, State
 
 LOCAL = "10.0.0.0/16"
 NOWHERE = "10.1.0.99/32"  # no table has an entry for it
@@ -83,6 +83,10 @@ class Both:
             *(lambda asked, eni=eni: asked.interfaces(eni) for eni in self.enis),
             *(lambda asked, name=name: asked.addresses_named(name) for name in names),
             *(lambda asked, to=to: _having(asked, self.lab.vpc, to) for to in (LOCAL, "10.1.0.10/32", NOWHERE)),
+            lambda asked: _tables(asked, self.lab.vpc),
+            *(lambda asked, of=node.instance_id: _attached(asked, of) for node in self.lab.nodes.values()),
+            lambda asked: _attached(asked, "i-00000000000000000"),
+            _whose,
         ]
         for look in looks:
             large, small = self.told(look)
@@ -127,11 +131,23 @@ def seen(front: ec2.Ec2, where: str) -> State:
         (table, route["DestinationCidrBlock"]): route.get("NetworkInterfaceId") or route["GatewayId"]
         for table, entries in tables.items()
         for route in entries
-        if route["DestinationCidrBlock"] != LOCAL
+        if route["DestinationCidrBlock"] != LOCAL and route["Origin"] == "CreateRoute"
+    }
+    foreign = {
+        (table, route["DestinationCidrBlock"]): Foreign(
+            route.get("NetworkInterfaceId") or route["GatewayId"], route["Origin"], route["State"]
+        )
+        for table, entries in tables.items()
+        for route in entries
+        if route["Origin"] not in {"CreateRoute", "CreateRouteTable"}
     }
     checks = {eni: each["SourceDestCheck"] for eni, each in enis.items()}
     private = {eni: each["PrivateIpAddress"] for eni, each in enis.items()}
-    return State(tuple(tables), routes, checks, private, held, vpc=where)
+    instances = {eni: each["Attachment"]["InstanceId"] for eni, each in enis.items() if each.get("Attachment")}
+    macs = {eni: each["MacAddress"] for eni, each in enis.items()}
+    return State(
+        tuple(tables), routes, checks, private, held, vpc=where, instances=instances, macs=macs, foreign=foreign
+    )
 
 
 def _having(asked: Ec2, where: str, destination: str) -> set[str]:
@@ -141,6 +157,41 @@ def _having(asked: Ec2, where: str, destination: str) -> set[str]:
         {"Name": "route.destination-cidr-block", "Values": [destination]},
     ]
     return {table["RouteTableId"] for table in asked._client.describe_route_tables(Filters=filters)["RouteTables"]}
+
+
+def _tables(asked: Ec2, where: str) -> object:
+    """Who owns each route table, and its entries with origin, state, target and that one's instance; in no order."""
+    found = asked._client.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [where]}])["RouteTables"]
+    words = ("DestinationCidrBlock", "Origin", "State", "NetworkInterfaceId", "InstanceId")
+    return {
+        (each["RouteTableId"], each["OwnerId"], each["VpcId"], *(route.get(word) for word in words))
+        for each in found
+        for route in each["Routes"]
+    }
+
+
+def _attached(asked: Ec2, instance: str) -> object:
+    """The ENIs of an instance, in the words of EC2."""
+    filters: Any = [{"Name": "attachment.instance-id", "Values": [instance]}]
+    found = asked._client.describe_network_interfaces(Filters=filters)["NetworkInterfaces"]
+    words = ("NetworkInterfaceId", "MacAddress", "OwnerId", "VpcId", "Status", "PrivateIpAddress", "SourceDestCheck")
+    inner = ("InstanceId", "InstanceOwnerId", "DeviceIndex", "Status")
+    return {
+        (
+            *(each[word] for word in words),  # type: ignore[literal-required]  # the words are its keys
+            *(each["Attachment"][word] for word in inner),  # type: ignore[literal-required]
+            each.get("Association", {}).get("PublicIp"),
+        )
+        for each in found
+    }
+
+
+def _whose(asked: Ec2) -> object:
+    """On which instance each Elastic IP is, and whose ENI that is."""
+    return {
+        (each["PublicIp"], each.get("InstanceId") or None, each.get("NetworkInterfaceOwnerId"))
+        for each in asked._client.describe_addresses()["Addresses"]
+    }
 
 
 def _facts(ask: Callable[[Ec2], object], asked: Ec2) -> object:
@@ -212,4 +263,57 @@ def test_an_address_in_use_is_not_taken_when_that_is_said(both: Both) -> None:
         large, small = both.told(take)
         assert large == small
         assert "Resource.AlreadyAssociated" in str(large)
+    both.agree()
+
+
+def test_an_interface_tells_its_instance_and_an_instance_its_interfaces(both: Both) -> None:
+    """Both ENIs of a node are found by its instance; an Elastic IP tells the instance, but not of a detached ENI."""
+    both.again()
+    node = both.lab.nodes["node1"]
+    large, _ = both.told(lambda asked: _attached(asked, node.instance_id))
+    assert {(each[0], each[1], each[9]) for each in large} == {  # type: ignore[attr-defined]  # a set of tuples
+        (each.eni, each.mac, each.device_number) for each in node.interfaces
+    }
+    for name, held in both.state.held.items():
+        if held.eni:
+            assert (name, node.instance_id, vpc.ACCOUNT) in _whose(both.large)  # type: ignore[operator]
+    truth, eni = both.front.truth(), node.interfaces[1].eni
+    (shown,) = truth.describe_network_interfaces(NetworkInterfaceIds=[eni])["NetworkInterfaces"]
+    truth.detach_network_interface(AttachmentId=shown["Attachment"]["AttachmentId"])
+    both.state = seen(both.front, both.lab.vpc)
+    assert eni not in both.state.instances
+    both.agree()
+    for name, held in both.state.held.items():
+        if held.eni == eni:
+            assert (name, None, vpc.ACCOUNT) in _whose(both.large)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    ("origin", "state"),
+    [("Advertisement", "active"), ("Advertisement", "filtered"), ("EnableVgwRoutePropagation", "")],
+)
+def test_what_nobody_created_by_hand_is_shown_and_is_not_replaced(both: Both, origin: str, state: str) -> None:
+    """A foreign entry has its origin and state, is found by its destination, and only one by hand is replaced."""
+    both.again()
+    table, eni = TableId(both.state.tables[0]), both.enis[1]
+    target = eni if state else "vgw-1"
+    both.front.advertise(table, NOWHERE, target, origin=origin, state=state or "active")
+    both.state = seen(both.front, both.lab.vpc)
+    assert both.state.foreign == {(table, NOWHERE): Foreign(target, origin, state or "active")}
+    both.agree()
+    other = both.enis[-1]
+    for step, refused in (
+        (ReplaceRoute(table, Destination(NOWHERE), other), "InvalidParameterValue"),
+        (CreateRoute(table, Destination(NOWHERE), other), None),
+        (ReplaceRoute(table, Destination(NOWHERE), eni), None),
+    ):
+        large, small = both.told(lambda asked, step=step: asked.apply(step))  # type: ignore[misc]
+        assert large == small
+        assert refused in str(large) if refused else large is None
+        both.agree()
+    both.front.withdraw(table, NOWHERE)
+    assert both.state.foreign
+    both.state = seen(both.front, both.lab.vpc)
+    assert not both.state.foreign
+    assert both.state.routes[table, NOWHERE] == eni
     both.agree()

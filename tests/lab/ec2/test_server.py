@@ -330,6 +330,24 @@ def test_blackholes_show_in_state_only(ec2: Ec2, client: EC2Client) -> None:
     assert vpc.route_tables(client, lab.vpc)["B"][VIP] == (eni, "active")
 
 
+def test_packets_follow_the_entry_by_hand_and_no_filtered_one(ec2: Ec2) -> None:
+    """Beside an entry by hand an advertised one moves nothing and hides nothing; alone it counts unless filtered."""
+    lab = vpc.figure1(ec2.truth())
+    ours, other = (lab.nodes[name].interfaces[1].eni for name in ("node1", "node2"))
+    subnet = next(each for each, entries in ec2.fabric(lab.vpc).tables.items() if VIP in entries)
+    table = next(
+        each["RouteTableId"]
+        for each in ec2.truth().describe_route_tables()["RouteTables"]
+        if subnet in {association.get("SubnetId") for association in each["Associations"]}
+    )
+    for destination in (VIP, "10.1.0.98/32"):
+        ec2.advertise(table, destination, other)
+    ec2.advertise(table, "10.1.0.99/32", other, state="filtered")
+    shown = ec2.fabric(lab.vpc).tables[subnet]
+    assert (shown[VIP], shown["10.1.0.98/32"], shown.get("10.1.0.99/32")) == (ours, other, None)
+    assert vpc.snapshot(ec2.truth())["routes"][table][VIP] == (ours, "active")
+
+
 def test_a_route_tells_its_interface_and_that_one_s_instance(ec2: Ec2, client: EC2Client) -> None:
     """An entry to an attached interface names the instance as well, as EC2 does; one to a free interface does not."""
     lab = vpc.figure1(ec2.truth())
