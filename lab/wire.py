@@ -11,8 +11,9 @@ from __future__ import annotations
 import io
 import re
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 from urllib.parse import parse_qsl
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
@@ -54,7 +55,7 @@ class State:
     instances: ENI -> the instance that it is attached to, none where it is not in it; the first ENI of an instance is
     its device 0. macs: ENI -> its MAC, one made of its name where it is not in it. foreign: (table, destination) ->
     what a gateway or a route server put there, beside an entry of `routes` or alone. blackholes: ENIs whose entries
-    are shown as blackholes.
+    are shown as blackholes. worn: ENI -> the Elastic IPs that it tells of itself, where not those of `held`.
     """
 
     tables: tuple[str, ...]
@@ -68,10 +69,16 @@ class State:
     macs: Mapping[str, str] = field(default_factory=dict)
     foreign: Mapping[tuple[str, str], Foreign] = field(default_factory=dict)
     blackholes: frozenset[str] = frozenset()
+    worn: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def mac(self, eni: str) -> str:
         """The MAC of an ENI."""
         return self.macs.get(eni) or "02:00:" + zlib.crc32(eni.encode()).to_bytes(4).hex(":")
+
+
+Key = str | tuple[str, str]
+K = TypeVar("K", bound=Key)
+V = TypeVar("V")
 
 
 class RefusedError(Exception):
@@ -119,6 +126,32 @@ def answer(state: State, call: Call) -> str:
 def changed(state: State, call: Call) -> State:
     """The state after a changing call. Raises RefusedError with EC2's error code."""
     return _CHANGE[call.action](state, call)
+
+
+def mixed(old: State, new: State, keys: Container[Key]) -> State:
+    """What a look shows that is half old: the new state, but what `keys` name is as in the old one, or not there.
+
+    keys: (table, destination) for an entry, an ENI, or a public IP. Only to be read: no change is made of it.
+    """
+
+    def mix(then: Mapping[K, V], now: Mapping[K, V]) -> dict[K, V]:
+        """In the order of the old one, as far as it has them."""
+        both = {**then, **now}
+        return {key: (then if key in keys else now)[key] for key in both if key in (then if key in keys else now)}
+
+    private = mix(old.private, new.private)
+    return replace(
+        new,
+        routes=mix(old.routes, new.routes),
+        foreign=mix(old.foreign, new.foreign),
+        checks=mix(old.checks, new.checks),
+        private=private,
+        instances=mix(old.instances, new.instances),
+        macs=mix(old.macs, new.macs),
+        held=mix(old.held, new.held),
+        blackholes=frozenset(eni for eni in private if eni in (old if eni in keys else new).blackholes),
+        worn={eni: _worn(old if eni in keys else new, eni) for eni in private},
+    )
 
 
 def done(call: Call) -> str:
@@ -200,6 +233,11 @@ def _instance(state: State, eni: str) -> str:
     return f"<instanceId>{instance}</instanceId>" if instance else ""
 
 
+def _private(state: State, eni: str) -> str:
+    """The private address of an ENI; nothing of one that a mixed state knows by its Elastic IP alone."""
+    return f"<privateIpAddress>{state.private[eni]}</privateIpAddress>" if eni in state.private else ""
+
+
 def _interfaces(state: State, call: Call) -> str:
     items = ""
     for eni, private in state.private.items():
@@ -236,8 +274,14 @@ def _association(state: State, eni: str) -> str:
     return "".join(
         f"<association><publicIp>{public_ip}</publicIp><allocationId>{held.allocation}</allocationId></association>"
         for public_ip, held in state.held.items()
-        if held.eni == eni
+        if public_ip in _worn(state, eni)
     )
+
+
+def _worn(state: State, eni: str) -> frozenset[str]:
+    if eni in state.worn:
+        return state.worn[eni]
+    return frozenset(public_ip for public_ip, held in state.held.items() if held.eni == eni)
 
 
 def _addresses(state: State, call: Call) -> str:
@@ -248,7 +292,7 @@ def _addresses(state: State, call: Call) -> str:
         where = (
             f"<associationId>{held.association}</associationId><networkInterfaceId>{held.eni}</networkInterfaceId>"
             f"<networkInterfaceOwnerId>{_OWNER}</networkInterfaceOwnerId>"
-            f"<privateIpAddress>{state.private[held.eni]}</privateIpAddress>{_instance(state, held.eni)}"
+            f"{_private(state, held.eni)}{_instance(state, held.eni)}"
             if held.eni
             else ""
         )

@@ -29,7 +29,7 @@ Kind = Literal[
     "truncated",  # applied; half of the right reply, then the connection closes
     "cut",  # applied; half of the right reply, then TCP reset
     "late",  # applied and answered rightly: for what happens meanwhile
-    "stale",  # applied; a reading call is answered from the state `Ec2.old`
+    "stale",  # applied; a reading call is answered from the state `Ec2.old`, or `Ec2.old_entries` of it
     "lost",  # applied; TCP reset instead of the reply
     "lied",  # applied; 500 InternalError instead of the reply
 ]

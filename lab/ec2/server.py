@@ -18,7 +18,7 @@ from lab.ec2.strict import READING, Fabric, Moto, Request
 from lab.ec2.tls import Authority
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from mypy_boto3_ec2 import EC2Client
 
@@ -55,8 +55,9 @@ class Ec2:
     There is one at a time: moto's state is one per process. `delay_ms` is what each call takes, beside others: half
     on its way here, the rest, less moto's own time, on the way back. `credentials` maps access key ids to their
     expiry (time.time() seconds); with `only_registered`, other keys get AuthFailure. `old` is the saved state that
-    calls hit by the fault "stale" are answered from. `buckets` throttles as EC2 does, once it is given. `watcher` is
-    called after each call that may have changed something, before its answer leaves.
+    calls hit by the fault "stale" are answered from: whole, or only the route tables, ENIs and public IPs of
+    `old_entries`. `buckets` throttles as EC2 does, once it is given. `watcher` is called after each call that may
+    have changed something, before its answer leaves.
 
     tls: the authority that vouches for it; None is plain HTTP. host: the address it listens on; port: 0 is a free
     one. name: under which its clients know it, when that is not the address.
@@ -71,6 +72,7 @@ class Ec2:
         self.credentials: dict[str, float] = {}
         self.only_registered = False
         self.old: object = None
+        self.old_entries: set[str] | None = None
         self.buckets: Buckets | None = None
         self.watcher: Callable[[], None] = lambda: None
         self._moto = Moto()
@@ -206,13 +208,14 @@ class Ec2:
         """How many changing calls have reached moto's state, `truth`'s included: the same number, the same state."""
         return self._moto.changes
 
-    def stale(self, reads: int) -> None:
-        """Hide the next successful change from the `reads` Describe calls after it.
+    def stale(self, reads: int, entries: Iterable[str] | None = None) -> None:
+        """Hide the next successful change from the `reads` Describe calls after it; 0 ends staleness at once.
 
         The whole state of moto is copied before the change, and those calls are answered from the copy,
-        whatever they ask; changes made meanwhile are hidden with it. `truth` is never stale.
+        whatever they ask; changes made meanwhile are hidden with it. With `entries` (ids of route tables and ENIs,
+        public IPs) these alone are shown as they were, beside the rest as it is. `truth` is never stale.
         """
-        self._moto.stale(reads)
+        self._moto.stale(reads, entries)
 
     def mend(self) -> None:
         """End all faults, delay, throttling, blackholes and staleness; let hanging calls go without an answer."""
@@ -292,7 +295,8 @@ class Ec2:
             return error(400, "RequestExpired", "Request has expired.")
         if self.buckets and not self.buckets.take(request.action, request.params, request.region):
             return error(503, "RequestLimitExceeded", "Request limit exceeded.")
-        return self._moto.answer(request, old)
+        entries = None if self.old_entries is None else frozenset(self.old_entries)
+        return self._moto.answer(request, old, entries)
 
     def _end(self, call: Call, status: int | None) -> None:
         with self._lock:

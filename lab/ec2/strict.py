@@ -6,7 +6,7 @@ import copy
 import os
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -24,6 +24,7 @@ REGION = "us-east-1"  # the lab's
 NAMESPACE = "http://ec2.amazonaws.com/doc/2016-11-15"
 READING = ("Describe", "Get", "List", "Search")  # how the names of actions that change nothing begin
 _TOKEN = "page-"
+_KEYS = {"routeTableSet": "routeTableId", "networkInterfaceSet": "networkInterfaceId", "addressesSet": "publicIp"}
 _ROUTE_INTERFACE = re.compile(rb"<networkInterfaceId>([^<]*)</networkInterfaceId>")
 ET.register_namespace("", NAMESPACE)
 
@@ -119,6 +120,7 @@ class Moto:
         self._lock = threading.RLock()
         self._armed = self._left = 0
         self._before: Any = None
+        self._entries: frozenset[str] | None = None
         self.changes = 0
         self.remembers = False
         self._state = object()  # another one for each state
@@ -126,14 +128,10 @@ class Moto:
         get_backend("ec2").clear()
         self._app = create_backend_app("ec2")
 
-    def stale(self, reads: int) -> None:
-        """Hide the next successful change from the `reads` Describe calls after it.
-
-        The whole state of moto is copied before the change, and those calls are answered from the copy,
-        whatever they ask; changes made meanwhile are hidden with it. 0 ends staleness at once.
-        """
+    def stale(self, reads: int, entries: Iterable[str] | None = None) -> None:
+        """Hide the next successful change from the `reads` Describe calls after it; see `server.Ec2.stale`."""
         with self._lock:
-            self._armed = reads
+            self._armed, self._entries = reads, None if entries is None else frozenset(entries)
             if not reads:
                 self._left, self._before = 0, None
 
@@ -216,41 +214,49 @@ class Moto:
         parts, status, _headers = run_wsgi_app(self._app, environ, buffered=True)
         return Reply(int(status.split()[0]), b"".join(parts))
 
-    def answer(self, request: Request, old: Any = None) -> Reply:
+    def answer(self, request: Request, old: Any = None, entries: frozenset[str] | None = None) -> Reply:
         """What EC2 would answer: moto's reply after this module's checks and repairs.
 
-        old: the saved state from which a Describe call is answered instead.
+        old: the saved state from which a Describe call is answered instead; entries: what of the answer, None = all.
         """
         if request.params.get("DryRun", "").lower() == "true":
             return error(412, "DryRunOperation", "Request would have succeeded, but DryRun flag is set.")
         with self._lock:
             if request.action.startswith(READING):
-                return self._read_from(old, request) if old else self._read(request)
+                return self._read_from(old, request, entries) if old else self._read(request)
             return self._change(request)
 
     def _read(self, request: Request) -> Reply:
         if self._left == 0 or not request.action.startswith("Describe"):
-            return self._shown(request)
+            return self._shown(request, self._told(request))
         self._left -= 1
-        return self._read_from(self._before, request)
+        return self._read_from(self._before, request, self._entries)
 
-    def _read_from(self, saved: Any, request: Request) -> Reply:
+    def _read_from(self, saved: Any, request: Request, entries: frozenset[str] | None) -> Reply:
         regions = get_backend("ec2")[ACCOUNT]
         real = self._state, regions[request.region]
         self._state, regions[request.region] = saved
         try:
-            return self._shown(request)
+            old = self._told(request)
         finally:
             self._state, regions[request.region] = real
+        return self._shown(request, old if entries is None else _mixed(old, self._told(request), entries))
 
-    def _shown(self, request: Request) -> Reply:
+    def _told(self, request: Request) -> Reply:
+        """All that the call asks for."""
         reply = self.truth(request)
         if request.action == "DescribeInstances" and reply.status == 200:
             return _maintained(reply, self.auto_recovery)
         if request.action != "DescribeRouteTables" or reply.status != 200:
             return reply
         reply = _with_instances(reply, get_backend("ec2")[ACCOUNT][request.region])
-        return _paged(_blackholed(reply, self.blackholes), request.params, self.page_size)
+        return _blackholed(reply, self.blackholes)
+
+    def _shown(self, request: Request, reply: Reply) -> Reply:
+        """The page of it that the call asks for."""
+        if request.action != "DescribeRouteTables" or reply.status != 200:
+            return reply
+        return _paged(reply, request.params, self.page_size)
 
     def _change(self, request: Request) -> Reply:
         backend: Any = get_backend("ec2")[ACCOUNT][request.region]
@@ -321,6 +327,20 @@ def _blackholed(reply: Reply, interfaces: set[str]) -> Reply:
         state = route.find(f"{{{NAMESPACE}}}state")
         if state is not None and route.findtext(f"{{{NAMESPACE}}}networkInterfaceId") in interfaces:
             state.text = "blackhole"
+    return Reply(200, ET.tostring(root, encoding="utf-8", xml_declaration=True))
+
+
+def _mixed(old: Reply, new: Reply, entries: frozenset[str]) -> Reply:
+    """The new answer, but with these route tables, ENIs and public IPs as the old one has them, or has them not."""
+    if old.status != 200 or new.status != 200:
+        return new
+    was, root = (ET.fromstring(reply.body) for reply in (old, new))  # noqa: S314 - moto's own replies
+    for name, key in _KEYS.items():
+        if (now := root.find(f"{{{NAMESPACE}}}{name}")) is None:
+            continue
+        kept = [item for item in now if item.findtext(f"{{{NAMESPACE}}}{key}") not in entries]
+        past = was.iterfind(f"{{{NAMESPACE}}}{name}/{{{NAMESPACE}}}item")
+        now[:] = [*kept, *(item for item in past if item.findtext(f"{{{NAMESPACE}}}{key}") in entries)]
     return Reply(200, ET.tostring(root, encoding="utf-8", xml_declaration=True))
 
 

@@ -374,6 +374,20 @@ def test_stale_reads_show_the_state_before_the_change(ec2: Ec2, client: EC2Clien
     assert vpc.route_tables(client, lab.vpc)["A"][VIP][0] == old
 
 
+def test_single_entries_are_stale(ec2: Ec2, client: EC2Client) -> None:
+    """Of the call after the change one table is old, the others are new; the next call is all new."""
+    lab = vpc.figure1(ec2.truth())
+    old, new = (lab.nodes[name].interfaces[1].eni for name in ("node1", "node2"))
+    ec2.stale(1, {lab.tables["A"]})
+    ec2.old_entries = {lab.tables["B"]}  # of the fault, not of this
+    client.replace_route(**move(lab, "A"))
+    ec2.truth().replace_route(**move(lab, "B"))
+    shown = vpc.route_tables(client, lab.vpc)
+    assert (shown["A"][VIP][0], shown["B"][VIP][0]) == (old, new)
+    shown = vpc.route_tables(client, lab.vpc)
+    assert (shown["A"][VIP][0], shown["B"][VIP][0]) == (new, new)
+
+
 def test_calls_are_logged_without_signature(ec2: Ec2, client: EC2Client) -> None:
     """A call is logged with its action, key, flat parameters and times, truth's are not; forget empties."""
     lab = vpc.figure1(ec2.truth())
