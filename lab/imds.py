@@ -52,6 +52,7 @@ _FAULTY: dict[Fault | None, Reply] = {
     "missing": _text(404, "Not Found"),
     "reset": Reply(0, manner="reset"),
 }
+_MACS = "meta-data/network/interfaces/macs/"
 _TOKEN_TTL = "X-aws-ec2-metadata-token-ttl-seconds"
 _TOKEN = "X-aws-ec2-metadata-token"
 
@@ -111,10 +112,10 @@ class Imds:
     """Instance metadata of `identity` at `url`, running from creation to `close`.
 
     Access key ids begin with ASIA and contain `name`; with `ec2` they are registered there with their expiry,
-    and public-ipv4s is answered from there. `credential_seconds` is how long a credential issued from now on
-    lasts; `credential_document` is what is told in its place; `calls` is the list of (method, path, HTTP status or
-    None while there is no answer). host, port
-    (0: a free one), where: as of `front.Web`.
+    and public-ipv4s and ipv4-associations are answered from there. `credential_seconds` is how long a credential
+    issued from now on lasts; `credential_document` is what is told in its place; `hidden` are the MACs of interfaces
+    that it does not know, not yet or no more; `calls` is the list of (method, path, HTTP status or None while
+    there is no answer). host, port (0: a free one), where: as of `front.Web`.
     """
 
     def __init__(
@@ -130,6 +131,7 @@ class Imds:
         self.identity = identity
         self.credential_seconds: float = 21600
         self.credential_document: str | None = None
+        self.hidden: set[str] = set()
         self.calls: list[tuple[str, str, int | None]] = []
         self._ec2 = ec2
         self._label = re.sub(r"[^A-Z0-9]", "", name.upper())
@@ -211,6 +213,16 @@ class Imds:
         with self._lock:
             self._credential = None
 
+    def expire(self) -> None:
+        """EC2 refuses the credentials handed out last from now on (RequestExpired); the next request gets new ones.
+
+        So it is for a run that read them too early: they end while the metadata have fresh ones already.
+        """
+        with self._lock:
+            if self._credential is not None and self._ec2 is not None:
+                self._ec2.credentials[self._credential.key] = time.time()
+            self._credential = None
+
     def _answer(self, exchange: Exchange) -> None:
         with self._lock:
             position = len(self.calls)
@@ -259,11 +271,12 @@ class Imds:
 
     def _find(self, path: str) -> str | None:
         node = self.identity
-        parts = path.split("/")
-        if parts[:5] == ["meta-data", "network", "interfaces", "macs", ""] and len(parts) == 5:
-            return "\n".join(f"{interface.mac}/" for interface in node.interfaces)
-        if parts[:4] == ["meta-data", "network", "interfaces", "macs"] and len(parts) == 6:
-            return self._find_interface(parts[4], parts[5])
+        if path.startswith(_MACS):
+            mac, _, name = path.removeprefix(_MACS).partition("/")
+            there = {each.mac: each for each in node.interfaces if each.mac not in self.hidden}
+            if not mac:
+                return "\n".join(f"{each}/" for each in there)
+            return self._find_interface(there[mac], name) if mac in there else None
         if path == f"meta-data/iam/security-credentials/{node.role}":
             return self._current().document() if self.credential_document is None else self.credential_document
         return {
@@ -276,12 +289,11 @@ class Imds:
             "dynamic/instance-identity/document": self._document(),
         }.get(path)
 
-    def _find_interface(self, mac: str, name: str) -> str | None:
-        interface = next((i for i in self.identity.interfaces if i.mac == mac), None)
-        if interface is None:
-            return None
-        if name == "public-ipv4s":
-            return self._public_ips(interface.eni)
+    def _find_interface(self, interface: NodeInterface, name: str) -> str | None:
+        if name in {"public-ipv4s", "ipv4-associations", "ipv4-associations/"}:
+            return "\n".join(self._associations(interface.eni)) or None
+        if name.startswith("ipv4-associations/"):
+            return self._associations(interface.eni).get(name.partition("/")[2])
         return {
             "interface-id": interface.eni,
             "vpc-id": interface.vpc,
@@ -292,12 +304,13 @@ class Imds:
             "vpc-ipv4-cidr-blocks": "\n".join(interface.vpc_cidrs),
         }.get(name)
 
-    def _public_ips(self, eni: str) -> str | None:
+    def _associations(self, eni: str) -> dict[str, str]:
+        """The Elastic IPs on an ENI, each with its private address, as EC2 has them at the moment."""
         if self._ec2 is None:
-            return None
+            return {}
         filters = [{"Name": "network-interface-id", "Values": [eni]}]
         found = self._ec2.truth().describe_addresses(Filters=filters)["Addresses"]  # type: ignore[arg-type]  # a plain dict is one
-        return "\n".join(address["PublicIp"] for address in found) or None
+        return {address["PublicIp"]: address["PrivateIpAddress"] for address in found}
 
     def _document(self) -> str:
         node = self.identity

@@ -17,6 +17,7 @@ Kind = Literal[
     "throttled",  # 503 RequestLimitExceeded
     "denied",  # 403 UnauthorizedOperation
     "expired",  # 400 RequestExpired, as for temporary credentials that have ended
+    "ended",  # 400 ExpiredToken, another word for the same
     "skewed",  # 403 SignatureDoesNotMatch, as for a clock that is ahead
     "error500",  # 500 InternalError
     "error503",  # 503 Unavailable
@@ -51,6 +52,7 @@ _ANSWERS: dict[Kind, Reply] = {
     "throttled": error(503, "RequestLimitExceeded", "Request limit exceeded."),
     "denied": error(403, "UnauthorizedOperation", "You are not authorized to perform this operation."),
     "expired": error(400, "RequestExpired", "Request has expired."),
+    "ended": error(400, "ExpiredToken", "The security token included in the request is expired"),
     "skewed": error(403, "SignatureDoesNotMatch", "Signature not yet current."),
     "error500": _INTERNAL,
     "error503": error(503, "Unavailable", "The service is unavailable. Please try again shortly."),

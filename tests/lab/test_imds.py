@@ -3,10 +3,14 @@
 import json
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 
+import boto3
 import pytest
 import requests
+from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from lab.ec2 import vpc
 from lab.ec2.server import Ec2
@@ -160,6 +164,79 @@ def test_ec2_knows_credentials_and_public_addresses() -> None:
             ec2.truth().disassociate_address(PublicIp=lab.public_ip)
             assert read(imds, path).status_code == 404
         assert ec2.calls == []
+
+
+def test_an_elastic_ip_is_told_by_its_interface_alone() -> None:
+    """ipv4-associations is EC2's truth: the private address, the list, and 404 for what is elsewhere or nowhere."""
+    with Ec2() as ec2:
+        lab = vpc.figure2(ec2.truth())
+        node = lab.nodes["node1"]
+        macs = [f"latest/meta-data/network/interfaces/macs/{each.mac}" for each in node.interfaces]
+        with Imds(node, ec2, name="node1") as imds:
+
+            def told(mac: str, name: str) -> tuple[int, str]:
+                answer = read(imds, f"{mac}/ipv4-associations/{name}")
+                return answer.status_code, answer.text if answer.ok else ""
+
+            assert told(macs[1], lab.public_ip) == (200, node.interfaces[1].private_ip)
+            assert told(macs[1], "") == (200, lab.public_ip)
+            assert told(macs[0], lab.public_ip) == told(macs[0], "") == told(macs[1], lab.free_ip) == (404, "")
+            ec2.truth().disassociate_address(PublicIp=lab.public_ip)
+            assert told(macs[1], lab.public_ip) == told(macs[1], "") == (404, "")
+            assert read(imds, f"{macs[1]}/local-ipv4s").text == node.interfaces[1].private_ip
+
+
+def test_an_interface_goes_and_comes(imds: Imds) -> None:
+    """A hidden MAC is in no list, and all below it is a 404; the others stay, and it comes back."""
+    path = "latest/meta-data/network/interfaces/macs/"
+    imds.hidden.add("02:00:00:00:00:02")
+    assert read(imds, path).text == "02:00:00:00:00:01/"
+    assert read(imds, f"{path}02:00:00:00:00:02/interface-id").status_code == 404
+    assert read(imds, f"{path}02:00:00:00:00:01/interface-id").text == "eni-1"
+    imds.hidden.clear()
+    assert read(imds, path).text == "02:00:00:00:00:01/\n02:00:00:00:00:02/"
+    assert read(imds, f"{path}02:00:00:00:00:02/interface-id").text == "eni-2"
+
+
+def test_credentials_end_before_their_time() -> None:
+    """After `expire` EC2 refuses what was handed out last, however long it was to last, and takes the fresh ones."""
+    with Ec2() as ec2:
+        node = vpc.figure2(ec2.truth()).nodes["node1"]
+        ec2.only_registered = True
+
+        def ask(issued: dict[str, str]) -> str:
+            once = Config(retries={"total_max_attempts": 1})
+            with closing(
+                boto3.client(
+                    "ec2",
+                    region_name="us-east-1",
+                    endpoint_url=ec2.url,
+                    config=once,
+                    aws_access_key_id=issued["AccessKeyId"],
+                    aws_secret_access_key=issued["SecretAccessKey"],
+                    aws_session_token=issued["Token"],
+                )
+            ) as client:
+                try:
+                    client.describe_vpcs()
+                except ClientError as error:
+                    return error.response["Error"]["Code"]
+            return "answered"
+
+        with Imds(node, ec2, name="node1") as imds:
+            first = read(imds, ROLE + node.role).json()
+            assert ask(first) == "answered"
+            imds.expire()
+            second = read(imds, ROLE + node.role).json()
+            assert first["AccessKeyId"] != second["AccessKeyId"]
+            assert (ask(first), ask(second)) == ("RequestExpired", "answered")
+            imds.rotate()
+            assert (ask(second), ask(read(imds, ROLE + node.role).json())) == ("answered", "answered")
+            imds.credential_seconds = 0.2
+            imds.rotate()
+            short = read(imds, ROLE + node.role).json()
+            time.sleep(0.25)
+            assert ask(short) == "RequestExpired"
 
 
 def test_secret_is_in_no_repr_and_on_no_terminal(imds: Imds, capfd: pytest.CaptureFixture[str]) -> None:

@@ -94,6 +94,7 @@ def target(ec2: Ec2, lab: vpc.RouteLab, table: str = "A") -> str:
         ("throttled", ("RequestLimitExceeded", 503)),
         ("denied", ("UnauthorizedOperation", 403)),
         ("expired", ("RequestExpired", 400)),
+        ("ended", ("ExpiredToken", 400)),
         ("error500", ("InternalError", 500)),
         ("error503", ("Unavailable", 503)),
     ],
