@@ -188,7 +188,7 @@ class Imds:
         times: int | None = None,
         *,
         skip: int = 0,
-        then: Callable[[], None] = lambda: None,
+        then: Callable[[], object] = lambda: None,
     ) -> None:
         """Break the next `times` requests (None: all) such as "GET /latest/meta-data/mac", after the first `skip`.
 

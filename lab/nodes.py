@@ -10,9 +10,10 @@ import shutil
 import subprocess
 import sys
 import tomllib
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from ec2kit.pacemaker.agents import AGENTS, FOLDER
 from lab import PROJECT
 from lab.ec2.server import Ec2
 from lab.ec2.tls import Authority
-from lab.ec2.vpc import AddressLab, RouteLab, figure1, figure2
+from lab.ec2.vpc import AddressLab, RouteLab, figure1, figure2, replacement
 from lab.imds import Imds, NodeIdentity
 from lab.lifekeeper import install, store
 from lab.lifekeeper.ipkit import install_ip_kit
@@ -70,6 +71,11 @@ class Node:
     def sysfs(self) -> Path:
         """What the node has in place of /sys."""
         return self.root / "sys"
+
+    @property
+    def procfs(self) -> Path:
+        """What the node has in place of /proc."""
+        return self.root / "proc"
 
     @property
     def defaults(self) -> Path:
@@ -139,6 +145,22 @@ class Node:
         if (code := call(self.lkroot, program, *arguments)) not in (store.OK, store.EXISTS):
             raise ValueError(f"{program} {' '.join(arguments)} on {self.name} ended with {code}")
 
+    def default_route(self, interface: str | None) -> None:
+        """Send the node's IPv4 default route through an interface; None: it has none."""
+        columns = "Iface Destination Gateway Flags RefCnt Use Metric Mask MTU Window IRTT"
+        row = f"{interface} 00000000 0102000A 0003 0 0 100 00000000 0 0 0"
+        rows = [columns, row] if interface else [columns]
+        path = self.procfs / "net/route"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(f"{each}\n" for each in rows).replace(" ", "\t"))
+
+    def boot(self) -> None:
+        """Begin another life of the machine: what is in memory is gone (HA_RSCTMP), and the boot has another id."""
+        shutil.rmtree(self.environment["HA_RSCTMP"], ignore_errors=True)  # there is none before the first memory
+        path = self.procfs / "sys/kernel/random/boot_id"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{uuid.uuid4()}\n")
+
     def set(self, **settings: object) -> None:
         """Write settings into the node's /etc/default/LifeKeeper; the last line of a name wins."""
         with self.defaults.open("a") as file:
@@ -162,6 +184,24 @@ class Lab:
     def node2(self) -> Node:
         """The standby."""
         return self.nodes["node2"]
+
+    def replace(self, name: str) -> Node:
+        """Put a new instance in a node's place that has begun from its image, and give the node anew.
+
+        Its folder is the same, with all that the kit and LifeKeeper have written there; the instance, its ENIs, MACs,
+        addresses and credentials are others, in EC2, metadata and sysfs. The old instance is terminated: its ENIs are
+        attached to nothing, and entries to them are blackholes. `boot` is yours to call.
+        """
+        node = self.nodes[name]
+        identity = replacement(self.ec2.truth(), node.identity, name)
+        self.ec2.blackholes.update(each.eni for each in node.identity.interfaces)
+        self.ec2.auto_recovery[identity.instance_id] = "disabled"
+        node.imds.identity = identity
+        node.imds.rotate()
+        for interface in identity.interfaces:
+            (node.sysfs / "class/net" / interface.name / "address").write_text(f"{interface.mac}\n")
+        self.nodes[name] = replace(node, identity=identity)
+        return self.nodes[name]
 
 
 @contextmanager
@@ -245,15 +285,14 @@ def make_node(root: Path, name: str, identity: NodeIdentity, imds: Imds, ec2: Ec
         (nic / "address").write_text(f"{interface.mac}\n")
         (nic / "carrier").write_text("1\n")
         (nic / "operstate").write_text("up\n")
-    (root / "proc/net").mkdir(parents=True)
-    columns = "Iface Destination Gateway Flags RefCnt Use Metric Mask MTU Window IRTT".replace(" ", "\t")
-    (root / "proc/net/route").write_text(f"{columns}\neth0\t00000000\t0102000A\t0003\t0\t0\t100\t00000000\t0\t0\t0\n")
+    node.default_route("eth0")
+    node.boot()
     node.defaults.parent.mkdir(parents=True)
     node.set(
         LKROOT=node.lkroot,
         EC2KIT_SYSTEM=name,
         EC2KIT_SYSFS=node.sysfs,
-        EC2KIT_PROCFS=root / "proc",
+        EC2KIT_PROCFS=node.procfs,
         AWS_ENDPOINT_URL_EC2=ec2.url,
         AWS_EC2_METADATA_SERVICE_ENDPOINT=imds.url,
         NOBCASTPING=1,

@@ -81,7 +81,8 @@ def faulty(kind: Kind, apply: Callable[[], Reply]) -> Reply:
 class Fault(Generic[K]):
     """One fault: what it does (`kind`), to which calls, how often still (`times`, None = for ever).
 
-    `action` and `key` (access key id) None mean any; `params` must equal the request's parameters of that
+    `action` and `key` None mean any; `key` is how an access key id begins: ASIANODE1 is all that node1's role ever
+    has. `params` must equal the request's parameters of that
     name. Of the calls that are meant, `skip` go unharmed first. `then` is called at each hit, after the call
     was applied or was not, before anything is sent. `hits` counts the calls it has hit.
     """
@@ -92,7 +93,7 @@ class Fault(Generic[K]):
     times: int | None
     params: dict[str, str]
     skip: int = 0
-    then: Callable[[], None] = lambda: None
+    then: Callable[[], object] = lambda: None
     remove: Callable[[], None] = lambda: None
     hits: int = 0
 
@@ -101,7 +102,7 @@ class Fault(Generic[K]):
         meant = (
             (self.times is None or self.hits < self.times)
             and self.action in (None, action)
-            and self.key in (None, key)
+            and key.startswith(self.key or "")
             and all(params.get(name) == value for name, value in self.params.items())
         )
         if not meant:

@@ -183,10 +183,10 @@ class Ec2:
         times: int | None = None,
         *,
         skip: int = 0,
-        then: Callable[[], None] = lambda: None,
+        then: Callable[[], object] = lambda: None,
         **params: str,
     ) -> Fault[Kind]:
-        """Break the next `times` calls (None: all) of `action` (None: any) by access key `key` (None: any).
+        """Break the next `times` calls (None: all) of `action` (None: any) by access keys that begin with `key`.
 
         Only calls with exactly these `params` are hit, e.g. RouteTableId="rtb-1", after the first `skip` of
         them; `then` is called at each hit. Of several faults that match a call, the one set first hits it.

@@ -212,6 +212,8 @@ class Moto:
             headers=[("Authorization", request.authorization)],
         ).get_environ()
         parts, status, _headers = run_wsgi_app(self._app, environ, buffered=True)
+        if request.action == "TerminateInstances":
+            _detach(get_backend("ec2")[ACCOUNT][request.region])
         return Reply(int(status.split()[0]), b"".join(parts))
 
     def answer(self, request: Request, old: Any = None, entries: frozenset[str] | None = None) -> Reply:
@@ -295,6 +297,13 @@ def _refusal(backend: Any, request: Request) -> Reply | None:
 def _address(backend: Any, params: dict[str, str]) -> Any:
     wanted = (params.get("AllocationId"), params.get("PublicIp"))
     return next(a for a in backend.addresses if a.allocation_id == wanted[0] or a.public_ip == wanted[1])
+
+
+def _detach(backend: Any) -> None:
+    """Take the interfaces off terminated instances, to which moto leaves them attached."""
+    for eni in backend.enis.values():
+        if eni.instance and eni.instance.state == "terminated":
+            eni.instance.detach_eni(eni)
 
 
 def _displace(backend: Any, moved: Any, held: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Any, Literal
 
 from lab.imds import NodeIdentity, NodeInterface
@@ -201,6 +202,18 @@ def packets(client: EC2Client, tables: int = 1, *, forwards: bool = False) -> Pa
         net.route(ids[name], f"{vip}/32", NetworkInterfaceId=nodes["node1"].interfaces[0].eni)
     made = client.allocate_address(Domain="vpc", Address=PUBLIC_IPS[0])
     return PacketLab(net.vpc, ids, nodes, vip, made["PublicIp"], made["AllocationId"])
+
+
+def replacement(client: EC2Client, node: NodeIdentity, name: str) -> NodeIdentity:
+    """A new instance in a node's place: in the same subnet, with as many ENIs, at addresses that are 100 further on.
+
+    The old one is terminated. Its ENIs stay, attached to nothing, with all that led to them.
+    """
+    client.terminate_instances(InstanceIds=[node.instance_id])
+    first = node.interfaces[0]
+    addresses = tuple(str(IPv4Address(each.private_ip) + 100) for each in node.interfaces)
+    zone = node.availability_zone.removeprefix(REGION)
+    return _Net(client, first.vpc).node(name, zone, first.subnet, addresses, forwards=())
 
 
 def _net(client: EC2Client, name: str, cidr: str = CIDR) -> _Net:

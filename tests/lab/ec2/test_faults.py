@@ -8,14 +8,16 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import boto3
 import pytest
 import requests
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError
+from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, ReadTimeoutError
 
+from lab.ec2 import vpc
 from lab.ec2.server import Ec2
 from lab.forks import Program, start
 from lab.imds import Imds, NodeIdentity
@@ -62,6 +64,44 @@ def test_nobody_listens_until_mend(ec2: Ec2) -> None:
         vpcs(ec2)
     ec2.mend()
     assert vpcs(ec2) == 1
+
+
+def test_an_elastic_ip_is_the_node_s_own_way_to_ec2() -> None:
+    """From its dis-association on EC2 is silent for node1 alone, whatever new keys it has; node2 is answered.
+
+    "refused" would do it to all nodes. "lost" in place of "late" takes the answer to the change itself away, too.
+    """
+    with Ec2() as ec2:
+        lab = vpc.figure2(ec2.truth())
+        once = Config(retries={"total_max_attempts": 1}, read_timeout=0.3)
+
+        def addresses(name: str, imds: Imds, *, release: bool = False) -> set[str]:
+            """Ask as that node does, with the keys that its metadata have now; which Elastic IPs are on something."""
+            ttl = {"X-aws-ec2-metadata-token-ttl-seconds": "60"}
+            token = requests.put(f"{imds.url}/latest/api/token", headers=ttl, timeout=2).text
+            path = f"{imds.url}/latest/meta-data/iam/security-credentials/{lab.nodes[name].role}"
+            role = requests.get(path, headers={"X-aws-ec2-metadata-token": token}, timeout=2).json()
+            session = boto3.Session(role["AccessKeyId"], role["SecretAccessKey"], role["Token"], "us-east-1")
+            with closing(session.client("ec2", endpoint_url=ec2.url, config=once)) as client:
+                if release:
+                    (found,) = client.describe_addresses(PublicIps=[lab.public_ip])["Addresses"]
+                    client.disassociate_address(AssociationId=found["AssociationId"])
+                shown = client.describe_addresses()["Addresses"]
+                return {each["PublicIp"] for each in shown if each.get("AssociationId")}
+
+        with (
+            Imds(lab.nodes["node1"], ec2, name="node1") as one,
+            Imds(lab.nodes["node2"], ec2, name="node2") as two,
+        ):
+            ec2.refuse("late", "DisassociateAddress", times=1, then=lambda: ec2.refuse("hang", key="ASIANODE1"))
+            assert addresses("node1", one) == {lab.public_ip}
+            with pytest.raises(ReadTimeoutError):
+                addresses("node1", one, release=True)
+            assert [call.status for call in ec2.calls if call.action == "DisassociateAddress"] == [200]
+            one.expire()
+            with pytest.raises(ReadTimeoutError):
+                addresses("node1", one)
+            assert addresses("node2", two) == set()
 
 
 def test_a_reply_that_is_cut_has_been_applied(ec2: Ec2) -> None:
