@@ -45,11 +45,11 @@ help: ## tell what there is to make
 test: $(VENV)/test.done ## 5 minutes; TESTS=tests/core for a part
 	$(BIN)/python -m pytest -n 4 --dist worksteal $(TESTS)
 
-test-faults: $(VENV)/test.done ## every fault at every call, two nodes at once; 12 minutes
+test-faults: $(VENV)/test.done ## every fault at every call, two nodes at once; 15 minutes
 	@EC2KIT_TEST_EXAMPLES=5000 $(BIN)/python -m pytest -q -n 2 tests/promises/test_only_ours.py & two=$$!; whole=0; \
 	$(BIN)/python -m pytest -q tests/faults/whole.py || whole=$$?; wait $$two && exit $$whole
 
-test-load: $(VENV)/test.done ## 10,000 nodes in simulated time; 2 minutes
+test-load: $(VENV)/test.done ## 10,000 nodes in simulated time; 3 minutes
 	$(BIN)/python -m pytest -q -s tests/load/whole.py
 
 ##@ To test it with real packets: as root, on Debian (docs/cluster-lab.md)

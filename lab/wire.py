@@ -312,7 +312,7 @@ def _replace_route(state: State, call: Call) -> State:
 
 def _create_route(state: State, call: Call) -> State:
     key = (call.params["RouteTableId"], call.params["DestinationCidrBlock"])
-    if key in state.routes:  # a foreign one is no obstacle: of a gateway's AWS says so, of a route server's nothing
+    if key in state.routes:  # a foreign one does no harm: of a gateway's AWS says so, of a route server's nothing
         raise RefusedError("RouteAlreadyExists")
     return replace(state, routes={**state.routes, key: call.params["NetworkInterfaceId"]})
 

@@ -160,7 +160,8 @@ CATALOGUE = (
         messages.LOOK_AGAIN,
         cause="A round of looking, acting and looking again did not end with what is wanted, for the reason that the "
         "line gives. The next round begins after a pause of about 1, 2, 4, ... seconds; EC2_MAX_RETRY says how many "
-        "follow the first. The stop of an Elastic IP under Pacemaker goes on for as long as it has time.",
+        "follow the first, whatever the reason. Where it is not set, letting go of an Elastic IP goes on while there "
+        "is time.",
         action="None; the line that ends the action tells how it went. When rounds are often needed, look at the "
         "reason.",
     ),
@@ -183,7 +184,7 @@ CATALOGUE = (
     Explanation(
         messages.SUSPECT,
         cause="The first look shows that this node does not hold the address. One look at EC2 can be stale, so a "
-        "second follows after a second; only both together prove a loss.",
+        "second follows after a second; only a loss that both show is proven.",
         action="None; the end of the run tells what the second look showed.",
     ),
     Explanation(
@@ -240,10 +241,33 @@ CATALOGUE = (
     Explanation(
         messages.THROTTLED,
         cause="EC2 limits how often an account may call each API operation in a Region, and that is used up: by many "
-        "nodes that act at once, or by the account's other programs. The action that must act sends the call again, "
-        "after random pauses of up to half a second, as long as its budget lasts; the line comes once a run.",
+        "nodes that act at once, or by the account's other programs. The action that must act sends the call again "
+        "as long as its budget lasts, after random pauses that grow; a change that has waited 5 seconds is not sent "
+        "before the action has looked again. The line comes once a run.",
         action="None; throttling passes by itself. When it comes often, find who calls in CloudTrail, raise "
         "LKCHECKINTERVAL where thousands of nodes share the account, or ask AWS for higher EC2 API limits.",
+    ),
+    Explanation(
+        messages.FOREIGN,
+        cause="A route table has an entry for the address that nobody made by hand: a gateway propagates it "
+        "(EnableVgwRoutePropagation), or a route server advertises it (Advertisement). The line names the table, the "
+        "entry's target and its state. The kit moves what was made by hand alone.",
+        action="None if it is meant to be there: an entry made by hand in the same table comes before one that is "
+        "propagated. Otherwise end the propagation or the advertisement.",
+    ),
+    Explanation(
+        messages.CONFIRM,
+        cause="The first look shows that nothing is to do. One look at EC2 can be old, also a single entry of it, so "
+        "another one follows after a second. What the run has changed itself needs none.",
+        action="None; the end of the run tells what the second look showed.",
+    ),
+    Explanation(
+        messages.WITNESS,
+        cause="The run has sent the call that lets go of the Elastic IP, and since then EC2 gives no answer. The "
+        "instance metadata show the address on none of this node's interfaces, and that is proof, too. Most likely "
+        "the address was this node's way to EC2.",
+        action="None for this time. So that each look of the next move has its answer, give the node another way to "
+        "EC2: a VPC endpoint, a NAT gateway or a second network interface (docs/reference.md, Two ways out).",
     ),
     Explanation(
         messages.PROBLEM,
@@ -254,8 +278,8 @@ CATALOGUE = (
     ),
     Explanation(
         messages.CAUTION,
-        cause="create, canextend or extend found something that is not as it is advised to be; the line says what, "
-        "then what to do. Nothing is refused because of it.",
+        cause="create, canextend, extend or plan found something that is not as it is advised to be; the line says "
+        "what, then what to do. Nothing is refused because of it.",
         action="Do what the line says, on every node, or decide to live with it.",
     ),
     Explanation(
@@ -267,7 +291,7 @@ CATALOGUE = (
     ),
     Explanation(
         messages.TRAFFIC_HERE,
-        cause="No interface was named at create, and the entries point at one of this node's that is not the one of "
+        cause="No interface was named at create, and the address is on one of this node's that is not the one of "
         "its default route. The resource gets the interface that has the traffic.",
         action="None. If another interface is meant, delete the resource and name it at create with `--interface`.",
     ),

@@ -191,7 +191,10 @@ def _assignment(text: str) -> tuple[str, str]:
 
 def _common() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--interface", help="network interface of this node (default: the one of the default route)")
+    common.add_argument(
+        "--interface",
+        help="network interface of this node (default: the one that has the address, else that of the default route)",
+    )
     common.add_argument("--region", help="(default: the instance's)")
     common.add_argument("--profile", help="credentials: profile of the AWS configuration files (default: the role)")
     common.add_argument("--endpoint-url", metavar="URL", help="EC2 URL (default: the Region's)")

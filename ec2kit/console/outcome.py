@@ -99,7 +99,7 @@ class Outcome:
         for step in record.done or [step for batch in record.todo for step in batch]:
             out.print(Text(f"  - {step}"))
         if record.view:
-            tables.show_view(record.view, {record.view.eni: "this node"}, out)
+            tables.show_view(record.view, {str(record.view.eni): "this node"}, out)
 
     def _show_failure(self, error: KitError, *, plain: bool) -> None:
         why = f" {self.verb} {self.resource}: {error.why}"

@@ -22,13 +22,17 @@ class ExitCode(IntEnum):
 
 
 class KitError(Exception):
-    """An expected failure: `str(error)` says what was tried, on what; `cure` what a person can do."""
+    """An expected failure: `str(error)` says what was tried, on what; `cure` what a person can do.
+
+    permanent: time alone changes nothing about it, so a run does not try again.
+    """
 
     code = ExitCode.UNAVAILABLE
 
-    def __init__(self, what: str, cure: str = "") -> None:
+    def __init__(self, what: str, cure: str = "", *, permanent: bool = False) -> None:
         super().__init__(what)
         self.cure = cure
+        self.permanent = permanent
 
     @property
     def why(self) -> str:
@@ -46,22 +50,30 @@ class NotHeld(KitError):
 class Misconfigured(KitError):
     """Nothing sensible can be done until a person changes a setting, the info field or the set-up.
 
-    `everywhere`: it is so on every node, because the resource contradicts itself.
+    everywhere: it is so on every node and for ever, because the resource contradicts itself.
     """
 
     code = ExitCode.MISCONFIGURED
 
-    def __init__(self, what: str, cure: str = "", *, everywhere: bool = False) -> None:
-        super().__init__(what, cure)
+    def __init__(self, what: str, cure: str = "", *, permanent: bool = False, everywhere: bool = False) -> None:
+        super().__init__(what, cure, permanent=permanent or everywhere)
         self.everywhere = everywhere
 
 
-class Unavailable(KitError):
-    """Could not look or act, so nothing is known. `permanent`: asking again cannot help."""
+class Astray(Misconfigured):
+    """A complete look shows the address on this node, but on another network interface than it is to be on."""
 
-    def __init__(self, what: str, cure: str = "", *, permanent: bool = False) -> None:
-        super().__init__(what, cure)
-        self.permanent = permanent
+
+class Unavailable(KitError):
+    """Could not look or act, so nothing is known."""
+
+
+class Unanswered(Unavailable):
+    """No answer has come: whether the call was carried out is not known either."""
+
+
+class Stale(Unavailable):
+    """A change was not sent, or not sent again, because what the look showed is too old by now."""
 
 
 class Internal(KitError):

@@ -78,10 +78,20 @@ THROTTLED = Message(
     "EC2 throttles {operation}: the account has used up its calls; sent again while there is time",
 )
 
+FOREIGN = Message(
+    960037, Level.WARN, "an entry for {destination} was not made by hand, so it is left as it is: {entry}"
+)
+CONFIRM = Message(960038, Level.INFO, "{what} at the first look; looking once more, for one look of EC2's can be old")
+WITNESS = Message(
+    960039,
+    Level.NOTIFY,
+    "EC2 cannot be asked any more ({why}); the instance metadata show that this node no longer has {public_ip}",
+)
+
 PROBLEM = Message(960040, Level.ERROR, "{problem}")
 CAUTION = Message(960041, Level.WARN, "{problem}")
 CREATED = Message(960042, Level.NOTIFY, '"{tag}" created on {system}: {resource} on {interface}, {state}')
-TRAFFIC_HERE = Message(960043, Level.INFO, "the entries for {destination} point at {node}; using that interface")
+TRAFFIC_HERE = Message(960043, Level.INFO, "{resource} is on {node} now; using that interface")
 KEY_KEPT = Message(960044, Level.NOTIFY, "EC2 accepted the access key; saved as [{profile}] in {file}")
 KEY_DROPPED = Message(960045, Level.NOTIFY, "the access key of [{profile}] was removed from {file}")
 HISTORY_LOST = Message(960046, Level.INFO, "this run is not recorded for 'ec2kit status': {why}")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv4Network
 from typing import ClassVar, NewType
 
-from ec2kit.core.errors import Misconfigured
+from ec2kit.core.errors import KitError, Misconfigured
 
 EniId = NewType("EniId", str)
 TableId = NewType("TableId", str)
@@ -15,14 +16,17 @@ VpcId = NewType("VpcId", str)
 AllocationId = NewType("AllocationId", str)
 AssociationId = NewType("AssociationId", str)
 Destination = NewType("Destination", str)  # "10.1.0.10/32"
+ACTIVE = "active"  # the state of a route whose target is there
+BY_HAND = "CreateRoute"  # the origin of a route that a call has made
 
 
 @dataclass(frozen=True)
 class RouteResource:
     """A virtual IP that route tables send to one node.
 
-    interface: network interface of this node whose ENI gets the traffic; None is the one with the
-    default route. tables: the route tables recorded at create, whose entry is made again when it is lost.
+    interface: network interface of this node whose ENI gets the traffic; None is the one that has it already, else
+    the one with the default route. tables: the route tables recorded at create, whose entry is made again when it is
+    lost.
     """
 
     kind: ClassVar = "route"
@@ -60,27 +64,58 @@ Resource = RouteResource | ElasticIpResource
 
 @dataclass(frozen=True)
 class Node:
-    """Where this node is, as the instance metadata says."""
+    """Where this node is: its instance, and the network interface that an address is to be on.
+
+    interface, eni: those that the resource names (named), else those with the default route; eni is None where there
+    is none now, and then `lack` says why. names: this host's interfaces by their hardware addresses.
+    """
 
     region: str
     instance: str
     vpc: VpcId
     cidrs: tuple[IPv4Network, ...]
-    interface: str
-    eni: EniId
+    interface: str | None
+    eni: EniId | None
+    named: bool = True
+    names: Mapping[str, str] = field(default_factory=dict)
+    lack: KitError | None = None
 
-    def among(self, interfaces: Iterable[NetworkInterface]) -> NetworkInterface:
-        """This node's ENI among those that EC2 shows. Raises Misconfigured when it is not there."""
-        for each in interfaces:
+    def seat(self, ours: Sequence[NetworkInterface], having: Iterable[str]) -> NetworkInterface:
+        """The one of this instance's ENIs that the address is to be on. having: what it is on now, ENIs or others.
+
+        Where the resource names no interface, one that has the address keeps it: the default route may change, and
+        that moves no address. Raises Misconfigured when EC2 does not show the ENI, and what the node lacks.
+        """
+        at = Counter(having)
+        best = max(ours, key=lambda each: (at[each.id], each.id == self.eni, each.id), default=None)
+        if best and not self.named and (at[best.id] or (self.interface is None and len(ours) == 1)):
+            if best.id != self.eni and best.mac not in self.names:
+                raise Misconfigured(
+                    f"this host has no interface with the hardware address of {best.id} ({best.mac or 'not told'})",
+                    "Check the interface's driver, or name another interface",
+                )
+            return best
+        if self.eni is None:
+            raise self.lack or Misconfigured(f"{self.interface} is not a network interface of {self.instance}")
+        return self._among(ours)
+
+    def _among(self, ours: Iterable[NetworkInterface]) -> NetworkInterface:
+        for each in ours:
             if each.id == self.eni:
                 return each
         raise Misconfigured(
             f"EC2 does not show {self.eni}, this node's {self.interface}, in {self.region}",
-            "These credentials belong to another account, or the Region or EC2 URL is wrong",
+            "It was attached or detached just now; or the credentials, the Region or the EC2 URL are another's",
         )
 
+    def at(self, seat: NetworkInterface) -> Node:
+        """This node, with that ENI as the one that the address is to be on."""
+        if seat.id == self.eni:
+            return self
+        return replace(self, interface=self.names[seat.mac], eni=seat.id, lack=None)
+
     def __str__(self) -> str:
-        return f"{self.interface} ({self.eni}) of {self.instance}"
+        return f"{self.interface} ({self.eni}) of {self.instance}" if self.eni else self.instance
 
 
 @dataclass(frozen=True)
@@ -100,12 +135,17 @@ BY_SETTINGS = Reach()
 
 @dataclass(frozen=True)
 class Route:
-    """One entry of a route table. target: ENI, gateway, ... id; state: `active` or `blackhole`."""
+    """One entry of a route table. target: ENI, gateway, ... id; state: `active`, `blackhole` or `filtered`.
+
+    origin: who made it. Ours to move is only what was made by the call of that name; a gateway propagates others
+    (`EnableVgwRoutePropagation`), or a route server advertises them (`Advertisement`).
+    docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Route.html
+    """
 
     destination: Destination
     target: str
-    state: str = "active"
-    propagated: bool = False
+    state: str = ACTIVE
+    origin: str = BY_HAND
 
 
 @dataclass(frozen=True)
@@ -115,15 +155,26 @@ class RouteTable:
     id: TableId
     routes: tuple[Route, ...]
 
+    def entries(self, destination: Destination, *, by_hand: bool = True) -> list[Route]:
+        """The entries for the destination that were made by hand, or the others."""
+        return [
+            each for each in self.routes if each.destination == destination and (each.origin == BY_HAND) is by_hand
+        ]
+
 
 @dataclass(frozen=True)
 class NetworkInterface:
-    """One ENI. private_ip: its primary private address; elastic_ip: the Elastic IP on that, if there is one."""
+    """One ENI. private_ip: its primary private address, empty when it has no IPv4 address.
+
+    elastic_ip: the Elastic IP on that address, if there is one. mac: its hardware address, lower case; empty when EC2
+    does not tell it.
+    """
 
     id: EniId
     private_ip: str
     source_dest_check: bool
     elastic_ip: str | None = None
+    mac: str = ""
 
 
 @dataclass(frozen=True)
@@ -150,11 +201,15 @@ class AccessKey:
 
 @dataclass(frozen=True)
 class Association:
-    """What an Elastic IP is associated with. eni is None when it is not an ENI of a VPC."""
+    """What an Elastic IP is associated with. eni is None when it is not an ENI of a VPC.
+
+    instance: the one that the ENI is attached to; None when it is attached to none, or EC2 does not tell.
+    """
 
     id: AssociationId
     eni: EniId | None
     private_ip: str | None
+    instance: str | None = None
 
 
 @dataclass(frozen=True)

@@ -62,10 +62,16 @@ def _route_view(seen: RouteView) -> Object:
         "destination": seen.destination,
         "eni": seen.eni,
         "source_dest_check": seen.source_dest_check,
-        "entries": [{"table": each.table, "target": each.target, "state": each.state} for each in seen.entries],
+        "entries": [_entry(each) for each in seen.entries],
         "missing": list(seen.missing),
         "gone": list(seen.gone),
+        "nearby": list(seen.nearby),
+        "foreign": [_entry(each) for each in seen.foreign],
     }
+
+
+def _entry(told: RouteEntry) -> Object:
+    return {"table": told.table, "target": told.target, "state": told.state, "origin": told.origin}
 
 
 def _elastic_ip_view(seen: ElasticIpView) -> Object:
@@ -78,6 +84,8 @@ def _elastic_ip_view(seen: ElasticIpView) -> Object:
         "eni": seen.eni,
         "private_ip": seen.private_ip,
         "others": list(seen.others),
+        "here": seen.here,
+        "nearby": seen.nearby,
         "link": seen.link,
         "expected": seen.expected,
     }
@@ -104,6 +112,7 @@ def _route_view_of(told: Object) -> RouteView:
         tuple(RouteEntry(TableId(str(e["table"])), str(e["target"]), str(e["state"])) for e in told["entries"]),
         tuple(TableId(str(each)) for each in told["missing"]),
         tuple(TableId(str(each)) for each in told["gone"]),
+        tuple(TableId(str(each)) for each in told.get("nearby", ())),
     )
 
 
@@ -113,10 +122,12 @@ def _elastic_ip_view_of(told: Object) -> ElasticIpView:
         public_ip=str(told["public_ip"]),
         allocation=optional(told["allocation"], AllocationId),
         association=_association_of(there) if there else None,
-        interface=str(told["interface"]),
-        eni=EniId(str(told["eni"])),
+        interface=optional(told["interface"], str),
+        eni=optional(told["eni"], EniId),
         private_ip=str(told["private_ip"]),
         others=tuple(map(str, told["others"])),
+        here=bool(told.get("here", there and there["eni"] == told["eni"])),
+        nearby=bool(told.get("nearby")),
         link=link if isinstance(link, bool) else None,
         expected=optional(told["expected"], AllocationId),
     )

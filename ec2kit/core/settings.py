@@ -52,9 +52,9 @@ class Budget(Enum):
 class Settings:
     """Every setting with its default. *_timeout, *_interval, ip_wait_linkdown, ip_max_linkchk: seconds.
 
-    ec2_max_retry: how often a call, and a round of look and act, is tried again; throttled calls
-    are not counted. Meanings and defaults: SIOS's administration guide 9.2.1, "Adjusting Recovery
-    Kit for EC2 Tunable Values".
+    ec2_max_retry: how often a call, and a round of look and act, is tried again, throttled calls not counted.
+    ec2_max_retry_given: the file says it: then it holds for a release too, which goes on while there is time else.
+    Meanings and defaults: SIOS's administration guide 9.2.1, "Adjusting Recovery Kit for EC2 Tunable Values".
     """
 
     ec2_restore_timeout: int = 300
@@ -62,6 +62,7 @@ class Settings:
     ec2_recover_timeout: int = 300
     ec2_quickcheck_timeout: int = 100
     ec2_max_retry: int = 3
+    ec2_max_retry_given: bool = False
     ip_nolinkcheck: int = 0
     ip_wait_linkdown: int = 5
     ip_max_linkchk: int = 5
@@ -91,7 +92,7 @@ class Settings:
 
 _LEAST_MOST = {"ec2_max_retry": (0, 100), "ip_nolinkcheck": (0, 1), "nobcastping": (0, 1)}
 _FROM_ZERO = ("ip_wait_linkdown", "ip_max_linkchk", "resrvrectimeout")
-_NUMBERS = tuple(each.name for each in fields(Settings) if isinstance(each.default, int))
+_NUMBERS = tuple(each.name for each in fields(Settings) if type(each.default) is int)
 
 
 def settings(text: str, environ: Mapping[str, str]) -> tuple[Settings, tuple[str, ...]]:
@@ -113,7 +114,8 @@ def settings(text: str, environ: Mapping[str, str]) -> tuple[Settings, tuple[str
     words = {name: value for name in _KIT_NAMES if (value := environ.get(name) or given.get(name))}
     aws = {name: value for name in AWS_NAMES if (value := environ.get(name) or given.get(name))}
     texts = {name.lower(): value for name, value in words.items()}
-    return Settings(**numbers, **texts, aws=aws), tuple(warnings)  # type: ignore[arg-type]  # names checked above
+    retries_given = "ec2_max_retry" in numbers
+    return Settings(**numbers, ec2_max_retry_given=retries_given, **texts, aws=aws), tuple(warnings)  # type: ignore[arg-type]  # names checked above
 
 
 def _assignments(text: str) -> tuple[dict[str, str], list[str]]:
@@ -158,4 +160,5 @@ def refuse_plain_http(url: str) -> None:
         raise Misconfigured(
             f"the EC2 URL {shown} is not https",
             "Give an https:// URL; http:// works for a loopback address only",
+            permanent=True,
         )

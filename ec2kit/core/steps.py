@@ -27,6 +27,11 @@ class ReplaceRoute:
         return _entry(self.table, self.destination, self.eni)
 
     @property
+    def subject(self) -> str:
+        """What the step is about; a view says by the same word what it has seen right."""
+        return self.table
+
+    @property
     def finding(self) -> str:
         """What makes the step necessary."""
         return f"{self.table} sends {self.destination} to {self.was or 'another target'}"
@@ -49,6 +54,11 @@ class CreateRoute:
         return _entry(self.table, self.destination, self.eni)
 
     @property
+    def subject(self) -> str:
+        """What the step is about; a view says by the same word what it has seen right."""
+        return self.table
+
+    @property
     def finding(self) -> str:
         """What makes the step necessary."""
         return f"{self.table} has lost its entry for {self.destination}"
@@ -69,6 +79,11 @@ class DisableSourceDestCheck:
         return {"NetworkInterfaceId": self.eni, "SourceDestCheck": {"Value": False}}
 
     @property
+    def subject(self) -> str:
+        """What the step is about; a view says by the same word what it has seen right."""
+        return self.eni
+
+    @property
     def finding(self) -> str:
         """What makes the step necessary."""
         return f"the source/dest check of {self.eni} is on"
@@ -81,8 +96,8 @@ class DisableSourceDestCheck:
 class AssociateAddress:
     """Associate the Elastic IP with our ENI, wherever it is now.
 
-    AllowReassociation is always given: without it an address in use is refused where the account
-    or the endpoint does not imply it. displaces: other Elastic IPs that lose their place by it.
+    taken: the look has shown it somewhere else. Where it has shown it on nothing, EC2 refuses the step when the peer
+    has taken the address since (AllowReassociation). displaces: other Elastic IPs that lose their place by it.
     """
 
     method: ClassVar = "associate_address"
@@ -92,6 +107,7 @@ class AssociateAddress:
     private_ip: str
     was: EniId | None = field(default=None, compare=False)
     displaces: tuple[str, ...] = field(default=(), compare=False)
+    taken: bool = field(default=False, compare=False)
 
     def parameters(self) -> dict[str, object]:
         """The call's parameters."""
@@ -99,8 +115,13 @@ class AssociateAddress:
             "AllocationId": self.allocation,
             "NetworkInterfaceId": self.eni,
             "PrivateIpAddress": self.private_ip,
-            "AllowReassociation": True,
+            "AllowReassociation": self.taken,
         }
+
+    @property
+    def subject(self) -> str:
+        """What the step is about; a view says by the same word what it has seen right."""
+        return self.public_ip
 
     @property
     def finding(self) -> str:
@@ -129,6 +150,11 @@ class DisassociateAddress:
         return {"AssociationId": self.association}
 
     @property
+    def subject(self) -> str:
+        """What the step is about; a view says by the same word what it has seen right."""
+        return self.public_ip
+
+    @property
     def finding(self) -> str:
         """What makes the step necessary."""
         return f"{self.public_ip} is associated with {self.eni}"
@@ -142,6 +168,11 @@ class BringLinkUp:
     """Take the interface down and up again because it has no link. The only step that is not an EC2 call."""
 
     interface: str
+
+    @property
+    def subject(self) -> str:
+        """What the step is about; a view says by the same word what it has seen right."""
+        return self.interface
 
     @property
     def finding(self) -> str:

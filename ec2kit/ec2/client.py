@@ -6,9 +6,13 @@ tells what became of it.
 
 from __future__ import annotations
 
+import math
 import random
+import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -16,8 +20,10 @@ import botocore.exceptions
 from botocore.parsers import ResponseParserError
 
 from ec2kit.core import backoff
-from ec2kit.core.errors import Unavailable
+from ec2kit.core.errors import Stale, Unanswered, Unavailable
 from ec2kit.core.model import (
+    ACTIVE,
+    BY_HAND,
     Address,
     AllocationId,
     Association,
@@ -31,6 +37,7 @@ from ec2kit.core.model import (
     TableId,
     VpcId,
 )
+from ec2kit.core.pace import Pace
 from ec2kit.core.steps import Ec2Step, operation
 from ec2kit.ec2.refusals import NO_CREDENTIALS, no_credentials, refusal, throttled
 from ec2kit.ec2.session import Signer, client
@@ -42,6 +49,9 @@ if TYPE_CHECKING:
 
 _PAGE = 100  # DescribeRouteTables: MaxResults 5..100
 _MOST_PAGES = 100
+_FAILED = 500  # the status of an answer of EC2 that does not tell whether it would have served the call
+_NUMBER = "ec2kit_number"  # in botocore's context of a call: its number in the pace
+_fresh: ContextVar[float] = ContextVar("_fresh", default=math.inf)  # until when what is now being sent may be sent
 T = TypeVar("T")
 
 
@@ -65,6 +75,7 @@ class Ec2:
         action: who calls; CloudTrail shows it in the user agent of each event. retries: how often botocore sends
         a call again that failed, unless by throttling. patience: None, and a throttled call fails at once; else it
         is sent again while there is time, unless retries is 0, and patience hears of it once, with its name.
+        `paces` is what has been learnt about EC2's limits, by operation.
         """
         self._deadline = deadline
         self._patience = patience if retries else None
@@ -74,8 +85,11 @@ class Ec2:
             settings, signer or Signer(), region=region, url=url, action=action, retries=retries, deadline=deadline
         )
         self._client.meta.events.register("before-send.ec2", self._count)
+        self.paces: defaultdict[str, Pace] = defaultdict(Pace)
+        self._lock = threading.Lock()  # of the paces; never held while anything is waited for
         decide: Any = self._wait_out  # the stubs do not know that this hook answers
         self._client.meta.events.register_first("needs-retry.ec2", decide)
+        self._client.meta.events.register("before-call.ec2", self._wait_for_turn)
 
     @property
     def url(self) -> str:
@@ -83,27 +97,74 @@ class Ec2:
         return self._client.meta.endpoint_url
 
     def _count(self, **_: object) -> None:
+        self._check_fresh()
         self.attempts += 1
 
-    def _wait_out(self, *, response: Any, operation: Any, attempts: int, **_: object) -> int | None:
-        """Answer botocore's question whether a call is sent again: of a throttled one our own time decides.
+    def _wait_for_turn(self, *, model: Any, context: dict[str, Any], **_: object) -> None:
+        """Before a call is sent first: wait as long as what was refused before makes it wise."""
+        context[_NUMBER] = self._turn(model.name)
+
+    def _wait_out(
+        self,
+        *,
+        response: Any,
+        caught_exception: Exception | None,
+        operation: Any,
+        request_dict: Mapping[str, dict[str, Any]],
+        **_: object,
+    ) -> int | None:
+        """Answer botocore's question whether a call is sent again: of a throttled one our own pace decides.
 
         botocore would send it again after pauses of its own, by the number of tries, and spend the account's calls
-        on questions whose answer can wait. None: botocore decides. Raises ClientError to give up.
+        on questions whose answer can wait. None: botocore decides. Raises the failure to give up, and Stale.
         """
         parsed: Any = response[1] if response else {}
+        failure = caught_exception or botocore.exceptions.ClientError(parsed, operation.name)
+        context = request_dict["context"]
         if not throttled(parsed.get("Error", {}).get("Code", "")):
+            if response and response[0].status_code < _FAILED:
+                with self._lock:
+                    self.paces[operation.name].served(context[_NUMBER])
+            elif self._late > 0:
+                raise failure
             return None
-        pause = None
-        if self._patience:
-            pause = backoff.throttled_call(attempts, self._deadline.left, random.random())  # noqa: S311  no secret
-        if pause is None or self._patience is None:
-            raise botocore.exceptions.ClientError(parsed, operation.name)
+        if self._patience is None or not self._refused(operation.name, context[_NUMBER]):
+            raise failure
         if not self._waited:
             self._waited = True
             self._patience(operation.name)
-        self._deadline.sleep(pause, f"the next try of {operation.name}, which EC2 throttles")
+        context[_NUMBER] = self._turn(operation.name)
         return 0  # seconds that botocore waits
+
+    def _refused(self, called: str, number: int) -> bool:
+        """Slow down, because EC2 has throttled that call; whether there is time to send it again."""
+        now, left = self._deadline.spent, self._deadline.left
+        with self._lock:
+            pace = self.paces[called]
+            pace.refused(number, now, left, random.random())  # noqa: S311  no secret
+            return pace.pause(now) + backoff.LAST_WORDS < left
+
+    def _turn(self, called: str) -> int:
+        """Wait until such a call may be sent, and take that turn; its number. Raises Stale."""
+        while True:
+            self._check_fresh()
+            now = self._deadline.spent
+            with self._lock:
+                pace = self.paces[called]
+                pause = pace.pause(now)
+                if not pause or self._patience is None:
+                    return pace.send(now)
+            self._deadline.sleep(pause, f"the next try of {called}, which EC2 throttles")
+
+    @property
+    def _late(self) -> float:
+        """For how many seconds the change that is being sent has not been allowed to be sent; 0 and less: it is."""
+        return self._deadline.spent - _fresh.get()
+
+    def _check_fresh(self) -> None:
+        """Raise Stale when the change may not be sent any more."""
+        if (late := self._late) > 0:
+            raise Stale(f"not sent: what the look showed is {backoff.FRESH + late:.0f} s old by now")
 
     def route_tables(self, vpc: VpcId, destination: Destination | None = None) -> list[RouteTable]:
         """All route tables of the VPC, or those with an entry for the destination; all pages."""
@@ -120,11 +181,11 @@ class Ec2:
                 for table in _bounded(page, number)["RouteTables"]
             ]
 
-    def interfaces(self, eni: EniId) -> list[NetworkInterface]:
-        """The ENI of that id, or nothing."""
-        with self._asking("DescribeNetworkInterfaces", eni):
+    def interfaces(self, instance: str) -> list[NetworkInterface]:
+        """The ENIs that are attached to an instance."""
+        with self._asking("DescribeNetworkInterfaces", instance):
             answer = self._client.describe_network_interfaces(
-                Filters=[{"Name": "network-interface-id", "Values": [eni]}]
+                Filters=[{"Name": "attachment.instance-id", "Values": [instance]}]
             )
             return [_interface(each) for each in answer["NetworkInterfaces"]]
 
@@ -155,12 +216,21 @@ class Ec2:
             answer = self._client.describe_addresses(Filters=filters)
             return [_address(each) for each in answer["Addresses"]]
 
-    def apply(self, step: Ec2Step) -> None:
-        """Send the step's call. Raises Unavailable when it is refused or not answered."""
+    def apply(self, step: Ec2Step, fresh: float = math.inf) -> None:
+        """Send the step's call. fresh: the second of the run's time until which it may be sent, and sent again.
+
+        Raises Stale after that, Unavailable when it is refused, Unanswered when nobody knows.
+        """
         parameters = step.parameters()
-        subject = str(parameters.get("RouteTableId") or parameters.get("NetworkInterfaceId") or "")
-        with self._asking(operation(step), subject):
-            getattr(self._client, step.method)(**parameters)
+        named = ("RouteTableId", "NetworkInterfaceId", "AssociationId")
+        subject = next((str(parameters[name]) for name in named if name in parameters), "")
+        token = _fresh.set(fresh)
+        try:
+            self._check_fresh()  # before botocore does its work: hundreds of steps may be late at once
+            with self._asking(operation(step), subject):
+                getattr(self._client, step.method)(**parameters)
+        finally:
+            _fresh.reset(token)
 
     @contextmanager
     def _asking(self, called: str, subject: str) -> Iterator[None]:
@@ -174,7 +244,7 @@ class Ec2:
         except NO_CREDENTIALS as error:
             raise no_credentials(called, error) from error
         except (botocore.exceptions.BotoCoreError, ResponseParserError) as error:
-            raise Unavailable(
+            raise Unanswered(
                 f"no usable answer from {where} to {called} on {subject} ({type(error).__name__})",
                 f"Check the way from this node to https://{where} (route, proxy, DNS, security group)",
             ) from error
@@ -202,19 +272,23 @@ def _routes(routes: list[RouteTypeDef]) -> Iterator[Route]:
                 or each.get("VpcPeeringConnectionId")
                 or each.get("InstanceId")
                 or "another kind of target",
-                each.get("State", "active"),
-                each.get("Origin") == "EnableVgwRoutePropagation",
+                each.get("State", ACTIVE),
+                each.get("Origin", BY_HAND),
             )
 
 
 def _interface(answer: NetworkInterfaceTypeDef) -> NetworkInterface:
-    """An ENI. Its association is its primary private address's; a public IP of Amazon's has no allocation id."""
+    """An ENI. Its association is its primary private address's; a public IP of Amazon's has no allocation id.
+
+    An instance may have one without any IPv4 address besides.
+    """
     there = answer.get("Association", {})
     return NetworkInterface(
         EniId(answer["NetworkInterfaceId"]),
-        answer["PrivateIpAddress"],
+        answer.get("PrivateIpAddress", ""),
         answer["SourceDestCheck"],
         there["PublicIp"] if there.get("AllocationId") else None,
+        answer.get("MacAddress", "").lower(),
     )
 
 
@@ -225,5 +299,6 @@ def _address(answer: AddressTypeDef) -> Address:
             AssociationId(identifier),
             EniId(answer["NetworkInterfaceId"]) if answer.get("NetworkInterfaceId") else None,
             answer.get("PrivateIpAddress"),
+            answer.get("InstanceId") or None,
         )
     return Address(answer["PublicIp"], AllocationId(answer["AllocationId"]), association)

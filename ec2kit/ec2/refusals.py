@@ -49,30 +49,26 @@ def throttled(code: str) -> bool:
     return code in _THROTTLED
 
 
-_MEANINGS = (  # codes, what happened, what to do about it, and whether asking again cannot help
+_MEANINGS = (  # codes, what happened, what to do about it
     (
         _THROTTLED,
         "EC2 throttled {tried} ({code})",
         "The account has used up its API calls in this Region for the moment; this passes by itself",
-        False,
     ),
     (
         _DENIED,
         "EC2 denied {tried} ({code})",
         "Allow ec2:{operation} in the IAM policy of this node's role or profile",
-        True,
     ),
     (
         _CLOCK,
         "EC2 refused the signature of {tried} ({code})",
         "Check this node's clock (chronyc tracking), then its credentials",
-        True,
     ),
     (
         _CREDENTIALS,
         "EC2 refused the credentials for {tried} ({code})",
         "Check the instance's role, or the profile that the resource names",
-        True,
     ),
 )
 
@@ -84,9 +80,9 @@ def refusal(operation: str, subject: str, code: str) -> Unavailable:
     request details. operation: `ReplaceRoute`; subject: what it was about, `rtb-1`; may be empty.
     """
     facts = {"operation": operation, "tried": f"{operation} on {subject}" if subject else operation, "code": code}
-    for codes, what, cure, permanent in _MEANINGS:
+    for codes, what, cure in _MEANINGS:
         if code in codes:
-            return Unavailable(what.format(**facts), cure.format(**facts), permanent=permanent)
+            return Unavailable(what.format(**facts), cure.format(**facts))
     return Unavailable(
         f"EC2 answered {facts['tried']} with {code}", "The state is unknown; look again with 'ec2kit check'"
     )
@@ -95,11 +91,8 @@ def refusal(operation: str, subject: str, code: str) -> Unavailable:
 def no_credentials(called: str, error: Exception) -> Unavailable:
     """What it means that botocore found no credentials for a call."""
     if isinstance(why := error.__cause__, KitError):  # the metadata service did not tell the role
-        return Unavailable(
-            f"no credentials for {called}: {why}", why.cure, permanent=not isinstance(why, Unavailable)
-        )
+        return Unavailable(f"no credentials for {called}: {why}", why.cure)
     return Unavailable(
         f"no credentials for {called} ({type(error).__name__})",
         "Attach a role to this instance, or name a profile (--profile, AWS_PROFILE)",
-        permanent=True,
     )

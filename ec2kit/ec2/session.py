@@ -69,6 +69,7 @@ def client(
         raise Misconfigured(
             f"EC2 cannot be set up ({type(error).__name__})",
             "Check Region, EC2 URL, profile and the AWS configuration files",
+            permanent=True,
         ) from error
     refuse_plain_http(made.meta.endpoint_url)
     _read_once(made)

@@ -49,11 +49,11 @@ def names(sysfs: str) -> list[str]:
 
 
 def default_interface(sysfs: str, procfs: str) -> str | None:
-    """The interface of the IPv4 default route with the lowest metric, if this host has it; else None.
+    """The interface of the IPv4 default route with the lowest metric; None where this host never shows its routes.
 
     /proc/net/route: columns Iface, Destination, Gateway, Flags, RefCnt, Use, Metric, Mask, ...; the kernel
-    lists default routes first, so the beginning of a long list is enough. Raises Unavailable: what cannot be
-    read now, because no file can be opened, must not make another interface the default one.
+    lists default routes first, so the beginning of a long list is enough. Raises Unavailable: a route that is gone
+    now, or cannot be read because no file can be opened, must not make another interface the default one.
     """
     path = Path(procfs, "net/route")
     try:
@@ -68,7 +68,9 @@ def default_interface(sysfs: str, procfs: str) -> str | None:
         for row in rows
         if len(row) > _MASK and row[1] == row[_MASK] == _ANY and row[0] in there and row[6].isdigit()
     ]
-    return min(defaults)[1] if defaults else None
+    if not defaults:
+        raise Unavailable("this host has no default route now, and no interface is named", "Name the interface")
+    return min(defaults)[1]
 
 
 def mac(sysfs: str, interface: str) -> str:
@@ -80,6 +82,20 @@ def mac(sysfs: str, interface: str) -> str:
             f"It has: {', '.join(there) or 'none'}. Name one of them",
         )
     return _read(Path(sysfs, "class/net", interface, "address")).lower()
+
+
+def names_by_mac(sysfs: str) -> dict[str, str]:
+    """The names of this host's interfaces by their hardware addresses, lower case. Raises Unavailable.
+
+    Of several with the same one, as a bond or a bridge has it, that of a device; else the first by name.
+    """
+    found: dict[str, str] = {}
+    for name in sorted(names(sysfs), key=lambda name: not Path(sysfs, "class/net", name, "device").exists()):
+        try:
+            found.setdefault(mac(sysfs, name), name)
+        except Misconfigured:  # it has gone meanwhile
+            continue
+    return found
 
 
 def has_link(sysfs: str, interface: str) -> bool:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ec2kit.core.errors import KitError, Misconfigured
 from ec2kit.core.kinds.elastic_ip import ElasticIpView
 from ec2kit.core.kinds.route import RouteView
-from ec2kit.core.model import Ec2Instance, EniId, Node, RouteTable, VpcId
+from ec2kit.core.model import Ec2Instance, Node, VpcId
 from ec2kit.core.settings import Settings
 from ec2kit.core.steps import ReplaceRoute
 
@@ -135,16 +135,6 @@ def _refuse_used(number: int, used: Mapping[str, int], option: str) -> None:
         )
 
 
-def choose_interface(destination: str, tables: Sequence[RouteTable], ours: Mapping[str, EniId]) -> str | None:
-    """The interface of this node whose ENI has the traffic for `destination` now; None when none or several have.
-
-    ours: interface names and their ENIs.
-    """
-    targets = {route.target for table in tables for route in table.routes if route.destination == destination}
-    names = [name for name, eni in ours.items() if eni in targets]
-    return names[0] if len(names) == 1 else None
-
-
 def route(view: RouteView, *, active: bool) -> list[Problem]:
     """Check a route view. active: this node has the address now, so the entries must point at it."""
     problems = []
@@ -170,9 +160,12 @@ def route(view: RouteView, *, active: bool) -> list[Problem]:
     return problems
 
 
-def elastic_ip(view: ElasticIpView) -> list[Problem]:
-    """Check an address view: the Elastic IP is the account's, and whom it would displace."""
-    problems = []
+def elastic_ip(view: ElasticIpView, *, way_out: bool) -> list[Problem]:
+    """Check an address view: the Elastic IP is the account's, and whom it would displace.
+
+    way_out: it is to be on the interface of the default route.
+    """
+    problems = [Problem(*view.way_out, fatal=False)] if way_out else []
     try:
         view.drift()
     except Misconfigured as error:

@@ -10,13 +10,14 @@ from ec2kit.core.errors import Misconfigured, NotHeld, Unavailable
 from ec2kit.core.kinds.elastic_ip import ElasticIpView
 from ec2kit.core.kinds.known import View
 from ec2kit.core.kinds.route import RouteView
-from ec2kit.core.model import ElasticIpResource, Resource, RouteResource, RouteTable, TableId, VpcId
+from ec2kit.core.model import ElasticIpResource, Resource, RouteResource, TableId, VpcId
 from ec2kit.lifekeeper import contract, info, preflight
 from ec2kit.lifekeeper.info import Info
 from ec2kit.lifekeeper.lcd import Instance, Lcd
 from ec2kit.lifekeeper.options import Creation
 from ec2kit.lifekeeper.preflight import Problem
-from ec2kit.verbs.locate import locate, own_interfaces
+from ec2kit.verbs import witness
+from ec2kit.verbs.locate import locate
 from ec2kit.verbs.look import look
 from ec2kit.verbs.run import Run, Site
 
@@ -82,9 +83,7 @@ def proven(resource: Resource | None, interface: str | None, run: Run) -> Proof:
     seen = Proof()
     try:
         site = locate(interface, run, patient=True)
-        tables = site.ec2.route_tables(site.node.vpc)
-        if isinstance(resource, RouteResource) and interface is None:
-            site = _with_traffic(resource, site, tables, run)
+        site.ec2.route_tables(site.node.vpc)
         seen = _look(resource, site, run, active=True)
     except (Misconfigured, NotHeld) as error:
         seen.problems.append(Problem.of(error))
@@ -111,11 +110,14 @@ def _look(resource: Resource | None, site: Site, run: Run, *, active: bool) -> P
     seen = Proof(vpc=site.node.vpc, problems=_instance_problems(site))
     if resource is None:
         return seen
-    seen.resource = resource = replace(resource, interface=site.node.interface)
     try:
         seen.view = look(resource, site, run)
     except (Misconfigured, NotHeld) as error:
         seen.problems.append(Problem.of(error))
+    node = run.record.site.node if run.record.site else site.node
+    if node.interface != site.node.interface:
+        run.log.say(messages.TRAFFIC_HERE, resource=resource, node=node)
+    seen.resource = resource = replace(resource, interface=node.interface)
     match seen.view:
         case RouteView() as view:
             seen.problems += preflight.route(view, active=active)
@@ -123,7 +125,7 @@ def _look(resource: Resource | None, site: Site, run: Run, *, active: bool) -> P
                 tables = frozenset(entry.table for entry in view.entries) | resource.tables - frozenset(view.gone)
                 seen.resource = replace(resource, tables=frozenset(map(TableId, tables)))
         case ElasticIpView() as view:
-            seen.problems += preflight.elastic_ip(view)
+            seen.problems += preflight.elastic_ip(view, way_out=witness.is_way_out(view, run))
     return seen
 
 
@@ -133,14 +135,3 @@ def _instance_problems(site: Site) -> list[Problem]:
         return preflight.instance(site.ec2.instance(site.node.instance))
     except Unavailable as error:
         return [Problem(f"EC2 Auto Recovery and metadata options were not checked: {error}", error.cure, fatal=False)]
-
-
-def _with_traffic(resource: RouteResource, site: Site, tables: list[RouteTable], run: Run) -> Site:
-    """The site at the interface that the entries point at now, when they point at one of this node's."""
-    ours = own_interfaces(run)
-    name = preflight.choose_interface(resource.destination, tables, ours)
-    if name is None or name == site.node.interface:
-        return site
-    run.record.site = replace(site, node=replace(site.node, interface=name, eni=ours[name]))
-    run.log.say(messages.TRAFFIC_HERE, destination=resource.destination, node=run.record.site.node)
-    return run.record.site

@@ -22,7 +22,6 @@ from ec2kit.lifekeeper.history import Entry
 from ec2kit.lifekeeper.lcd import Instance
 from ec2kit.verbs import lifecycle
 from ec2kit.verbs.locate import locate
-from ec2kit.verbs.look import look
 from ec2kit.verbs.process import attempt
 from ec2kit.verbs.run import Record, Run
 
@@ -188,8 +187,11 @@ def _look(here: Instance, run: Run) -> None:
     run = replace(run, reach=known.reach)
     if here.state in IN_SERVICE_STATES:
         lifecycle.check(known.resource, run)
-    elif look(known.resource, locate(known.resource.interface, run), run).drift():
-        raise NotHeld(f"{known.resource} is not on this system")
+        return
+    try:
+        lifecycle.check_once(known.resource, locate(known.resource.interface, run), run)
+    except NotHeld as error:
+        raise NotHeld(f"{known.resource} is not on this system") from error
 
 
 def _verdict(state: str, *, held: bool | None) -> str:

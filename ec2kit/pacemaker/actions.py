@@ -18,7 +18,7 @@ from enum import IntEnum
 from functools import partial
 
 from ec2kit.core import messages
-from ec2kit.core.errors import KitError, Misconfigured, NotHeld
+from ec2kit.core.errors import Astray, KitError, Misconfigured, NotHeld
 from ec2kit.core.messages import Level
 from ec2kit.core.model import Resource, RouteResource
 from ec2kit.core.settings import Budget, Settings
@@ -26,7 +26,7 @@ from ec2kit.host import guard
 from ec2kit.host.log import Journal, daemon
 from ec2kit.pacemaker import agents
 from ec2kit.pacemaker.agents import Agent
-from ec2kit.pacemaker.memory import NOT_HERE, Memory, Word
+from ec2kit.pacemaker.memory import LET_GO, Memory, Word
 from ec2kit.verbs import lifecycle, repeats
 from ec2kit.verbs.process import begin, conclude
 from ec2kit.verbs.run import Run
@@ -125,12 +125,12 @@ def _start(call: Call, resource: Resource, run: Run) -> str:
     for name in agents.ignored(os.environ):
         run.log.say(messages.PARAMETER_IGNORED, name=name)
     before = call.memory.recall()
-    call.memory.write(Word.NONE, run.log)
+    call.memory.write(Word.STARTING, run.log)
     try:
         lifecycle.hold(resource, run)
     except BaseException:  # also when the time is up
-        if not run.record.acted:
-            call.memory.write(before, run.log)
+        if not run.record.acted and run.record.view is None:  # nor has a look shown it here
+            call.memory.write(before or Word.UNTOUCHED, run.log)
         raise
     call.memory.write(Word.HELD, run.log)
     return f"{resource} is held by this node"
@@ -138,7 +138,7 @@ def _start(call: Call, resource: Resource, run: Run) -> str:
 
 def _stop(call: Call, resource: Resource, run: Run) -> str:
     """Let go. A stop that fails costs the node its life, so it goes on while there is time, unless it may give up."""
-    lifecycle.release(resource, run, persistent=call.memory.recall() not in NOT_HERE)
+    lifecycle.release(resource, run, persistent=call.memory.recall() not in LET_GO)
     call.memory.write(Word.STOPPED, run.log)
     return f"{resource} {'stays as it is' if isinstance(resource, RouteResource) else 'is not on this node'}"
 
@@ -151,6 +151,9 @@ def _monitor(call: Call, resource: Resource, run: Run) -> str:
         lifecycle.check(resource, run)
     except NotHeld:
         call.memory.write(Word.ELSEWHERE, run.log)
+        raise
+    except Astray:
+        call.memory.write(Word.HELD, run.log)
         raise
     call.memory.write(Word.HELD, run.log)
     return f"{resource} is held by this node"
@@ -173,22 +176,23 @@ def _code(call: Call, run: Run, outcome: str | KitError) -> Code:
     if isinstance(outcome, str):
         return Code.SUCCESS
     if call.action == "monitor":
-        return Code.NOT_RUNNING if isinstance(outcome, NotHeld) else _unknown(call)
+        return Code.NOT_RUNNING if isinstance(outcome, NotHeld) else _unknown(call, outcome)
     if _let_go(call, run, outcome):
         return Code.SUCCESS
     final = call.action == "start" and isinstance(outcome, Misconfigured) and outcome.everywhere
     return Code.ERR_CONFIGURED if final else Code.ERR_GENERIC
 
 
-def _unknown(call: Call) -> Code:
-    """What a monitor is that cannot tell: a probe goes by what this node remembers."""
-    return Code.SUCCESS if call.recurring or call.memory.recall() is Word.HELD else Code.NOT_RUNNING
+def _unknown(call: Call, outcome: KitError | None = None) -> Code:
+    """What a monitor is that cannot tell: a probe goes by what this node remembers. On another interface is here."""
+    here = call.recurring or isinstance(outcome, Astray) or call.memory.recall() is Word.HELD
+    return Code.SUCCESS if here else Code.NOT_RUNNING
 
 
 def _let_go(call: Call, run: Run, error: KitError) -> bool:
     """Whether a stop that cannot tell has nothing to let go of: it was not here, and has not been taken since."""
-    untouched = not run.record.acted and call.memory.recall() in NOT_HERE
-    return call.action == "stop" and untouched and not isinstance(error, NotHeld)
+    untouched = not run.record.acted and call.memory.recall() in LET_GO
+    return call.action == "stop" and untouched and not isinstance(error, NotHeld | Astray)
 
 
 def _tell(call: Call, run: Run, outcome: str | KitError, code: int) -> None:
@@ -208,7 +212,7 @@ def _tell(call: Call, run: Run, outcome: str | KitError, code: int) -> None:
     elif call.action == "monitor" and not call.recurring:
         run.log.say(messages.END_OK, seconds=seconds, what=f"it is not here: {outcome}")
     elif code == Code.SUCCESS:
-        then = "for it was not here at the last look, and this node has not taken it since"
+        then = "for this node has let go of it, or has sent no change to take it"
         run.log.say(messages.END_UNKNOWN, seconds=seconds, why=outcome.why, then=then)
     else:
         _fail(run, outcome)

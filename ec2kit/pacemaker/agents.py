@@ -66,7 +66,7 @@ _SHARED = (
         "interface",
         "network interface",
         "Network interface of the node whose ENI gets the address, such as eth1. "
-        "Without it: the interface of the default route.",
+        "Without it: the one that has the address already, else that of the default route.",
         r"[^\s/]{1,15}",
         "eth1",
     ),

@@ -1,6 +1,7 @@
 """What this node remembers of a resource since it booted, from its own last look or action.
 
-It is advice: what cannot be read is not known, and what cannot be written is a line of the log.
+It is advice: what cannot be read is not known, and what cannot be written is a line of the log. A word is that of one
+boot, whose id is in a file beside it: a folder that outlives the boot, as in an image, tells nothing of the next.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from ec2kit.core import messages
 from ec2kit.core.errors import KitError
 from ec2kit.host import files
 from ec2kit.host.log import Journal
+from ec2kit.verbs.process import settings_now
 
 
 class Word(StrEnum):
@@ -23,10 +25,14 @@ class Word(StrEnum):
     HELD = "held"  # a look showed that it is here
     ELSEWHERE = "elsewhere"  # a look showed that it is not, and no change was sent since
     STOPPED = "stopped"  # stop let go of it, and no change was sent since
-    NONE = ""
+    UNTOUCHED = (
+        "untouched"  # a start has failed before it sent a change, and nothing was written since the boot before
+    )
+    STARTING = "starting"  # a start may have sent a change; nothing is known of what came of it
+    NONE = ""  # nothing was written since the boot
 
 
-NOT_HERE = frozenset({Word.ELSEWHERE, Word.STOPPED})
+LET_GO = frozenset({Word.ELSEWHERE, Word.STOPPED, Word.UNTOUCHED})  # no change was sent that is not undone
 
 
 @dataclass(frozen=True)
@@ -47,16 +53,38 @@ class Memory:
         """The file of what its monitors have told already; no resource's memory has a plus in its name."""
         return self.file.with_name(f"{self.file.name}+said")
 
+    @property
+    def _boot_file(self) -> Path:
+        """The file of the boot's id; a former version of the kit does not look at it."""
+        return self.file.with_name(f"{self.file.name}+boot")
+
     def recall(self) -> Word:
-        """What was written last; NONE when nothing was, or when it cannot be read."""
+        """What was written last since the boot; STARTING, which claims least, when it cannot be read."""
         try:
-            return Word(files.read(self.file))
+            remembered, boot = Word(files.read(self.file)), files.read(self._boot_file)
         except (ValueError, KitError):
-            return Word.NONE
+            return Word.STARTING
+        now = _boot()
+        if boot and not now:
+            return Word.STARTING  # nothing tells whose boot's word it is
+        return remembered if boot in {"", now} else Word.NONE
 
     def write(self, word: Word, log: Journal) -> None:
         """Write it down. When that fails, a probe without an answer takes the resource for not running here."""
         try:
-            files.replace(self.file, word)
+            try:
+                files.replace(self._boot_file, _boot() if word else "")
+                files.replace(self.file, word)
+            except KitError:
+                files.remove(self.file)  # better nothing than an old word; on a full disk there is a way
+                raise
         except KitError as error:
             log.say(messages.NOT_REMEMBERED, why=error.why)
+
+
+def _boot() -> str:
+    """The id of this boot; empty where the kernel does not tell it."""
+    try:
+        return files.read_anyones(Path(settings_now().ec2kit_procfs, "sys/kernel/random/boot_id")).strip()
+    except OSError:
+        return ""

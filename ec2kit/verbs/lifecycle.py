@@ -12,16 +12,22 @@ site: where this node is, when the caller has found that already. What a verb sa
 
 from __future__ import annotations
 
+import math
 import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
-from itertools import count
 from typing import TYPE_CHECKING
 
 from ec2kit.core import backoff, messages
-from ec2kit.core.errors import KitError, NotHeld, Unavailable
-from ec2kit.core.model import Resource, RouteResource
-from ec2kit.core.steps import AssociateAddress, BringLinkUp, Plan, Step, findings
+from ec2kit.core.errors import Astray, KitError, Misconfigured, NotHeld, Stale, Unanswered, Unavailable
+from ec2kit.core.evidence import CONFIRM_PAUSE, Evidence
+from ec2kit.core.kinds.elastic_ip import ElasticIpView
+from ec2kit.core.kinds.known import View
+from ec2kit.core.model import ElasticIpResource, Resource, RouteResource
+from ec2kit.core.steps import AssociateAddress, BringLinkUp, DisassociateAddress, Plan, Step, findings
 from ec2kit.host import nic
+from ec2kit.verbs import witness
 from ec2kit.verbs.locate import locate
 from ec2kit.verbs.look import look
 from ec2kit.verbs.run import Run, Site
@@ -29,114 +35,228 @@ from ec2kit.verbs.run import Run, Site
 if TYPE_CHECKING:
     from ec2kit.ec2.client import Ec2
 
-CONFIRM_PAUSE = 1.0  # seconds before a loss is looked at a second time: one look of EC2 can be stale
+_EVERYTHING = frozenset({"*"})  # of what a look shows that finds no entry at all
 
 
 def hold(resource: Resource, run: Run, site: Site | None = None) -> None:
-    """Make this node hold the address, and return only when a look shows that it does."""
-    _converge(resource, site, run)
+    """Make this node hold the address, and return only when looks prove that it does.
+
+    All rounds are tried, whatever the cause: rights, credentials and new interfaces take their time with EC2, too.
+    """
+    _Task(resource, run, site, lambda view: view.drift()).converge()
 
 
-def release(resource: Resource, run: Run, site: Site | None = None, *, persistent: bool = False) -> None:
-    """Let go of the address if it is ours, and return only when a look shows that it is not.
+def release(resource: Resource, run: Run, site: Site | None = None, *, persistent: bool = True) -> None:
+    """Let go of the address if this node has it, and return only when looks prove that it does not.
 
     A route is left as it is and nothing is asked: the node that takes over moves it.
-    persistent: go on while there is time, whatever the cause; for a caller to whom a failure costs more than time.
+    persistent: go on while there is time, unless EC2_MAX_RETRY is set, for a failure may cost the node its life.
     """
     if isinstance(resource, RouteResource):
         run.log.say(messages.ROUTE_STAYS, destination=resource.destination)
     else:
-        _converge(resource, site, run, let_go=True, persistent=persistent)
+        endless = persistent and not run.settings.ec2_max_retry_given
+        _Task(resource, run, site, lambda view: view.release(), let_go=True, endless=endless).converge()
 
 
 def check(resource: Resource, run: Run, site: Site | None = None) -> None:
-    """Return when this node holds the address; raise NotHeld only when two looks, apart in time, show the loss."""
+    """Return when this node holds the address; raise NotHeld only when two looks, apart in time, show the same loss.
+
+    Raises Astray when it is on this node, but on another interface.
+    """
     site = site or locate(resource.interface, run)
-    try:
-        _check_once(resource, site, run)
-    except NotHeld as suspicion:
-        run.log.say(messages.SUSPECT, why=suspicion)
-        run.deadline.sleep(CONFIRM_PAUSE, "the second look, which is to confirm a loss")
-        _check_once(resource, site, run)
+    first = _judge(resource, site, run)
+    if first is None:
+        return
+    run.log.say(messages.SUSPECT, why=first.error)
+    run.deadline.sleep(CONFIRM_PAUSE, "the second look, which is to confirm a loss")
+    second = _judge(resource, site, run)
+    if second is None:
+        return
+    if first.same_loss(second):
+        raise second.error
+    raise Unavailable(f"two looks contradict each other: {first.error}, and then: {second.error}", "Look again")
+
+
+def check_once(resource: Resource, site: Site, run: Run) -> None:
+    """As check, by one look: for where a loss that is told in error fails nothing."""
+    if doubt := _judge(resource, site, run):
+        raise doubt.error
 
 
 def plan(resource: Resource, run: Run) -> None:
     """Put what hold would do now into the run's record; nothing is changed."""
-    run.record.todo = look(resource, locate(resource.interface, run), run).drift()
+    view = look(resource, locate(resource.interface, run), run)
+    run.record.todo = view.drift()
+    if isinstance(view, ElasticIpView) and witness.is_way_out(view, run):
+        run.log.say(messages.CAUTION, problem=". ".join(view.way_out))
 
 
-def _check_once(resource: Resource, site: Site, run: Run) -> None:
-    if todo := look(resource, site, run, expect_here=True).drift():
-        raise NotHeld(
-            f"{resource} is not held by {site.node}: {findings(todo)}",
-            "'ec2kit hold' on the node that should hold it puts it right",
+@dataclass(frozen=True)
+class _Doubt:
+    """What one look shows to be lost: each entry, and in words."""
+
+    lost: frozenset[str]
+    error: NotHeld
+
+    def same_loss(self, other: _Doubt) -> bool:
+        """Whether both show an entry lost. One that shows none at all has lost each table's, and tells of no ENI."""
+        if _EVERYTHING not in (self.lost, other.lost):
+            return bool(self.lost & other.lost)
+        told = (self.lost | other.lost) - _EVERYTHING
+        return not told or any(not entry.startswith("eni-") for entry in told)
+
+
+def _judge(resource: Resource, site: Site, run: Run) -> _Doubt | None:
+    """One look: None when this node holds the address. Raises Astray."""
+    try:
+        view = look(resource, site, run, expect_here=True)
+    except NotHeld as error:
+        return _Doubt(_EVERYTHING, error)
+    lost = view.lost
+    todo = view.drift()
+    node = run.record.site.node if run.record.site else site.node
+    if lost:
+        what = f"{resource} is not held by {node}: {findings(todo)}"
+        return _Doubt(lost, NotHeld(what, "'ec2kit hold' on the node that should hold it puts it right"))
+    if todo:
+        raise Astray(
+            f"{resource} is on this node, but not on {node}: {findings(todo)}",
+            "'ec2kit hold' moves it there; or have the resource name the interface that it is on",
         )
+    return None
 
 
-def _converge(
-    resource: Resource, site: Site | None, run: Run, *, let_go: bool = False, persistent: bool = False
-) -> None:
-    """Rounds of look, act and look, until nothing is wanted, or the rounds or the time are used up."""
-    rounds = 1 + run.settings.ec2_max_retry
-    endless = persistent and rounds > 1
-    for number in count(1):
-        problem: KitError
+@dataclass
+class _Task:
+    """Rounds of looking and acting, until looks prove that nothing is wanted, or the rounds or the time are used up.
+
+    wanted: the steps that a view shows to be missing. let_go: they release the address. endless: rounds go on while
+    there is time.
+    """
+
+    resource: Resource
+    run: Run
+    site: Site | None  # where this node is, when the caller has found that; else it is found anew in each round
+    wanted: Callable[[View], Plan]
+    let_go: bool = False
+    endless: bool = False
+    seen: Evidence = field(default_factory=Evidence)
+    shown: bool = False  # whether the second witness has shown the address here
+
+    def converge(self) -> None:
+        """Return when it is proven. Raises the last round's problem."""
+        run, number = self.run, 1
+        most = 1 + run.settings.ec2_max_retry
+        while problem := self._round():
+            longest = backoff.PERSISTENT_MOST if self.endless else backoff.ROUND_MOST
+            pause = backoff.next_round(number, run.deadline.left, random.random(), longest)  # noqa: S311  no secret
+            if pause is None or problem.permanent or (number >= most and not self.endless):
+                raise problem
+            number += 1
+            within = f"within {run.deadline.seconds:g} s" if self.endless else f"of {most}"
+            run.log.say(messages.LOOK_AGAIN, why=problem.why, number=number, most=within)
+            run.deadline.sleep(pause, f"round {number}, because {problem}")
+
+    def _round(self) -> KitError | None:
+        """Look, act, and look until it is proven; what is in the way of that."""
+        refused: dict[Step, KitError] = {}
+        looked = acted = False
         try:
-            site = site or locate(resource.interface, run, patient=True)
-            refused: dict[Step, KitError] = {}
-            view = look(resource, site, run)
-            if todo := view.release() if let_go else view.drift():
-                refused = _act(todo, site.ec2, run)
-                view = look(resource, site, run, expect_here=not let_go)
-                todo = view.release() if let_go else view.drift()
-            if not todo:
-                return
-            problem, final = _unfinished(resource, todo, refused)
+            site = self.site or self._locate()
+            while True:
+                todo = self._look(site, refused, expect_here=looked)
+                looked = True
+                if todo:
+                    if acted and not any(isinstance(error, Stale) for error in refused.values()):
+                        return _unfinished(self.resource, todo, refused)
+                    refused, acted = self._act(todo, site.ec2), True
+                elif (pause := self.seen.pause(self.run.deadline.spent)) is not None:
+                    what = f"{self.resource} {'is not here' if self.let_go else 'is held'}"
+                    self.run.log.say(messages.CONFIRM, what=what)
+                    self.run.deadline.sleep(pause, "the second look, which is to confirm the first")
+                else:
+                    return None
+        except (NotHeld, Unavailable, Misconfigured) as error:
+            return error
+
+    def _locate(self) -> Site:
+        """This node as it is now; where that cannot be told, as this run has found it before."""
+        try:
+            return locate(self.resource.interface, self.run, patient=True, let_go=self.let_go)
+        except Unavailable:
+            if self.run.record.site is None:
+                raise
+            return self.run.record.site
+
+    def _look(self, site: Site, refused: dict[Step, KitError], *, expect_here: bool) -> Plan:
+        """What a look still shows to be missing."""
+        at = self.run.deadline.spent
+        silent = next((error for error in refused.values() if isinstance(error, Unanswered)), None)
+        if silent and self._gone(silent, at):
+            return ()
+        try:
+            view = look(self.resource, site, self.run, expect_here=expect_here and not self.let_go)
         except Unavailable as error:
-            problem, final = error, error.permanent
-        longest = backoff.PERSISTENT_MOST if endless else backoff.ROUND_MOST
-        pause = backoff.next_round(number, run.deadline.left, random.random(), longest)  # noqa: S311  no secret
-        if pause is None or ((final or number == rounds) and not endless):
-            raise problem
-        most = f"within {run.deadline.seconds:g} s" if endless else f"of {rounds}"
-        run.log.say(messages.LOOK_AGAIN, why=problem.why, number=number + 1, most=most)
-        run.deadline.sleep(pause, f"round {number + 1}, because {problem}")
+            if self._gone(error, at):
+                return ()
+            raise
+        todo = self.wanted(view)
+        right = view.subjects - {step.subject for batch in todo for step in batch}
+        self.seen.saw(right, at, self.run.deadline.spent)
+        return todo
+
+    def _gone(self, error: KitError, at: float) -> bool:
+        """Whether the second witness shows that what was sent has let go of the address.
+
+        Where EC2 has not said that it took the call, it must have shown the address here before.
+        """
+        if not (isinstance(self.resource, ElasticIpResource) and self.let_go and self.run.record.acted):
+            return False
+        if not (self.run.record.done or self.shown) or witness.here(self.resource.public_ip, self.run) is not False:
+            return False
+        self.run.log.say(messages.WITNESS, why=error, public_ip=self.resource.public_ip)
+        self.seen.saw({str(self.resource.public_ip)}, at, self.run.deadline.spent)
+        return True
+
+    def _act(self, todo: Plan, ec2: Ec2) -> dict[Step, KitError]:
+        """Apply the batches in their order, up to the first in which a step is refused; the refused steps."""
+        run = self.run
+        if self.let_go and isinstance(self.resource, ElasticIpResource) and not run.record.acted:
+            self.shown = witness.here(self.resource.public_ip, run) is True
+        run.record.acted = True
+        done = len(run.record.done)
+        refused: dict[Step, KitError] = {}
+        for batch in todo:
+            for step in batch:
+                _warn_displaced(step, run)
+            outcomes = run.deadline.together([partial(_apply, step, ec2, run) for step in batch])
+            refused = {step: each for step, each in zip(batch, outcomes, strict=True) if isinstance(each, KitError)}
+            for step, error in refused.items():
+                if not isinstance(error, Stale):  # it is looked at again at once
+                    run.log.say(messages.STEP_REFUSED, step=step, why=error.why)
+            if refused:
+                break
+        self.seen.changed(step.subject for step in run.record.done[done:])
+        return refused
 
 
-def _unfinished(resource: Resource, todo: Plan, refused: dict[Step, KitError]) -> tuple[NotHeld, bool]:
-    """What a look after acting still misses, and whether it is useless to go on."""
+def _unfinished(resource: Resource, todo: Plan, refused: dict[Step, KitError]) -> NotHeld:
+    """What a look after acting still misses."""
     causes = [error for step, error in refused.items() if step in todo[0]]
     what = f"{resource}: after acting, a look still shows that {findings(todo)}"
     if not causes:
-        return NotHeld(
-            what, "EC2 may need longer to show the change, or somebody changes it back; run it again"
-        ), False
-    final = all(isinstance(error := refused.get(step), Unavailable) and error.permanent for step in todo[0])
-    return NotHeld(f"{what}, because {causes[0]}", causes[0].cure), final
-
-
-def _act(todo: Plan, ec2: Ec2, run: Run) -> dict[Step, KitError]:
-    """Apply the batches in their order, up to the first in which a step is refused; the refused steps."""
-    run.record.acted = True
-    for batch in todo:
-        for step in batch:
-            _warn_displaced(step, run)
-        outcomes = run.deadline.together([partial(_apply, step, ec2, run) for step in batch])
-        refused = {
-            step: outcome for step, outcome in zip(batch, outcomes, strict=True) if isinstance(outcome, KitError)
-        }
-        for step, error in refused.items():
-            run.log.say(messages.STEP_REFUSED, step=step, why=error.why)
-        if refused:
-            return refused
-    return {}
+        return NotHeld(what, "EC2 may need longer to show the change, or somebody changes it back; run it again")
+    permanent = all(step in refused and refused[step].permanent for step in todo[0])
+    return NotHeld(f"{what}, because {causes[0]}", causes[0].cure, permanent=permanent)
 
 
 def _apply(step: Step, ec2: Ec2, run: Run) -> None:
     if isinstance(step, BringLinkUp):
         _bring_link_up(step.interface, run)
     else:
-        ec2.apply(step)
+        aimed = isinstance(step, DisassociateAddress)  # at what was read, and at nothing that comes after it
+        ec2.apply(step, math.inf if aimed else run.record.seen + backoff.FRESH)
     run.record.done.append(step)
     run.log.say(messages.STEP, step=step)
 

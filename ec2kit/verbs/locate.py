@@ -7,7 +7,7 @@ from ipaddress import IPv4Network
 from typing import TYPE_CHECKING
 
 from ec2kit.core import messages, profiles
-from ec2kit.core.errors import Misconfigured, Unavailable
+from ec2kit.core.errors import KitError, Misconfigured, Unavailable
 from ec2kit.core.model import EniId, Node, VpcId
 from ec2kit.core.settings import refuse_plain_http
 from ec2kit.host import nic
@@ -19,18 +19,24 @@ if TYPE_CHECKING:
     from ec2kit.host.imds import Metadata
 
 
-def locate(interface: str | None, run: Run, *, patient: bool = False) -> Site:
-    """Find the interface (None: the one of the default route) and its ENI afresh, and open the way to EC2.
+def locate(interface: str | None, run: Run, *, patient: bool = False, let_go: bool = False) -> Site:
+    """Find this node and its interface (None: the one of the default route) afresh, and open the way to EC2.
 
+    That there is none now, or that it has no ENI, is raised when it is the one that is named; otherwise, and for what
+    lets go of an address, it is a part of the answer: Node.lack.
     patient: a throttled call is sent again while there is time. A run that only watches does without: it would
     spend the calls that a takeover needs, and can look again another time.
     """
     if run.reach.url:
         refuse_plain_http(run.reach.url)
-    metadata = _metadata(run)
-    node = _node(interface, run, metadata)
-    run.log.say(messages.LOCATED, node=node, vpc=node.vpc, region=node.region)
-    run.record.site = Site(node, _ec2(node, run, metadata, patient=patient))
+    metadata = metadata_of(run)
+    node = _node(interface, run, metadata, lenient=let_go or not interface)
+    if run.record.site is None or run.record.site.node != node:
+        run.log.say(messages.LOCATED, node=node, vpc=node.vpc, region=node.region)
+    ec2 = _ec2(node, run, metadata, patient=patient)
+    if run.record.site:  # of the whole run
+        ec2.attempts, ec2.paces = run.record.site.ec2.attempts, run.record.site.ec2.paces
+    run.record.site = Site(node, ec2)
     return run.record.site
 
 
@@ -56,37 +62,64 @@ def _say_throttled(log: Journal, operation: str) -> None:
     log.say(messages.THROTTLED, operation=operation)
 
 
-def _metadata(run: Run) -> Metadata:
+def metadata_of(run: Run) -> Metadata:
+    """The way to this instance's metadata."""
     from ec2kit.host import imds
 
     endpoint = run.settings.aws.get("AWS_EC2_METADATA_SERVICE_ENDPOINT")
     return imds.Metadata(endpoint, retries=run.settings.ec2_max_retry, deadline=run.deadline)
 
 
-def _node(interface: str | None, run: Run, metadata: Metadata) -> Node:
-    settings = run.settings
-    interface = interface or nic.default_interface(settings.ec2kit_sysfs, settings.ec2kit_procfs)
-    mac = nic.mac(settings.ec2kit_sysfs, interface) if interface else metadata.need("mac")
-    interface = interface or _interface_with(mac, settings.ec2kit_sysfs)
-    about = f"network/interfaces/macs/{mac}"
-    eni = _eni(mac, metadata)
+def _node(named: str | None, run: Run, metadata: Metadata, *, lenient: bool = False) -> Node:
+    interface, mac, lack = _interface(named, run, metadata)
+    eni = _eni(mac, metadata) if lack is None else None
     if eni is None:
-        raise Misconfigured(
+        lack = lack or Misconfigured(
             f"{interface} ({mac}) is not a network interface of this EC2 instance",
-            "Name an interface that has an ENI; a bridge or a tunnel has none",
+            "Name an interface that has an ENI; a bridge or a tunnel has none, and one that was attached just now "
+            "may have none yet",
         )
+        if not lenient:
+            raise lack
+        mac = metadata.need("mac")  # of the instance's first one: its VPC is that of the others
+    about = f"network/interfaces/macs/{mac}"
     cidrs = metadata.need(f"{about}/vpc-ipv4-cidr-blocks")
     try:
         networks = tuple(IPv4Network(cidr) for cidr in cidrs.split())
     except ValueError:
         raise Unavailable("the metadata service returned invalid CIDR blocks") from None
     return Node(
-        region=run.reach.region or settings.aws.get("AWS_REGION") or metadata.need("placement/region"),
+        region=run.reach.region or run.settings.aws.get("AWS_REGION") or metadata.need("placement/region"),
         instance=metadata.need("instance-id"),
         vpc=VpcId(metadata.need(f"{about}/vpc-id")),
         cidrs=networks,
         interface=interface,
         eni=eni,
+        named=named is not None,
+        names=nic.names_by_mac(run.settings.ec2kit_sysfs),
+        lack=lack,
+    )
+
+
+def _interface(named: str | None, run: Run, metadata: Metadata) -> tuple[str | None, str, KitError | None]:
+    """The interface's name and hardware address, or why there is none now.
+
+    Where the host never shows its routes, it is the instance's first one.
+    """
+    sysfs = run.settings.ec2kit_sysfs
+    try:
+        name = named or nic.default_interface(sysfs, run.settings.ec2kit_procfs)
+        if name:
+            return name, nic.mac(sysfs, name), None
+    except KitError as error:
+        return named, "", error
+    mac = metadata.need("mac")
+    name = nic.names_by_mac(sysfs).get(mac.lower())
+    cure = "Name the interface (--interface)"
+    return (
+        name,
+        mac,
+        None if name else Misconfigured("this host has no interface with the instance's first address", cure),
     )
 
 
@@ -98,19 +131,9 @@ def _eni(mac: str, metadata: Metadata) -> EniId | None:
     return EniId(found) if found else None
 
 
-def _interface_with(mac: str, sysfs: str) -> str:
-    for name in nic.names(sysfs):
-        if nic.mac(sysfs, name) == mac.lower():
-            return name
-    raise Misconfigured(
-        "this host has no default route and no interface with the instance's first hardware address",
-        "Name the interface (--interface)",
-    )
-
-
 def own_interfaces(run: Run) -> dict[str, EniId]:
     """This node's interfaces that have an ENI, by name."""
-    metadata = _metadata(run)
+    metadata = metadata_of(run)
     sysfs = run.settings.ec2kit_sysfs
     found = {name: _eni(nic.mac(sysfs, name), metadata) for name in nic.names(sysfs)}
     return {name: eni for name, eni in found.items() if eni}

@@ -28,12 +28,14 @@ class Site:
 class Record:
     """What a run has seen and done so far, also when it fails in the end.
 
-    view: the last complete look. acted: whether a change was sent at all, whatever came of it. done: the steps
-    that were accepted, in their order. todo: what plan would do.
+    view: the last complete look. seen: the second of the run at which EC2 told who has the address. acted: whether a
+    change was sent at all, whatever came of it. done: the steps that were accepted, in their order. todo: what plan
+    would do.
     """
 
     site: Site | None = None
     view: View | None = None
+    seen: float = 0.0
     acted: bool = False
     done: list[Step] = field(default_factory=list)
     todo: Plan = ()

@@ -2,7 +2,8 @@
 
 Figures: "Request throttling for the Amazon EC2 API", table "Request token bucket sizes and refill rates",
 docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html. EC2 adds tokens every second; here they trickle in,
-which is the same rate. A refused request takes no token.
+which is the same rate. AWS does not say whether a refused request takes anything: here it takes nothing, or, with
+`fees`, what there is of a token, so that who asks more often than the bucket refills is never served.
 """
 
 from __future__ import annotations
@@ -34,10 +35,15 @@ class Buckets:
     """Full at first. sizes: by action, in place of the documented ones; clock: seconds, monotonic."""
 
     def __init__(
-        self, sizes: Mapping[str, Size] | None = None, *, clock: Callable[[], float] = time.monotonic
+        self,
+        sizes: Mapping[str, Size] | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        fees: bool = False,
     ) -> None:
         self._sizes = {**OWN, **(sizes or {})}
         self._clock = clock
+        self._fees = fees
         self._levels: dict[tuple[str, str, Size], tuple[float, float]] = {}  # tokens, and when that was so
         self._lock = threading.Lock()
 
@@ -49,7 +55,7 @@ class Buckets:
             tokens, since = self._levels.get((region, action, size), (size.capacity, now))
             tokens = min(size.capacity, tokens + (now - since) * size.refill)
             taken = tokens >= 1
-            self._levels[region, action, size] = (tokens - taken, now)
+            self._levels[region, action, size] = (tokens - 1 if taken else 0.0 if self._fees else tokens, now)
             return taken
 
     def _size(self, action: str, params: Mapping[str, str]) -> Size:

@@ -136,7 +136,7 @@ class Ec2:
     ) -> None:
         """Put an entry into a route table that nobody created by hand: a route server's, or a gateway's.
 
-        It stands beside an entry by hand for that destination, or alone, and is no change of that one: ReplaceRoute
+        It stands beside an entry by hand for that destination, or alone, and does not change that one: ReplaceRoute
         does not find it (InvalidParameterValue; what EC2 really says is not known). origin: Advertisement or
         EnableVgwRoutePropagation; state: active, blackhole or filtered. It is part of the state; `mend` leaves it.
         """

@@ -282,7 +282,7 @@ def _refusal(backend: Any, request: Request) -> Reply | None:
     if request.action == "CreateRoute":
         table = backend.route_tables.get(params.get("RouteTableId"))
         destination = params.get("DestinationCidrBlock")
-        # A foreign entry is no obstacle: of a gateway's AWS says so, of a route server's nothing.
+        # A foreign entry is not an obstacle: of a gateway's AWS says so, of a route server's nothing.
         by_hand = [route for route in table.routes if not isinstance(route, _Foreign)] if table else []
         if any(route.destination_cidr_block == destination for route in by_hand):
             message = f"The route identified by {destination} already exists."

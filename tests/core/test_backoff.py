@@ -15,22 +15,9 @@ LEFT = st.floats(0, 86_400)
 
 @given(NUMBERS, LEFT, CHANCES)
 def test_no_pause_outlasts_the_time(number: int, left: float, chance: float) -> None:
-    """A pause ends inside the budget, with time for the last words after a throttled call, or there is none."""
-    call, rounds = backoff.throttled_call(number, left, chance), backoff.next_round(number, left, chance)
-    assert call is None or 0 <= call <= min(backoff.CALL_MOST, left - backoff.LAST_WORDS)
-    assert rounds is None or 0 < rounds < left
-
-
-@given(NUMBERS, CHANCES)
-def test_throttling_never_ends_the_run_while_there_is_time(number: int, chance: float) -> None:
-    """However often a call was throttled."""
-    assert backoff.throttled_call(number, backoff.CALL_MOST + backoff.LAST_WORDS + 0.1, chance) is not None
-
-
-@pytest.mark.parametrize(("number", "ceiling"), [(1, 0.5), (2, 0.5), (5000, 0.5)])
-def test_a_throttled_call_waits_anything_up_to_a_low_ceiling(number: int, ceiling: float) -> None:
-    """Full jitter: nodes that were throttled together do not come back together."""
-    assert [backoff.throttled_call(number, 300, chance) for chance in (0, 0.5, 1)] == [0, ceiling / 2, ceiling]
+    """A pause ends inside the budget, or there is none."""
+    pause = backoff.next_round(number, left, chance)
+    assert pause is None or 0 < pause < left
 
 
 @pytest.mark.parametrize(("number", "mean"), [(1, 1.0), (2, 2.0), (5, 16.0), (100, 16.0)])

@@ -15,7 +15,7 @@ from ec2kit.host.deadline import Deadline
 from lab.ec2.server import Ec2 as LabEc2
 from lab.ec2.tls import Authority
 from lab.imds import Imds, NodeIdentity
-from tests.support.edge import ENI, ec2
+from tests.support.edge import INSTANCE, ec2
 
 pytestmark = pytest.mark.usefixtures("environment")
 
@@ -47,7 +47,7 @@ def test_no_credentials_is_unavailable_and_says_what_to_do(lab: LabEc2) -> None:
     with Imds(NodeIdentity("i-1", "us-east-1", "us-east-1a", "123456789012", (), "role")) as metadata:
         metadata.refuse("missing", "GET /latest/meta-data/iam/security-credentials/")
         with pytest.raises(Unavailable, match="no credentials") as caught:
-            ec2(lab.url, AWS_EC2_METADATA_SERVICE_ENDPOINT=metadata.url).interfaces(ENI)
+            ec2(lab.url, AWS_EC2_METADATA_SERVICE_ENDPOINT=metadata.url).interfaces(INSTANCE)
     assert "Attach a role" in caught.value.cure
 
 
@@ -57,7 +57,7 @@ def test_a_role_that_the_metadata_does_not_tell_names_the_metadata(lab: LabEc2) 
     with pytest.raises(
         Unavailable, match=r"no credentials for .*: the metadata service at .* does not answer"
     ) as caught:
-        ec2(lab.url, AWS_EC2_METADATA_SERVICE_ENDPOINT="http://127.0.0.1:9").interfaces(ENI)
+        ec2(lab.url, AWS_EC2_METADATA_SERVICE_ENDPOINT="http://127.0.0.1:9").interfaces(INSTANCE)
     assert "Check that this instance can reach it" in caught.value.cure
     assert not caught.value.permanent
 
@@ -70,7 +70,7 @@ def test_credentials_that_cannot_be_had_just_now_are_unavailable(lab: LabEc2, tm
     reach: Any = {"region": "us-east-1", "url": lab.url}
     with pytest.raises(Unavailable, match="no credentials"):
         Ec2(settings, **reach, signer=Signer("helper"), action="test", retries=0, deadline=Deadline(5)).interfaces(
-            ENI
+            INSTANCE
         )
 
 

@@ -57,9 +57,10 @@ def test_the_default_route_with_the_lowest_metric(host: Path) -> None:
 
 
 def test_no_default_route(host: Path) -> None:
-    """None, and no error: the metadata knows the first interface."""
-    assert route(host) is None
-    assert route(host, "garbage") is None
+    """It is not known now; None is said where the host never shows its routes."""
+    for rows in ((), ("garbage",)):
+        with pytest.raises(Unavailable, match="no default route"):
+            route(host, *rows)
     assert nic.default_interface(str(host / "sys"), "/nonexistent") is None
 
 

@@ -6,6 +6,9 @@ from contextlib import closing
 from pathlib import Path
 from uuid import UUID
 
+import pytest
+
+from ec2kit.core.errors import Unavailable
 from ec2kit.host import nic
 from lab.ec2 import vpc
 from lab.nodes import Lab
@@ -18,7 +21,8 @@ def test_a_default_route_goes_and_comes(figure2: Lab) -> None:
     places = str(node.sysfs), str(node.procfs)
     assert nic.default_interface(*places) == "eth0"
     node.default_route(None)
-    assert nic.default_interface(*places) is None
+    with pytest.raises(Unavailable, match="no default route"):
+        nic.default_interface(*places)
     assert len((node.procfs / "net/route").read_text().splitlines()) == 1, "nothing but the names of the columns"
     node.default_route("eth1")
     assert nic.default_interface(*places) == "eth1"

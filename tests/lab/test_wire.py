@@ -78,9 +78,9 @@ class Both:
         names = [str(ip) for ip in self.state.held]
         looks: list[Callable[[Ec2], object]] = [
             lambda asked: asked.route_tables(VpcId(self.lab.vpc)),
-            lambda asked: asked.interfaces(EniId("eni-00000000000000000")),
+            lambda asked: asked.interfaces("i-00000000000000000"),
             lambda asked: asked.addresses_named("198.51.100.1"),
-            *(lambda asked, eni=eni: asked.interfaces(eni) for eni in self.enis),
+            *(lambda asked, of=node.instance_id: asked.interfaces(of) for node in self.lab.nodes.values()),
             *(lambda asked, name=name: asked.addresses_named(name) for name in names),
             *(lambda asked, to=to: _having(asked, self.lab.vpc, to) for to in (LOCAL, "10.1.0.10/32", NOWHERE)),
             lambda asked: _tables(asked, self.lab.vpc),

@@ -13,7 +13,7 @@ import heapq
 import itertools
 import math
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -37,6 +37,7 @@ from ec2kit.core.model import (
     TableId,
     VpcId,
 )
+from ec2kit.core.pace import Pace
 from ec2kit.core.settings import Settings
 from ec2kit.ec2.client import Ec2
 from ec2kit.ec2.session import Signer
@@ -64,7 +65,8 @@ class Shape:
 
     At the second `outage` as many of them as `lost` die, and at that moment their peers take over. tables: route
     tables with an entry for the address; 0 is an Elastic IP instead. seconds: after that, and after the last
-    takeover, no check begins. patient_checks: what the kit does not do, for comparison.
+    takeover, no check begins. patient_checks: what the kit does not do, for comparison. fees: refused calls take
+    tokens, too.
     """
 
     nodes: int = 10_000
@@ -74,6 +76,7 @@ class Shape:
     outage: float = 60.0
     seconds: float = 120.0
     patient_checks: bool = False
+    fees: bool = False
     settings: Settings = field(default_factory=lambda: Settings(ip_nolinkcheck=1))
 
 
@@ -96,17 +99,31 @@ class Figures:
     @property
     def allowed(self) -> float:
         """Seconds in which the account's buckets serve the storm's calls if nobody else asks, all of them once."""
-        looks, lost, tables = 2, self.shape.lost, self.shape.tables
-        calls = (
+        return max(
+            max(0.0, number - (100 if action.startswith("Describe") else 50))
+            / (20 if action.startswith("Describe") else 5)
+            for action, number in self.needed.items()
+        )
+
+    @property
+    def needed(self) -> Counter[str]:
+        """The calls of the takeovers if none is refused: two looks each, and the changes."""
+        looks, tables = 2, self.shape.tables
+        each = (
             {"DescribeRouteTables": looks, "DescribeNetworkInterfaces": looks, "ReplaceRoute": tables}
             if tables
             else {"DescribeAddresses": looks, "DescribeNetworkInterfaces": 1, "AssociateAddress": 1}
         )
-        return max(
-            max(0.0, lost * number - (100 if action.startswith("Describe") else 50))
-            / (20 if action.startswith("Describe") else 5)
-            for action, number in calls.items()
-        )
+        return Counter({action: number * self.shape.lost for action, number in each.items()})
+
+    @property
+    def dear(self) -> float:
+        """How many times the needed calls the takeovers have sent."""
+        return self.calls("takers") / self.needed.total()
+
+    def calls(self, who: str) -> int:
+        """How many calls the `takers` or the `checks` have sent."""
+        return sum(n for (by, _), n in self.sent.items() if by == who)
 
     def share(self, what: str) -> float:
         """How many of the checks came to that, 0 to 1."""
@@ -114,7 +131,11 @@ class Figures:
 
 
 class _Budget(Deadline):
-    """A run's deadline in simulated time; calls side by side are greenlets."""
+    """A run's deadline in simulated time; calls side by side are greenlets. It brings the run's paces along."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.paces: defaultdict[str, Pace] = defaultdict(Pace)
 
     def together(self, calls: Sequence[Callable[[], T]], *, at_most: int = SIDE_BY_SIDE) -> list[T | KitError]:
         """The results in the calls' order, when the last has come."""
@@ -136,6 +157,10 @@ class _WhoeverAsks(Deadline):
         super().__init__(0)
 
     @property
+    def spent(self) -> float:
+        return _own().spent
+
+    @property
     def left(self) -> float:
         return _own().left
 
@@ -148,9 +173,15 @@ class _WhoeverAsks(Deadline):
         _own().sleep(seconds, before)
 
 
-def _own() -> Deadline:
-    mine: Deadline = getcurrent().budget  # type: ignore[attr-defined]  # set where the greenlet is made
-    return mine
+class _WhoeversPaces(defaultdict[str, Pace]):
+    """The paces of the run that asks."""
+
+    def __missing__(self, action: str) -> Pace:
+        return _own().paces[action]
+
+
+def _own() -> _Budget:
+    return _own_of(getcurrent())
 
 
 class Fleet:
@@ -161,7 +192,7 @@ class Fleet:
         self._chance = random.Random(seed)  # noqa: S311  no secret
         self.figures = Figures(shape)
         self.clock = Clock()
-        self.buckets = Buckets(clock=self.clock.monotonic)
+        self.buckets = Buckets(clock=self.clock.monotonic, fees=shape.fees)
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = itertools.count()
         self._vpcs = [_vpc(number, shape.tables) for number in range(shape.nodes)]
@@ -270,8 +301,8 @@ class Fleet:
             results[number] = outcome
             missing -= 1
             following = next(todo, None)
-            if following is not None:
-                begin(following)
+            if following is not None:  # not from here: where hundreds fail at once, the stack would not do
+                self._at(self.clock.now, partial(begin, following))
             elif not missing:
                 self._at(self.clock.now, partial(self._go, run, results, ended))
 
@@ -299,14 +330,14 @@ class Fleet:
         return wire.response(200, wire.done(call))
 
 
-def _made(work: Callable[[], object], budget: Deadline) -> greenlet:
+def _made(work: Callable[[], object], budget: _Budget) -> greenlet:
     made = greenlet(work)
     made.budget = budget  # type: ignore[attr-defined]
     return made
 
 
-def _own_of(run: greenlet) -> Deadline:
-    mine: Deadline = run.budget  # type: ignore[attr-defined]
+def _own_of(run: greenlet) -> _Budget:
+    mine: _Budget = run.budget  # type: ignore[attr-defined]  # set where the greenlet is made
     return mine
 
 
@@ -319,17 +350,17 @@ def _outcome(call: Callable[[], object]) -> object:
 
 def _client(*, patient: bool) -> Ec2:
     signer = Signer(key=AccessKey("AKIAIOSFODNN7EXAMPLE", "secret"))
-    return hand_over(
-        Ec2(
-            {},
-            region="us-east-1",
-            signer=signer,
-            action="simulation",
-            retries=Settings().ec2_max_retry,
-            deadline=_WhoeverAsks(),
-            patience=(lambda _: None) if patient else None,
-        )
+    ec2 = Ec2(
+        {},
+        region="us-east-1",
+        signer=signer,
+        action="simulation",
+        retries=Settings().ec2_max_retry,
+        deadline=_WhoeverAsks(),
+        patience=(lambda _: None) if patient else None,
     )
+    ec2.paces = _WhoeversPaces()
+    return hand_over(ec2)
 
 
 def _resource(number: int, tables: int) -> Resource:
@@ -348,6 +379,7 @@ def _vpc(number: int, tables: int) -> State:
         tables=names,
         routes={(name, f"{VIP}/32"): first for name in names},
         checks={first: False, second: False},
+        instances={first: f"i-{number}-1", second: f"i-{number}-2"},
         private={first: "10.0.1.11", second: "10.0.3.11"},
         held={}
         if tables
@@ -362,7 +394,7 @@ def _targets(state: State) -> list[str | None]:
 
 def _vpc_of(call: Call) -> int:
     """Which VPC a call is about; every id names it."""
-    found = [call.filter(name) for name in ("vpc-id", "network-interface-id", "public-ip")]
+    found = [call.filter(name) for name in ("vpc-id", "attachment.instance-id", "public-ip")]
     found += [call.params.get(name) for name in ("RouteTableId", "NetworkInterfaceId")]
     identifier = next(each for each in found if each)
     return int(identifier.split("-")[1]) if "-" in identifier else int(IPv4Address(identifier)) - PUBLIC

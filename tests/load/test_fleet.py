@@ -1,14 +1,15 @@
-"""A small fleet, and a node with 500 tables, in simulated time: nobody fails falsely, the storm gets through."""
+"""One node with many tables, a storm and a small fleet, in simulated time: nobody fails falsely, all get through."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
-from tests.load.fleet import CHECK, Figures, Shape, simulate
+from tests.load.fleet import CHECK, HOLD, Figures, Shape, simulate
 
-SMALL = Shape(nodes=2_500, interval=30, lost=200, outage=5, seconds=5)  # as many calls a second as 10,000 at 120 s
+SMALL = Shape(nodes=2_500, interval=150, lost=100, outage=5, seconds=5)  # as many calls a second as 10,000 at 600 s
+STORM = 500  # nodes that take over at one moment
+
+fees = pytest.mark.parametrize("fees", [False, True], ids=["refusals are free", "refusals take tokens"])
 
 
 @pytest.fixture(scope="module")
@@ -18,10 +19,10 @@ def small() -> Figures:
 
 
 def test_no_check_fails_falsely_and_none_is_long(small: Figures) -> None:
-    """Most are unknown, because the account's calls are used up; none says lost, and each ends at once."""
+    """Beside the storm many are unknown; none says lost, and each ends at once."""
     assert small.false_failures == 0
-    assert small.share("unknown") > 0.5
-    assert small.share("held") > 0
+    assert small.share("unknown") > 0.1
+    assert small.share("held") > 0.1
     assert max(seconds for seconds, _ in small.checks) < 2 < CHECK
 
 
@@ -31,28 +32,35 @@ def test_a_check_sends_no_call_twice(small: Figures) -> None:
         assert small.sent["checks", action] == len(small.checks)
 
 
-def test_every_takeover_of_the_storm_succeeds_in_the_time_that_the_account_allows(small: Figures) -> None:
-    """200 changes through a bucket of 50 that refills with 5 a second: 30 s and a fifth more, beside all checks."""
+def test_takeovers_succeed_beside_checks(small: Figures) -> None:
+    """The buckets' own time is 10 s; the checks take most of the reads."""
     assert len(small.done) == SMALL.lost
-    assert small.allowed == 30
-    assert small.done[-1] <= small.allowed * 1.2
     assert small.served["takers", "ReplaceRoute"] == SMALL.lost, "each entry is moved once"
+    assert small.done[-1] <= 6 * small.allowed
 
 
-def test_500_tables_of_one_node() -> None:
-    """The bucket's own time is 90 s, and a fifth more is allowed; nothing is given up, nothing moved twice."""
-    figures = simulate(Shape(nodes=1, lost=1, tables=500, outage=0, seconds=0))
-    assert figures.allowed == 90
+@fees
+@pytest.mark.parametrize("tables", [300, 500])
+def test_one_node_with_many_tables(tables: int, *, fees: bool) -> None:
+    """1.3 times the calls that are needed, in 1.1 times the least possible time; nothing is moved twice."""
+    figures = simulate(Shape(nodes=1, lost=1, tables=tables, outage=0, seconds=0, fees=fees))
+    assert figures.allowed == (tables - 50) / 5
     assert len(figures.done) == 1, figures.takeovers
-    assert figures.done[0] <= figures.allowed * 1.2
-    assert figures.served["takers", "ReplaceRoute"] == 500, "all are moved, each once"
+    assert figures.done[0] <= figures.allowed * 1.1
+    assert figures.needed.total() == tables + 4
+    assert figures.dear <= 1.3
+    assert figures.served["takers", "ReplaceRoute"] == tables, "all are moved, each once"
 
 
-def test_elastic_ips_too() -> None:
-    """A storm of AssociateAddress, beside as many checks: of one that is healthy only the address is asked."""
-    figures = simulate(replace(SMALL, tables=0))
-    assert len(figures.done) == SMALL.lost
-    assert figures.done[-1] <= figures.allowed * 1.2
-    assert figures.false_failures == 0
-    assert figures.sent["checks", "DescribeAddresses"] == len(figures.checks)
-    assert not figures.sent["checks", "DescribeNetworkInterfaces"]
+@fees
+@pytest.mark.parametrize("tables", [1, 0], ids=["routes", "Elastic IPs"])
+def test_a_storm(tables: int, *, fees: bool) -> None:
+    """500 nodes, one change each: the last in the buckets' time and a quarter; never a collapse (docs/load.md)."""
+    figures = simulate(Shape(nodes=STORM, lost=STORM, tables=tables, outage=0, seconds=0, fees=fees))
+    assert figures.allowed == 90
+    assert len(figures.done) == STORM
+    assert figures.done[-1] <= figures.allowed * (2.5 if fees else 1.25) < HOLD
+    assert figures.dear <= (7 if fees else 6)
+    change = "ReplaceRoute" if tables else "AssociateAddress"
+    assert figures.served["takers", change] == STORM, "each is moved once"
+    assert figures.sent["takers", change] <= 5 * STORM

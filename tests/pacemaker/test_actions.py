@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -19,10 +18,11 @@ from ec2kit.core.model import BY_SETTINGS, ElasticIpResource, Reach, RouteResour
 from ec2kit.pacemaker import agents
 from lab import PROJECT
 from lab.ec2.faults import Kind
-from lab.ec2.vpc import AddressLab, RouteLab, snapshot
+from lab.ec2.vpc import AddressLab, snapshot
 from lab.imds import Fault
-from lab.nodes import Lab, Node
-from lab.protected import SLACK, Protected, eni_of, through_the_front
+from lab.nodes import Lab
+from lab.protected import SLACK, Protected
+from tests.support.agent import Agent, agent_of, take
 from tests.support.programs import hurry
 
 SUCCESS, GENERIC, ARGS, UNIMPLEMENTED, INSTALLED, CONFIGURED, NOT_RUNNING = 0, 1, 2, 3, 5, 6, 7
@@ -31,41 +31,6 @@ KINDS = ("route", "eip")
 AGENTS = {"route": agents.ROUTE, "eip": agents.EIP}
 PLAIN = {"route": {"ip": "10.1.0.10"}, "eip": {"elastic_ip": "203.0.113.10"}}
 DTD = Path("/usr/share/resource-agents/ra-api-1.dtd")
-
-
-@dataclass(frozen=True)
-class Agent:
-    """One agent on the lab's nodes, with the parameters of the lab's resource."""
-
-    protected: Protected
-    kind: str
-    parameters: dict[str, str]
-
-    def run(self, action: str, node: Node, **more: str) -> CompletedProcess[str]:
-        """Run one action as Pacemaker does; more: parameters, on top of the resource's own."""
-        return node.ocf(self.kind, action, **self.environment(**more))
-
-    def environment(self, **more: str) -> dict[str, str]:
-        """What Pacemaker adds to its own environment."""
-        given = {f"OCF_RESKEY_{name}": value for name, value in {**self.parameters, **more}.items() if value}
-        return {"OCF_RESOURCE_INSTANCE": "vip", "OCF_RESKEY_CRM_meta_timeout": "20000", **given}
-
-    def monitor(self, node: Node, **more: str) -> CompletedProcess[str]:
-        """The recurring monitor."""
-        return self.run("monitor", node, CRM_meta_interval="30000", **more)
-
-    def probe(self, node: Node, **more: str) -> CompletedProcess[str]:
-        """The monitor that asks whether it runs here."""
-        return self.run("monitor", node, CRM_meta_interval="0", **more)
-
-
-def agent_of(protected: Protected) -> Agent:
-    """The agent for the lab's resource."""
-    vpc = protected.lab.vpc
-    if isinstance(vpc, RouteLab):
-        return Agent(protected, "route", {"ip": vpc.vip, "interface": "eth1"})
-    named = {"elastic_ip": vpc.public_ip, "allocation_id": vpc.allocation}
-    return Agent(protected, "eip", {**named, "interface": "eth1"})
 
 
 @pytest.fixture
@@ -91,19 +56,6 @@ def reason(done: CompletedProcess[str]) -> str:
     prefix, _, text = done.stderr.splitlines()[-1].partition(":")
     assert prefix == "ocf-exit-reason"
     return text
-
-
-def take(agent: Agent, name: str) -> None:
-    """Somebody gives the address to a node of that name, past the agents."""
-    vpc, client = agent.protected.lab.vpc, through_the_front(agent.protected.lab)
-    eni = eni_of(agent.protected.lab, name)
-    if isinstance(vpc, RouteLab):
-        for table in ("A", "B"):
-            client.replace_route(
-                RouteTableId=vpc.tables[table], DestinationCidrBlock=f"{vpc.vip}/32", NetworkInterfaceId=eni
-            )
-    else:
-        client.associate_address(AllocationId=vpc.allocation, NetworkInterfaceId=eni, AllowReassociation=True)
 
 
 def test_a_planned_move(agent: Agent) -> None:
@@ -276,7 +228,7 @@ def test_a_proven_loss(agent: Agent) -> None:
     """7 after two looks, with the reason as the last line; a probe is as sure, and calls it no error."""
     one = agent.protected.lab.node1
     assert agent.run("start", one).returncode == SUCCESS
-    take(agent, "node2")
+    take(agent.protected, "node2")
     agent.protected.lab.ec2.forget()
     done = agent.monitor(one)
     assert done.returncode == NOT_RUNNING
@@ -364,13 +316,12 @@ def test_a_stop_goes_on_while_there_is_time(eip_agent: Agent, away: str) -> None
     """
     lab = eip_agent.protected.lab
     assert eip_agent.run("start", lab.node1).returncode == SUCCESS
-    lab.node1.set(EC2_MAX_RETRY=1)
     if away == "EC2":
-        lab.ec2.refuse("reset", times=9)  # in two calls a look, each sent twice: three looks
+        lab.ec2.refuse("reset", times=41)  # in two calls a look, each sent four times: over five looks
     elif away == "permission":
-        lab.ec2.refuse("denied", times=5)  # in two calls a look
+        lab.ec2.refuse("denied", times=9)  # in two calls a look: over four looks
     else:
-        lab.node1.imds.refuse("reset", "PUT /latest/api/token", 5)
+        lab.node1.imds.refuse("reset", "PUT /latest/api/token", 17)  # four times a round
     done = eip_agent.run("stop", lab.node1, CRM_meta_timeout="60000")
     causes = [line.partition(" Trying again")[0] for line in done.stderr.splitlines() if "within 58 s" in line]
     assert (done.returncode, len(causes)) == (SUCCESS, len(set(causes))), done.stderr
@@ -408,7 +359,7 @@ def test_stop_leaves_what_the_peer_holds(agent: Agent) -> None:
     """It was started here, and the peer has it now: stop succeeds and changes nothing."""
     lab = agent.protected.lab
     assert agent.run("start", lab.node1).returncode == SUCCESS
-    take(agent, "node2")
+    take(agent.protected, "node2")
     lab.ec2.forget()
     assert agent.run("stop", lab.node1).returncode == SUCCESS
     assert {call.action for call in lab.ec2.calls if not call.action.startswith("Describe")} == set()

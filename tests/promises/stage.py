@@ -118,6 +118,13 @@ def _entry(made: Protected, table: str, node: str | None) -> None:
         truth.replace_route(RouteTableId=table, DestinationCidrBlock=destination, NetworkInterfaceId=eni)
 
 
+def advertised(made: Protected) -> None:
+    """A route server advertises the address in the public table, to node2."""
+    assert isinstance(made.lab.vpc, RouteLab)
+    public = made.lab.vpc.tables["public"]
+    made.lab.ec2.advertise(public, f"{made.lab.vpc.vip}/32", eni_of(made.lab, "node2"))
+
+
 def gone(made: Protected) -> None:
     """No table has an entry."""
     for table in tables(made):

@@ -15,6 +15,7 @@ from lab.nodes import Node, route_lab
 from lab.protected import SLACK, Protected, eni_of, events, protect, through_the_front
 from tests.support.programs import hurry, seconds
 
+RETRIES = 3  # EC2_MAX_RETRY's default
 KINDS: tuple[Kind, ...] = (
     "throttled", "denied", "expired", "error500", "reset", "hang", "slow", "garbage", "hollow", "truncated",
 )  # fmt: skip
@@ -91,6 +92,7 @@ def test_remove_that_cannot_look_does_not_say_removed(eip: Protected, kind: Kind
 
 def test_release_that_is_refused_is_still_held(eip: Protected) -> None:
     """The last look shows the address here: NOT_HELD as an outcome, and `held` is true."""
+    eip.lab.node1.set(EC2_MAX_RETRY=0)
     eip.lab.ec2.refuse("denied", "DisassociateAddress")
     done = eip.verb("release", eip.lab.node1, "--output", "json")
     told = json.loads(done.stdout)
@@ -99,7 +101,10 @@ def test_release_that_is_refused_is_still_held(eip: Protected) -> None:
 
 
 def test_denied_on_one_table_of_three(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """The others move; the exit code is 1, because the last look shows what is missing; the line names it."""
+    """The others move; the exit code is 1, because the last look shows what is missing; the line names it.
+
+    What is denied is sent again in each round, for rights take their time with EC2, too.
+    """
     with route_lab(tmp_path_factory.mktemp("lab"), tables=3) as lab:
         routes = protect(lab)
         assert isinstance(lab.vpc, RouteLab)
@@ -112,9 +117,9 @@ def test_denied_on_one_table_of_three(tmp_path_factory: pytest.TempPathFactory) 
         assert "UnauthorizedOperation" in last
         assert "Allow ec2:ReplaceRoute" in last
         changes = [call for call in lab.ec2.calls if call.action == "ReplaceRoute"]
-        assert len(changes) == 3, "what is denied is not asked again"
-        moved = {call.params["RouteTableId"] for call in changes if call.status == 200}
-        assert moved == {lab.vpc.tables["A"], lab.vpc.tables["C1"]}
+        moved = [call.params["RouteTableId"] for call in changes if call.status == 200]
+        assert sorted(moved) == sorted([lab.vpc.tables["A"], lab.vpc.tables["C1"]])
+        assert len(changes) - len(moved) == 1 + RETRIES
         lab.ec2.mend()
         assert routes.run("restore", lab.node2).returncode == 0
         assert routes.holder() == "node2"

@@ -25,7 +25,7 @@ def test_restore_waits_until_ec2_serves_it(either: Protected, which: str) -> Non
     look, step = ("DescribeRouteTables", "ReplaceRoute") if route else ("DescribeAddresses", "AssociateAddress")
     node, ec2 = either.lab.node2, either.lab.ec2
     node.set(EC2_MAX_RETRY=1)
-    ec2.refuse("throttled", look if which == "look" else step, times=2 + RETRIES)
+    ec2.refuse("throttled", look if which == "look" else step, times=RETRIES)
     done = either.run("restore", node)
     assert done.returncode == 0, done.stderr
     assert either.holder() == "node2"
@@ -38,7 +38,7 @@ def test_restore_waits_until_ec2_serves_it(either: Protected, which: str) -> Non
 def test_remove_waits_until_ec2_serves_it(eip: Protected) -> None:
     """An Elastic IP is let go of, however often that is throttled."""
     eip.lab.node1.set(EC2_MAX_RETRY=1)
-    eip.lab.ec2.refuse("throttled", "DisassociateAddress", times=2 + RETRIES)
+    eip.lab.ec2.refuse("throttled", "DisassociateAddress", times=RETRIES)
     done = eip.run("remove", eip.lab.node1)
     assert done.returncode == 0, done.stderr
     assert eip.holder() is None

@@ -2,7 +2,10 @@
 
 The kit's verbs run over boto3 and lab.wire, each node in a greenlet that stops at each call. Hypothesis chooses who
 goes on and what becomes of the call. Time is the machine's own: a stale read shows what was so within the last STALE
-seconds, which is shorter than the pause between quickCheck's two looks.
+seconds, all of it or single entries, which is shorter than the pause between two looks that are to prove something.
+
+Each node has two ENIs, eth1 and eth2. The resource names eth1, or none: then it is the one that has the address
+already, else that of the default route, which may be gone. eth1's ENI comes late, and goes.
 """
 
 from __future__ import annotations
@@ -23,7 +26,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from ec2kit.core.errors import KitError, NotHeld
+from ec2kit.core.backoff import FRESH
+from ec2kit.core.errors import KitError, Misconfigured, NotHeld, Unavailable
 from ec2kit.core.messages import Level
 from ec2kit.core.model import AccessKey, EniId, Node, Resource, VpcId
 from ec2kit.core.settings import Settings
@@ -35,8 +39,8 @@ from ec2kit.verbs import lifecycle
 from ec2kit.verbs.process import attempt
 from ec2kit.verbs.run import Run, Site
 from lab import wire
-from lab.wire import Call, Held, State
-from tests.support.pair import BEGINNING, ENIS, PUBLIC_IP, RESOURCES, VIP
+from lab.wire import Call, Held, Key, State
+from tests.support.pair import BEGINNING, ENIS, PUBLIC_IP, RESOURCES, SECOND, VIP
 from tests.support.turns import Clock, hand_over
 
 T = TypeVar("T")
@@ -50,7 +54,25 @@ VERBS: dict[str, Callable[[Resource, Run, Site], None]] = {
     "remove": lifecycle.release,
     "quickCheck": lifecycle.check,
 }
-ANSWERS = (*["ok"] * 12, *["stale"] * 4, "throttled", "denied", "timeout", "late", "error after")
+ANSWERS = (
+    *["ok"] * 14,
+    *["stale"] * 3,
+    *["half stale"] * 3,
+    *["throttled"] * 3,
+    "denied",
+    "expired",
+    "timeout",
+    "late",
+    "error after",
+)
+REFUSALS = {
+    "throttled": (503, "RequestLimitExceeded"),
+    "denied": (403, "UnauthorizedOperation"),
+    "expired": (400, "RequestExpired"),
+}
+SEATS = ("named", "named", "named", "default", "no default route")  # how the resource says which interface it is for
+LACK = Unavailable("this host has no default route now")
+VANISHED = Misconfigured("eth1 is not a network interface of this EC2 instance")
 
 
 class Turns(Deadline):
@@ -71,7 +93,11 @@ class Turns(Deadline):
 
 @dataclass
 class Runner:
-    """One node: its way to EC2, and the verb that runs on it. waits: for an answer to a call, or until a time."""
+    """One node: its way to EC2, and the verb that runs on it. waits: for an answer to a call, or until a time.
+
+    seat: how the resource of that run says which interface it is for. last_look: when the last one began; seen: when
+    its answer told who has the address. sent: when its call left.
+    """
 
     name: str
     ec2: Ec2
@@ -80,23 +106,53 @@ class Runner:
     began: float = 0.0
     waits: Call | float | None = None
     last_look: float = 0.0
+    seen: float = 0.0
+    sent: float = 0.0
+    seat: str = "named"
+    vanished: bool = False
 
     @property
     def eni(self) -> str:
-        """Its ENI."""
+        """Its eth1's ENI."""
         return ENIS[self.name]
 
     @property
-    def site(self) -> Site:
-        """Where it is."""
-        node = Node("us-east-1", self.name, VpcId("vpc-1"), (IPv4Network("10.0.0.0/16"),), "eth1", EniId(self.eni))
-        return Site(node, self.ec2)
+    def enis(self) -> tuple[str, ...]:
+        """Its ENIs to which that run may move the address."""
+        return (self.eni,) if self.seat == "named" else (self.eni, SECOND[self.name])
+
+    def site(self, state: State) -> Site:
+        """Where it is, as the metadata tell it now."""
+        self.vanished = self.seat != "no default route" and state.instances.get(self.eni) != self.name
+        lack = LACK if self.seat == "no default route" else VANISHED if self.vanished else None
+        return Site(
+            Node(
+                "us-east-1",
+                self.name,
+                VpcId("vpc-1"),
+                (IPv4Network("10.0.0.0/16"),),
+                None if lack is LACK else "eth1",
+                None if lack else EniId(self.eni),
+                named=self.seat == "named",
+                names={state.mac(self.eni): "eth1", state.mac(SECOND[self.name]): "eth2"},
+                lack=lack,
+            ),
+            self.ec2,
+        )
 
 
 def runner(name: str) -> Runner:
     """A node whose requests go to whoever runs it."""
     signer = Signer(key=AccessKey("AKIAIOSFODNN7EXAMPLE", "secret"))
-    ec2 = Ec2({}, region="us-east-1", signer=signer, action="test", retries=0, deadline=Turns(1e9))
+    ec2 = Ec2(
+        {},
+        region="us-east-1",
+        signer=signer,
+        action="test",
+        retries=1,
+        deadline=Turns(1e9),
+        patience=lambda _: None,
+    )
     return Runner(name, hand_over(ec2, signed=False))
 
 
@@ -138,19 +194,39 @@ def has_traffic(state: State, eni: str, scenario: str) -> bool:
     return all(target == eni for target in named)
 
 
-def only_ours(before: State, after: State, eni: str) -> bool:
+def is_on(state: State, node: Runner, scenario: str) -> bool:
+    """Whether the address leads to this node, by whichever of its interfaces are attached to it."""
+    ours = {eni for eni, instance in state.instances.items() if instance == node.name}
+    if scenario == "address":
+        return state.held[PUBLIC_IP].eni in ours
+    entries = {table: state.routes.get((table, VIP)) for table in state.tables}
+    must = {table for table in ("rtb-1", "rtb-2") if entries[table] is None}
+    targets = {target for target in entries.values() if target}
+    return not must and targets <= ours and not (node.eni in targets and state.checks[node.eni])
+
+
+def was_right(states: Sequence[State], table: str, enis: tuple[str, ...]) -> bool:
+    """Whether at some moment nothing was wrong with that table's entry."""
+    must = table in ("rtb-1", "rtb-2")
+    entries = (state.routes.get((table, VIP)) for state in states)
+    return any(target in enis if target or must else True for target in entries)
+
+
+def only_ours(before: State, after: State, enis: tuple[str, ...]) -> bool:
     """Whether a node's change touches nothing that the resource does not name."""
     routes = {key for key in {*before.routes, *after.routes} if before.routes.get(key) != after.routes.get(key)}
     checks = {key for key in before.checks if before.checks[key] != after.checks[key]}
     held = {key for key in before.held if before.held[key] != after.held[key]}
-    displaced = all(before.held[key].eni == eni for key in held - {PUBLIC_IP})
-    return all(key[1] == VIP and after.routes[key] == eni for key in routes) and checks <= {eni} and displaced
+    displaced = all(before.held[key].eni in enis for key in held - {PUBLIC_IP})
+    return all(key[1] == VIP and after.routes[key] in enis for key in routes) and checks <= {*enis} and displaced
 
 
 TURN = rule(
     name=st.sampled_from(sorted(ENIS)),
     verb=st.sampled_from(sorted(VERBS)),
+    seat=st.sampled_from(SEATS),
     hows=st.lists(st.sampled_from(ANSWERS), min_size=1, max_size=4),
+    half=st.frozensets(st.sampled_from([("rtb-1", VIP), ("rtb-2", VIP), *ENIS.values(), PUBLIC_IP]), min_size=1),
 )
 
 
@@ -172,14 +248,15 @@ class TwoNodes(RuleBasedStateMachine):
                 self.runners[name] = runner(name)
             self.runners[name].running = None
 
-    def turn(self, name: str, verb: str, hows: list[str]) -> None:
+    def turn(self, name: str, verb: str, seat: str, hows: list[str], half: frozenset[Key]) -> None:
         """LifeKeeper, or a person, starts an action on a node that runs none; then it goes on by some calls.
 
-        hows: what becomes of each call.
+        hows: what becomes of each call. half: which entries are old where half of an answer is.
         """
         node = self.runners[name]
+        self.half = half
         if node.running is None:
-            self._start(node, verb)
+            self._start(node, verb, seat)
         for how in hows:
             if node.running is not None:
                 self._go_on(node, how)
@@ -233,6 +310,13 @@ class TwoNodes(RuleBasedStateMachine):
         else:
             self.by_hand(table="", eni=eni, check="")
 
+    @rule(name=st.sampled_from(sorted(ENIS)))
+    def attach_or_detach(self, name: str) -> None:
+        """The ENI of a node's eth1 goes, or comes back."""
+        now, eni = self.timeline.now, ENIS[name]
+        others = {each: instance for each, instance in now.instances.items() if each != eni}
+        self.timeline.put(replace(now, instances=others if eni in now.instances else {**others, eni: name}))
+
     @precondition(lambda self: self.timeline.late)
     @rule()
     def arrive(self) -> None:
@@ -255,6 +339,7 @@ class TwoNodes(RuleBasedStateMachine):
             for node in self.runners.values():
                 self._finish(node)
             winner, other = self.runners["node2"], self.runners["node1"]
+            self.timeline.put(replace(self.timeline.now, instances=BEGINNING.instances))
             self.clock.now += 1.0
             for node, verb in ((winner, "restore"), (other, "remove"), (winner, "quickCheck")):
                 self._start(node, verb)
@@ -263,13 +348,17 @@ class TwoNodes(RuleBasedStateMachine):
         finally:
             self.patch.undo()
 
-    def _start(self, node: Runner, verb: str) -> None:
+    def _start(self, node: Runner, verb: str, seat: str = "named") -> None:
         budget = Turns(300)
         node.ec2._deadline = budget
+        node.ec2.paces.clear()
+        node.seat = seat
         log = Journal(verb, "x", least=Level.ERROR)
         run = Run(Settings(ec2_max_retry=1, ip_nolinkcheck=1), budget, log)
-        work = partial(attempt, partial(VERBS[verb], RESOURCES[self.scenario], run, node.site), log)
-        node.verb, node.began, node.last_look = verb, self.clock.now, self.clock.now
+        work = partial(
+            attempt, partial(VERBS[verb], RESOURCES[self.scenario], run, node.site(self.timeline.now)), log
+        )
+        node.verb, node.began, node.last_look, node.seen = verb, self.clock.now, self.clock.now, self.clock.now
         node.running = greenlet(work)
         self._resume(node, node.running.switch())
 
@@ -295,12 +384,15 @@ class TwoNodes(RuleBasedStateMachine):
             self._resume(node, node.running.switch(answered))
 
     def _answer(self, node: Runner, call: Call, how: str) -> AWSResponse | Exception:
-        refusals = {"throttled": (503, "RequestLimitExceeded"), "denied": (403, "UnauthorizedOperation")}
-        if how in refusals:
-            return wire.error(*refusals[how])
+        if how in REFUSALS:
+            return wire.error(*REFUSALS[how])
         lost = ReadTimeoutError(endpoint_url="https://ec2.invalid/") if how in {"timeout", "late"} else None
         if not call.changing:
             return lost or (wire.error(500, "InternalError") if how == "error after" else self._read(node, call, how))
+        young = node.sent - node.seen < FRESH + 0.1
+        assert young or call.action == "DisassociateAddress", (
+            "nothing but what was read itself is changed on old facts"
+        )
         if how == "late":
             self.timeline.late.append((node, node.verb, call))
             code = ""
@@ -311,10 +403,13 @@ class TwoNodes(RuleBasedStateMachine):
         return lost or (wire.error(400, code) if code else wire.response(200, wire.done(call)))
 
     def _read(self, node: Runner, call: Call, how: str) -> AWSResponse:
-        if call.action == "DescribeRouteTables" or "public-ip" in call.filters:  # a look begins with it
-            node.last_look = self.clock.now
         now = self.clock.now
-        state = self.timeline.between(now - STALE, now)[0] if how == "stale" else self.timeline.now
+        if call.action == "DescribeRouteTables" or "public-ip" in call.filters:  # a look begins with it
+            node.last_look = node.seen = now
+        state = self.timeline.now
+        if "stale" in how:
+            old = self.timeline.between(now - STALE, now)[0]
+            state = old if how == "stale" else wire.mixed(old, state, self.half)
         return wire.response(200, wire.answer(state, call))
 
     def _change(self, node: Runner, call: Call, verb: str) -> str:
@@ -325,9 +420,9 @@ class TwoNodes(RuleBasedStateMachine):
         except wire.RefusedError as error:
             return str(error)
         assert verb != "quickCheck", "quickCheck changes nothing"
-        assert only_ours(before, after, node.eni), (before, after)
+        assert only_ours(before, after, node.enis), (before, after)
         if call.action == "DisassociateAddress":
-            assert before.held[PUBLIC_IP].eni == node.eni, "the peer's association is never removed"
+            assert before.held[PUBLIC_IP].eni in (node.eni, SECOND[node.name]), "the peer's is never removed"
         self.timeline.put(after)
         return ""
 
@@ -335,18 +430,22 @@ class TwoNodes(RuleBasedStateMachine):
         """What a node does next: a call, a pause, or its end, which is judged."""
         assert node.running is not None
         if not node.running.dead:
-            node.waits = told
+            node.waits, node.sent = told, self.clock.now
             return
         node.running, self.outcome = None, told
         seen = self.timeline.between(node.last_look - STALE, self.clock.now)
         whole = self.timeline.between(node.began, self.clock.now)
         if node.verb in {"restore", "recover"} and told is None:
-            assert any(has_traffic(state, node.eni, self.scenario) for state in seen)
-            assert self.scenario == "address" or not all(state.checks[node.eni] for state in seen)
+            if self.scenario == "address":
+                assert any(has_traffic(state, eni, "address") for state in whole for eni in node.enis)
+            else:
+                assert all(was_right(whole, table, node.enis) for table in BEGINNING.tables)
+                assert not all(state.checks[eni] for state in seen for eni in node.enis)
         if node.verb == "remove" and told is None and self.scenario == "address":
-            assert not all(holds(state, node.eni, self.scenario) for state in seen)
+            assert not all(is_on(state, node, "address") for state in whole)
         if node.verb == "quickCheck" and isinstance(told, NotHeld):
-            assert not all(holds(state, node.eni, self.scenario) for state in whole)
+            assert not all(is_on(state, node, self.scenario) for state in whole)
+            assert not (node.vanished and node.seat == "named")
 
 
 @pytest.mark.parametrize("part", range(-(-EXAMPLES // PART)))

@@ -21,6 +21,7 @@ from tests.faults.stage import Bench, bench
 from tests.promises.golden import compare, pretty
 from tests.promises.stage import (
     Case,
+    advertised,
     bare,
     codes,
     denied,
@@ -82,6 +83,7 @@ def verbs(made: Protected) -> dict[str, Case]:
             "hold-moves": Case(("hold", *made.words), start=half, node="node2"),
             "hold-makes": Case(("hold", *made.words, "--table", first), start=half_bare, node="node2"),
             "hold-not-held": Case(("hold", *made.words), start=gone),
+            "check-foreign": Case(("check", *made.words), start=advertised),
             "check-not-held-at-all": Case(("check", *made.words), start=gone),
             "plan-not-held": Case(("plan", *made.words), start=gone),
             "plan-todo": Case(("plan", *made.words, "--table", first), start=bare, node="node2"),

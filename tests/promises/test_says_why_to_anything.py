@@ -52,7 +52,11 @@ ODD = st.text(st.characters(), max_size=30) | st.sampled_from(
 
 def quiet(budget: float = 30) -> Run:
     """A run that says nothing."""
-    return Run(Settings(ec2_max_retry=0, ip_nolinkcheck=1), Deadline(budget), Journal("x", "x", least=Level.ERROR))
+    return Run(
+        Settings(ec2_max_retry=0, ec2_max_retry_given=True, ip_nolinkcheck=1),
+        Deadline(budget),
+        Journal("x", "x", least=Level.ERROR),
+    )
 
 
 def no_bug(outcome: object) -> None:
@@ -198,7 +202,9 @@ def test_any_answer_of_the_metadata_service(
     (tmp_path / "class/net/eth1").mkdir(parents=True, exist_ok=True)
     (tmp_path / "class/net/eth1/address").write_text("02:00:00:00:00:01\n")
     answers.append(Reply(status, body))
-    run = Run(Settings(ec2_max_retry=0, ec2kit_sysfs=str(tmp_path)), Deadline(30), quiet().log)
+    run = Run(
+        Settings(ec2_max_retry=0, ec2_max_retry_given=True, ec2kit_sysfs=str(tmp_path)), Deadline(30), quiet().log
+    )
     service = Metadata(url, retries=0, deadline=run.deadline)
     no_bug(attempt(lambda: locate._node("eth1", run, service), run.log))
 

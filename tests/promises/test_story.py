@@ -75,8 +75,9 @@ def test_when_local_recovery_fails_the_peer_takes_over(tmp_path: Path) -> None:
         lab.ec2.truth().replace_route(
             RouteTableId=lab.vpc.tables["A"],
             DestinationCidrBlock="10.1.0.10/32",
-            NetworkInterfaceId=eni_of(lab, "node1", "eth0"),
+            NetworkInterfaceId=eni_of(lab, "node2", "eth0"),
         )
+        lab.node1.set(EC2_MAX_RETRY=0)
         assert lab.node1.lk("lkcheck", "--once").returncode == 0
         states = lab.node2.lk("ins_list", "-fC").stdout + lab.node1.lk("ins_list", "-fC").stdout
         assert "node2CcommCec2Cec2-ip-vip" in states

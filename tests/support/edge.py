@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from ec2kit.core.model import EniId
 from ec2kit.ec2.client import Ec2
 from ec2kit.host.deadline import Deadline
 
-ENI = EniId("eni-1")
+INSTANCE = "i-1"
 
 
 def ec2(url: str | None, *, retries: int = 1, seconds: float = 20, **settings: str) -> Ec2:

@@ -9,7 +9,8 @@ from lab.wire import Held, State
 
 VIP, NEIGHBOUR = "10.1.0.10/32", "10.1.0.20/32"
 PUBLIC_IP, OTHER_IP = "203.0.113.10", "203.0.113.20"
-ENIS = {"node1": "eni-1", "node2": "eni-2"}
+ENIS = {"node1": "eni-1", "node2": "eni-2"}  # each node's eth1
+SECOND = {"node1": "eni-1b", "node2": "eni-2b"}  # each node's eth2, which no resource names
 RESOURCES: dict[str, Resource] = {
     "routes": RouteResource(IPv4Address("10.1.0.10"), "eth1", frozenset({TableId("rtb-1"), TableId("rtb-2")})),
     "address": ElasticIpResource(IPv4Address(PUBLIC_IP), "eth1"),
@@ -17,7 +18,14 @@ RESOURCES: dict[str, Resource] = {
 BEGINNING = State(
     tables=("rtb-1", "rtb-2", "rtb-3"),
     routes={("rtb-1", VIP): "eni-1", ("rtb-2", VIP): "eni-1", ("rtb-2", NEIGHBOUR): "eni-2"},
-    checks={"eni-1": False, "eni-2": False, "eni-9": True},
-    private={"eni-1": "10.0.1.11", "eni-2": "10.0.3.11", "eni-9": "10.0.1.99"},
+    checks={"eni-1": False, "eni-2": False, "eni-1b": False, "eni-2b": True, "eni-9": True},
+    private={
+        "eni-1": "10.0.1.11",
+        "eni-2": "10.0.3.11",
+        "eni-1b": "10.0.1.21",
+        "eni-2b": "10.0.3.21",
+        "eni-9": "10.0.1.99",
+    },
+    instances={"eni-1": "node1", "eni-1b": "node1", "eni-2": "node2", "eni-2b": "node2", "eni-9": "node9"},
     held={PUBLIC_IP: Held("eipalloc-1", "eipassoc-0", "eni-1"), OTHER_IP: Held("eipalloc-2")},
 )

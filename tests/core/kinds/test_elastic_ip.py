@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ec2kit.core.errors import Misconfigured
-from ec2kit.core.kinds.elastic_ip import ElasticIpView
+from ec2kit.core.errors import Misconfigured, Unavailable
+from ec2kit.core.kinds.elastic_ip import ElasticIpView, named
 from ec2kit.core.model import (
     Address,
     AllocationId,
@@ -23,19 +24,42 @@ from ec2kit.core.model import (
 )
 from ec2kit.core.steps import AssociateAddress, BringLinkUp, DisassociateAddress, Step
 
-OURS, PEERS = EniId("eni-0a"), EniId("eni-0b")
+OURS, SECOND, PEERS = EniId("eni-0a"), EniId("eni-0c"), EniId("eni-0b")
 NAME = "203.0.113.10"
-NODE = Node("us-east-1", "i-1", VpcId("vpc-1"), (IPv4Network("10.0.0.0/16"),), "eth1", OURS)
+NODE = Node(
+    "us-east-1",
+    "i-1",
+    VpcId("vpc-1"),
+    (IPv4Network("10.0.0.0/16"),),
+    "eth1",
+    OURS,
+    names={"0e:01": "eth1", "0e:02": "eth2"},
+)
+UNNAMED = replace(NODE, named=False)
 RESOURCE = ElasticIpResource(IPv4Address(NAME), "eth1")
-INTERFACES = [NetworkInterface(OURS, "10.0.2.11", source_dest_check=True)]
+INTERFACES = [
+    NetworkInterface(OURS, "10.0.2.11", source_dest_check=True, mac="0e:01"),
+    NetworkInterface(SECOND, "10.0.2.21", source_dest_check=True, mac="0e:02"),
+]
 
 # The world: who has which association, by Elastic IP; and whether our interface has link.
 World = tuple[dict[str, Association | None], bool]
 
-SPOTS = st.sampled_from([(OURS, "10.0.2.11"), (OURS, "10.0.2.12"), (PEERS, "10.0.4.12"), (None, None), None])
+SPOTS = st.sampled_from(
+    [
+        (OURS, "10.0.2.11", "i-1"),
+        (OURS, "10.0.2.12", None),  # EC2 does not tell each time
+        (SECOND, "10.0.2.21", "i-1"),
+        (SECOND, "10.0.2.21", None),
+        (PEERS, "10.0.4.12", "i-2"),
+        (PEERS, "10.0.4.12", None),
+        (None, None, None),
+        None,
+    ]
+)
 
 
-def association(number: int, spot: tuple[EniId | None, str | None] | None) -> Association | None:
+def association(number: int, spot: tuple[EniId | None, str | None, str | None] | None) -> Association | None:
     """An association there, or none."""
     return Association(AssociationId(f"eipassoc-{number}"), *spot) if spot else None
 
@@ -59,8 +83,8 @@ def view(world: World) -> ElasticIpView:
         Address(name, AllocationId(f"eipalloc-{name[-2:]}"), association_) for name, association_ in world[0].items()
     ]
     on_primary = (name for name, there in world[0].items() if there and there.private_ip == "10.0.2.11")
-    ours = NetworkInterface(OURS, "10.0.2.11", source_dest_check=True, elastic_ip=next(on_primary, None))
-    return ElasticIpView.of(RESOURCE, NODE, known, [ours], link=world[1])
+    ours = replace(INTERFACES[0], elastic_ip=next(on_primary, None))
+    return replace(ElasticIpView.of(RESOURCE, NODE, named(RESOURCE, known), [ours, INTERFACES[1]]), link=world[1])
 
 
 def apply(world: World, step: Step) -> World:
@@ -73,7 +97,7 @@ def apply(world: World, step: Step) -> World:
             for other, there in held.items():
                 if there and (there.eni, there.private_ip) == (eni, private_ip):
                     held[other] = None
-            held[name] = Association(AssociationId("eipassoc-new"), eni, private_ip)
+            held[name] = Association(AssociationId("eipassoc-new"), eni, private_ip, "i-1")
         case DisassociateAddress(_, identifier):
             held = {name: None if there and there.id == identifier else there for name, there in held.items()}
         case _:
@@ -107,12 +131,12 @@ def test_any_applied_part_then_a_new_plan_leaves_none(world: World, cut: int) ->
 
 @given(WORLDS)
 def test_release_is_non_empty_exactly_when_we_hold(world: World) -> None:
-    """Release names our association and nothing else, and only when it is on our ENI."""
+    """Release names our association and nothing else, and only when it is on an ENI of this instance."""
     ours = world[0][NAME]
     plan = view(world).release()
-    assert bool(plan) == (ours is not None and ours.eni == OURS)
-    if ours is not None and plan:
-        assert plan == ((DisassociateAddress(NAME, ours.id, OURS),),)
+    assert bool(plan) == (ours is not None and ours.eni in {OURS, SECOND})
+    if ours is not None and ours.eni and plan:
+        assert plan == ((DisassociateAddress(NAME, ours.id, ours.eni),),)
         after = apply(world, plan[0][0])
         assert view(after).release() == ()
         assert {name: there for name, there in after[0].items() if name != NAME} == {
@@ -122,7 +146,7 @@ def test_release_is_non_empty_exactly_when_we_hold(world: World) -> None:
 
 @given(WORLDS)
 def test_nothing_but_our_address_and_our_eni_is_named(world: World) -> None:
-    """Steps name our Elastic IP, our ENI and its primary address; AllowReassociation is always said."""
+    """Steps name our Elastic IP, our ENI and its primary address; it is taken only from an owner that was seen."""
     for batch in view(world).drift():
         for step in batch:
             match step:
@@ -131,7 +155,7 @@ def test_nothing_but_our_address_and_our_eni_is_named(world: World) -> None:
                         "AllocationId": "eipalloc-10",
                         "NetworkInterfaceId": OURS,
                         "PrivateIpAddress": "10.0.2.11",
-                        "AllowReassociation": True,
+                        "AllowReassociation": world[0][NAME] is not None,
                     }
                 case _:
                     assert step == BringLinkUp("eth1")
@@ -139,9 +163,9 @@ def test_nothing_but_our_address_and_our_eni_is_named(world: World) -> None:
 
 def test_the_peers_new_association_cannot_be_hit() -> None:
     """A peer that took the address between look and release has another association id."""
-    mine: World = ({NAME: association(1, (OURS, "10.0.2.11"))}, True)
+    mine: World = ({NAME: association(1, (OURS, "10.0.2.11", "i-1"))}, True)
     ((step,),) = view(mine).release()
-    peers: World = ({NAME: association(2, (PEERS, "10.0.4.12"))}, True)
+    peers: World = ({NAME: association(2, (PEERS, "10.0.4.12", "i-2"))}, True)
     assert apply(peers, step) == peers
 
 
@@ -150,8 +174,8 @@ def test_who_is_displaced_is_known_before_it_happens() -> None:
     world: World = (
         {
             NAME: None,
-            "203.0.113.11": association(1, (OURS, "10.0.2.11")),
-            "203.0.113.12": association(2, (OURS, "10.0.2.12")),
+            "203.0.113.11": association(1, (OURS, "10.0.2.11", "i-1")),
+            "203.0.113.12": association(2, (OURS, "10.0.2.12", "i-1")),
         },
         True,
     )
@@ -169,36 +193,114 @@ def test_the_link_comes_before_the_association() -> None:
 
 def test_a_link_that_is_not_checked_is_no_drift() -> None:
     """IP_NOLINKCHECK=1 gives link None."""
-    known = [Address(NAME, AllocationId("eipalloc-10"), association(1, (OURS, "10.0.2.11")))]
-    assert ElasticIpView.of(RESOURCE, NODE, known, INTERFACES, link=None).drift() == ()
+    known = [Address(NAME, AllocationId("eipalloc-10"), association(1, (OURS, "10.0.2.11", "i-1")))]
+    assert ElasticIpView.of(RESOURCE, NODE, known[0], INTERFACES).drift() == ()
 
 
 def test_an_address_of_another_account_needs_a_person() -> None:
     """Nothing can be associated; nothing is ours to release either."""
-    seen = ElasticIpView.of(RESOURCE, NODE, [], INTERFACES, link=True)
+    seen = ElasticIpView.of(RESOURCE, NODE, None, INTERFACES)
     with pytest.raises(Misconfigured, match="not an Elastic IP of the account"):
         seen.drift()
     assert seen.release() == ()
 
 
-@pytest.mark.parametrize("spot", [None, (PEERS, "10.0.4.12")])
-def test_an_eni_that_ec2_does_not_show_was_not_seen(spot: tuple[EniId, str] | None) -> None:
+@pytest.mark.parametrize("spot", [None, (PEERS, "10.0.4.12", None)])
+def test_an_instance_that_ec2_does_not_show_was_not_seen(spot: tuple[EniId, str, str | None] | None) -> None:
     """Credentials of another account prove nothing about our address."""
-    known = [Address(NAME, AllocationId("eipalloc-10"), association(1, spot))] if spot else []
-    with pytest.raises(Misconfigured, match="does not show eni-0a"):
-        ElasticIpView.of(RESOURCE, NODE, known, [], link=True)
+    own = Address(NAME, AllocationId("eipalloc-10"), association(1, spot)) if spot else None
+    with pytest.raises(Misconfigured, match="shows no network interface of i-1"):
+        ElasticIpView.of(RESOURCE, NODE, own, [])
 
 
 def test_an_address_that_is_shown_on_our_eni_is_a_complete_look() -> None:
     """Whoever sees that sees our account; the ENI has nothing to add."""
-    known = [Address(NAME, AllocationId("eipalloc-10"), association(1, (OURS, "10.0.2.11")))]
-    assert ElasticIpView.of(RESOURCE, NODE, known, [], link=True).drift() == ()
+    known = [Address(NAME, AllocationId("eipalloc-10"), association(1, (OURS, "10.0.2.11", "i-1")))]
+    assert ElasticIpView.of(RESOURCE, NODE, known[0], []).drift() == ()
 
 
 def test_addresses_are_compared_whole() -> None:
     """203.0.113.1 is not 203.0.113.10, though the one is written inside the other."""
     resource = ElasticIpResource(IPv4Address("203.0.113.1"), "eth1")
-    known = [Address(NAME, AllocationId("eipalloc-10"), association(1, (OURS, "10.0.2.11")))]
-    seen = ElasticIpView.of(resource, NODE, known, INTERFACES, link=True)
+    known = [Address(NAME, AllocationId("eipalloc-10"), association(1, (OURS, "10.0.2.11", "i-1")))]
+    seen = ElasticIpView.of(resource, NODE, named(resource, known), INTERFACES)
     assert seen.allocation is None
     assert seen.release() == ()
+
+
+# ---- which of the node's interfaces, and what is said of another one
+
+
+def seen_at(node: Node, spot: tuple[EniId | None, str | None, str | None] | None) -> ElasticIpView:
+    """The view of a node of the Elastic IP at that spot."""
+    return ElasticIpView.of(
+        RESOURCE, node, Address(NAME, AllocationId("eipalloc-10"), association(1, spot)), INTERFACES
+    )
+
+
+@pytest.mark.parametrize("told", ["i-1", None])
+def test_another_interface_of_this_node_is_neither_a_loss_nor_let_go(told: str | None) -> None:
+    """hold moves it, release lets go of it, and nothing proves a loss."""
+    seen = seen_at(NODE, (SECOND, "10.0.2.21", told))
+    assert (seen.nearby, seen.lost) == (True, frozenset())
+    assert seen.drift() == ((AssociateAddress(NAME, AllocationId("eipalloc-10"), OURS, "10.0.2.11"),),)
+    assert seen.release() == ((DisassociateAddress(NAME, AssociationId("eipassoc-1"), SECOND),),)
+
+
+def test_without_a_name_the_address_stays_on_the_interface_that_has_it() -> None:
+    """The default route may change; that moves no address."""
+    seen = seen_at(UNNAMED, (SECOND, "10.0.2.21", "i-1"))
+    assert (seen.interface, seen.eni, seen.private_ip, seen.nearby) == ("eth2", SECOND, "10.0.2.21", False)
+    assert seen.drift() == ()
+
+
+def test_without_a_name_what_is_elsewhere_comes_to_the_default_route() -> None:
+    """None of ours has it."""
+    seen = seen_at(UNNAMED, (PEERS, "10.0.4.12", "i-2"))
+    assert (seen.interface, seen.eni) == ("eth1", OURS)
+    assert seen.lost == {NAME}
+
+
+LOST_ENI = replace(NODE, eni=None, lack=Misconfigured("eth1 has no ENI"))
+
+
+@pytest.mark.parametrize(
+    ("spot", "released"),
+    [((PEERS, "10.0.4.12", "i-2"), 0), ((PEERS, "10.0.4.12", None), 0), (None, 0), ((OURS, "10.0.2.11", "i-1"), 1)],
+)
+def test_a_node_whose_interface_is_gone_lets_go_of_what_it_has(
+    spot: tuple[EniId, str, str | None] | None, released: int
+) -> None:
+    """And says nothing else: what it lacks is no verdict."""
+    seen = seen_at(LOST_ENI, spot)
+    assert len(seen.release()) == released
+    with pytest.raises(Misconfigured, match="eth1 has no ENI"):
+        seen.drift()
+
+
+def test_a_name_that_is_wrong_lets_go_of_nothing() -> None:
+    """The resource names an interface that is not there, and the address is on one that is: a person must act.
+
+    Where the host has no such interface any more, it may well be the one that is named.
+    """
+    with pytest.raises(Misconfigured, match="eth1 has no ENI"):
+        seen_at(LOST_ENI, (SECOND, "10.0.2.21", "i-1")).release()
+    assert seen_at(replace(LOST_ENI, names={}), (SECOND, "10.0.2.21", "i-1")).release()
+
+
+def test_a_node_without_a_default_route_has_one_interface_to_choose() -> None:
+    """With several, and the address on none of them, nothing tells which."""
+    node = replace(UNNAMED, interface=None, eni=None, lack=Unavailable("this host has no default route now"))
+    free = Address(NAME, AllocationId("eipalloc-10"), None)
+    assert ElasticIpView.of(RESOURCE, node, free, INTERFACES[1:]).interface == "eth2"
+    with pytest.raises(Unavailable, match="no default route"):
+        ElasticIpView.of(RESOURCE, node, free, INTERFACES).drift()
+
+
+def test_an_interface_without_an_ipv4_address_gets_none() -> None:
+    """Another one beside it does no harm."""
+    bare = [replace(each, private_ip="") for each in INTERFACES]
+    free = Address(NAME, AllocationId("eipalloc-10"), None)
+    assert ElasticIpView.of(RESOURCE, NODE, free, [INTERFACES[0], bare[1]]).drift()
+    with pytest.raises(Misconfigured, match="eni-0a has no IPv4 address"):
+        ElasticIpView.of(RESOURCE, NODE, free, bare).drift()

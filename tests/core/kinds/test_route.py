@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ec2kit.core.errors import Misconfigured, NotHeld
+from ec2kit.core.errors import Misconfigured, NotHeld, Unavailable
 from ec2kit.core.kinds.route import RouteView
 from ec2kit.core.model import (
+    BY_HAND,
     Destination,
     EniId,
     NetworkInterface,
@@ -55,11 +56,15 @@ def apply(world: World, step: Step) -> World:
         case DisableSourceDestCheck():
             return tables, False
         case ReplaceRoute(name, destination, eni):
-            kept = [route for route in tables[name].routes if route.destination != destination or route.propagated]
+            kept = [
+                route for route in tables[name].routes if route.destination != destination or route.origin != BY_HAND
+            ]
             assert len(kept) < len(tables[name].routes), "EC2 refuses to replace a route that is not there"
         case CreateRoute(name, destination, eni):
             kept = list(tables[name].routes)
-            assert all(route.propagated or route.destination != destination for route in kept), "RouteAlreadyExists"
+            assert all(route.origin != BY_HAND or route.destination != destination for route in kept), (
+                "RouteAlreadyExists"
+            )
         case _:
             raise AssertionError(step)
     return {**tables, name: RouteTable(name, (*kept, Route(destination, eni)))}, check
@@ -72,7 +77,7 @@ def oracle(world: World, resource: RouteResource) -> bool:
         (name, route)
         for name, table_ in tables.items()
         for route in table_.routes
-        if route.destination == VIP and not route.propagated
+        if route.destination == VIP and route.origin == BY_HAND
     ]
     having = {name for name, _ in entries}
     healthy = all(route.target == OURS and route.state == "active" for _, route in entries)
@@ -88,10 +93,14 @@ def view(world: World, resource: RouteResource) -> RouteView:
 
 TARGETS = st.sampled_from([OURS, "eni-0b", "eni-0c", "igw-1", "nat-1"])
 ENTRY = st.builds(Route, st.just(VIP), TARGETS, st.sampled_from(["active", "blackhole"]))
-PROPAGATED = st.just(Route(VIP, "vgw-1", propagated=True))
-TABLES = st.lists(
-    st.tuples(st.one_of(st.none(), ENTRY), st.one_of(st.none(), PROPAGATED)), min_size=1, max_size=6
-).map(
+FOREIGN = st.sampled_from(
+    [
+        Route(VIP, "vgw-1", origin="EnableVgwRoutePropagation"),
+        Route(VIP, "eni-0b", origin="Advertisement"),
+        Route(VIP, "eni-0b", "filtered", "Advertisement"),
+    ]
+)
+TABLES = st.lists(st.tuples(st.one_of(st.none(), ENTRY), st.one_of(st.none(), FOREIGN)), min_size=1, max_size=6).map(
     lambda rows: {
         f"rtb-{number}": table(f"rtb-{number}", *[route for route in row if route]) for number, row in enumerate(rows)
     }
@@ -203,10 +212,96 @@ def test_a_recorded_table_that_is_gone_is_no_drift() -> None:
     assert seen.drift() == ()
 
 
-def test_a_propagated_route_is_nobodys_entry() -> None:
-    """A route that a gateway propagates can be neither replaced nor counted as ours."""
-    with pytest.raises(NotHeld):
-        RouteView.of(RESOURCE, NODE, [table("rtb-1", Route(VIP, OURS, propagated=True))], CHECK_OFF)
+@pytest.mark.parametrize("state", ["active", "filtered"])
+@pytest.mark.parametrize("origin", ["EnableVgwRoutePropagation", "Advertisement"])
+def test_a_route_that_nobody_made_by_hand_is_told_and_left_alone(origin: str, state: str) -> None:
+    """A gateway propagates it, a route server advertises it: it can be neither replaced nor counted as ours."""
+    foreign = Route(VIP, "eni-0b", state, origin)
+    with pytest.raises(NotHeld, match=rf"rtb-1 \(eni-0b, {state}, origin {origin}\)"):
+        RouteView.of(RESOURCE, NODE, [table("rtb-1", foreign)], CHECK_OFF)
+    seen = RouteView.of(RESOURCE, NODE, [table("rtb-1", Route(VIP, OURS), foreign)], CHECK_OFF)
+    assert seen.drift() == ()
+    assert [each.origin for each in seen.foreign] == [origin]
+    recorded = replace(RESOURCE, tables=frozenset({TableId("rtb-1")}))
+    lost = RouteView.of(recorded, NODE, [table("rtb-1", foreign)], CHECK_OFF)
+    assert steps(lost.drift()) == [CreateRoute(TableId("rtb-1"), VIP, OURS)]
+
+
+# ---- which of the node's interfaces, and what is said of another one
+
+SECOND = EniId("eni-0d")
+BOTH = [
+    NetworkInterface(OURS, "10.0.2.11", source_dest_check=False, mac="0e:01"),
+    NetworkInterface(SECOND, "10.0.2.21", source_dest_check=False, mac="0e:02"),
+]
+UNNAMED = replace(NODE, named=False, names={"0e:01": "eth1", "0e:02": "eth2"})
+
+
+def test_another_interface_of_this_node_is_no_loss() -> None:
+    """hold moves the entries; nothing proves that the traffic does not come, also where our ENI would drop it."""
+    tables = [table("rtb-1", Route(VIP, SECOND)), table("rtb-2", Route(VIP, SECOND))]
+    for check in (False, True):
+        ours = [replace(BOTH[0], source_dest_check=check), BOTH[1]]
+        seen = RouteView.of(RESOURCE, NODE, tables, ours)
+        assert (seen.nearby, seen.lost) == (("rtb-1", "rtb-2"), frozenset())
+        assert [type(step) for step in steps(seen.drift())].count(ReplaceRoute) == 2
+
+
+def test_another_interface_that_drops_it_is_a_loss() -> None:
+    """Its source/dest check is on: EC2 delivers nothing for another's address to it."""
+    dropping = [BOTH[0], replace(BOTH[1], source_dest_check=True)]
+    assert RouteView.of(RESOURCE, NODE, [table("rtb-1", Route(VIP, SECOND))], dropping).lost == {"rtb-1"}
+
+
+def test_what_a_route_server_brings_here_is_no_loss() -> None:
+    """A recorded table has no entry made by hand, but one that is advertised, to this node; hold makes one."""
+    advertised = table("rtb-1", Route(VIP, OURS, origin="Advertisement"))
+    recorded = replace(RESOURCE, tables=frozenset({TableId("rtb-1")}))
+    seen = RouteView.of(recorded, NODE, [advertised], BOTH)
+    assert (seen.lost, len(steps(seen.drift()))) == (frozenset(), 1)
+    with pytest.raises(Misconfigured, match="comes to this node, but by no entry that was made by hand"):
+        RouteView.of(RESOURCE, NODE, [advertised], BOTH)
+
+
+def test_what_is_lost_beside_it_is_a_loss() -> None:
+    """One table at our other interface, one at the peer's; a blackhole is a loss wherever it points."""
+    tables = [
+        table("rtb-1", Route(VIP, SECOND)),
+        table("rtb-2", Route(VIP, "eni-0b")),
+        table("rtb-3", Route(VIP, SECOND, "blackhole")),
+    ]
+    assert RouteView.of(RESOURCE, NODE, tables, BOTH).lost == {"rtb-2", "rtb-3"}
+
+
+def test_our_eni_that_drops_what_some_tables_send_is_a_loss() -> None:
+    """Another table at our other interface does not hide that."""
+    tables = [table("rtb-1", Route(VIP, SECOND)), table("rtb-2", Route(VIP, OURS))]
+    assert RouteView.of(RESOURCE, NODE, tables, [replace(BOTH[0], source_dest_check=True), BOTH[1]]).lost == {OURS}
+
+
+@pytest.mark.parametrize("default", [OURS, None])
+def test_without_a_name_the_address_stays_on_the_interface_that_has_it(default: EniId | None) -> None:
+    """Also when the default route is gone."""
+    node = replace(UNNAMED, eni=default, lack=None if default else Unavailable("this host has no default route now"))
+    seen = RouteView.of(RESOURCE, node, [table("rtb-1", Route(VIP, SECOND))], BOTH)
+    assert (seen.eni, seen.drift()) == (SECOND, ())
+
+
+def test_without_a_name_and_a_default_route_nothing_is_guessed() -> None:
+    """The address is the peer's, and this node has two interfaces; with one there is nothing to guess."""
+    node = replace(UNNAMED, interface=None, eni=None, lack=Unavailable("this host has no default route now"))
+    tables = [table("rtb-1", Route(VIP, "eni-0b"))]
+    with pytest.raises(Unavailable, match="no default route"):
+        RouteView.of(RESOURCE, node, tables, BOTH)
+    assert RouteView.of(RESOURCE, node, tables, BOTH[1:]).eni == SECOND
+
+
+def test_a_view_says_what_must_be_right() -> None:
+    """Each table that should send the address here, lost ones too."""
+    recorded = replace(RESOURCE, tables=frozenset({TableId("rtb-1")}))
+    seen = RouteView.of(recorded, NODE, [table("rtb-1"), table("rtb-2", Route(VIP, OURS)), table("rtb-3")], CHECK_OFF)
+    assert seen.subjects == {"rtb-1", "rtb-2"}
+    assert seen.lost == {"rtb-1"}
 
 
 def test_a_vpc_without_route_tables_was_not_seen() -> None:

@@ -64,6 +64,21 @@ def test_actions_and_regions_do_not_share_a_bucket() -> None:
     assert buckets.take("CreateRoute", {}, "us-east-1")
 
 
+@pytest.mark.parametrize(("fees", "served"), [(False, 10), (True, 0)])
+def test_a_refused_call_may_take_what_there_is_of_a_token(*, fees: bool, served: int) -> None:
+    """AWS does not say; with fees, who asks ten times as often as the bucket refills is not served any more."""
+    clock = Clock()
+    buckets = Buckets({"ReplaceRoute": Size(50, 5)}, clock=clock, fees=fees)
+    assert sum(buckets.take("ReplaceRoute", {}) for _ in range(60)) == 50
+    found = 0
+    for _ in range(100):
+        clock.now += 0.02
+        found += buckets.take("ReplaceRoute", {})
+    assert found == pytest.approx(served, abs=1)
+    clock.now += 1
+    assert buckets.take("ReplaceRoute", {}), "who waits is"
+
+
 def test_an_empty_bucket_is_ec2s_throttling() -> None:
     """503 RequestLimitExceeded, in front of moto; the truth is never throttled, and mend ends it."""
     with Ec2() as ec2:
