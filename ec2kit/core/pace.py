@@ -22,7 +22,7 @@ SEARCH = 1.0  # what a served call adds to the rate while it is not known; so it
 CYCLE = 10.0  # seconds in which a known rate climbs back to where it was refused
 IDLE = 1.0  # seconds: what was not sent in so short a time is made up for, after a look for example
 SOON = 0.001  # seconds that are not worth a pause
-SHARE = 20  # as a rate: at least so many tries in the time that is left
+SHARE = 15  # as a rate: at least so many tries in the time that is left
 
 
 class Pace:

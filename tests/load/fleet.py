@@ -25,7 +25,7 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from greenlet import getcurrent, greenlet
 
-from ec2kit.core.errors import KitError, NotHeld
+from ec2kit.core.errors import DeadlineExceeded, KitError, NotHeld
 from ec2kit.core.messages import Level
 from ec2kit.core.model import (
     AccessKey,
@@ -139,8 +139,13 @@ class _Budget(Deadline):
 
     def together(self, calls: Sequence[Callable[[], T]], *, at_most: int = SIDE_BY_SIDE) -> list[T | KitError]:
         """The results in the calls' order, when the last has come."""
-        results: list[T | KitError] = ask(_Together(self, list(calls), at_most))
-        return results
+        results: list[T | KitError | DeadlineExceeded] = ask(_Together(self, list(calls), at_most))
+        found: list[T | KitError] = []
+        for result in results:
+            if isinstance(result, DeadlineExceeded):
+                raise result
+            found.append(result)
+        return found
 
 
 @dataclass(frozen=True)
@@ -344,7 +349,7 @@ def _own_of(run: greenlet) -> _Budget:
 def _outcome(call: Callable[[], object]) -> object:
     try:
         return call()
-    except KitError as error:
+    except (KitError, DeadlineExceeded) as error:
         return error
 
 

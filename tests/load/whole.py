@@ -106,13 +106,13 @@ ROUTES, EIPS, FEW, HUNDRED = (
 )
 CASES = (
     *WHOLE,
+    Case("no hurry towards the end", replace(FLEET, tables=0), no_hurry, "Elastic IPs"),
     *BARE,
     *SINGLE,
     Case("500 nodes alone that send on old facts", ALONE, old_facts),
     Case(ROUTES, STORM),
     Case("without jitter", STORM, no_jitter, ROUTES),
     Case("given up after four tries, four rounds", STORM, few_tries, ROUTES),
-    Case("no hurry towards the end", STORM, no_hurry, ROUTES),
     Case("checks that wait throttling out, too", replace(STORM, patient_checks=True), beside=ROUTES),
     Case("botocore's own retries instead", STORM, botocores_own, ROUTES),
     Case(EIPS, replace(STORM, tables=0)),
