@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from lab.ec2.vpc import snapshot
-from lab.nodes import Node
+from lab.nodes import Lab, Node
 from lab.protected import Protected, eni_of, events
 from tests.support.agent import Agent, agent_of, take
 from tests.support.programs import last
@@ -113,7 +113,7 @@ def test_a_stop_that_names_a_wrong_interface_does_not_say_that_it_is_gone(eip: P
 
 
 def test_what_a_probe_sees_here_on_another_interface_is_remembered_as_here(eip: Protected) -> None:
-    """It was stopped, and somebody put it on this node's eth0: a stop without an answer is no success."""
+    """It was stopped, and somebody put it on this node's eth0: a stop without an answer fails."""
     agent, node = agent_of(eip), eip.lab.node1
     assert agent.run("stop", node).returncode == SUCCESS
     eip.lab.ec2.truth().associate_address(
@@ -181,14 +181,20 @@ def test_an_interface_that_comes_late_is_waited_for(either: Protected, times: in
     assert done.stderr.count("Trying again") == times
 
 
+def from_image(lab: Lab) -> Node:
+    """Another instance in node1's place, from its image, with the folder of its memory."""
+    node = lab.replace("node1")
+    kept = (node.root / "run").rename(node.root / "kept")
+    node.boot()
+    kept.rename(node.root / "run")
+    return node
+
+
 def test_an_instance_from_the_image_of_another_knows_nothing_of_its_memory(either: Protected) -> None:
     """Same name, same info, same files; another instance with other interfaces. It holds nothing, and takes it."""
     lab, agent = either.lab, agent_of(either)
     assert agent.run("start", lab.node1).returncode == SUCCESS
-    node = lab.replace("node1")
-    kept = (node.root / "run").rename(node.root / "kept")
-    node.boot()
-    kept.rename(node.root / "run")  # also when the folder of the memory is in the image
+    node = from_image(lab)
     lab.ec2.refuse("denied", times=2)
     assert agent.probe(node).returncode == NOT_RUNNING, "what the other instance held is not this one's"
     lab.ec2.mend()
@@ -233,10 +239,7 @@ def test_a_word_of_another_instance_is_not_a_stop(eip: Protected) -> None:
     """An image with the word that it was stopped: the new instance's stop looks for itself."""
     lab, agent = eip.lab, agent_of(eip)
     assert agent.run("stop", lab.node1).returncode == SUCCESS
-    node = lab.replace("node1")
-    kept = (node.root / "run").rename(node.root / "kept")
-    node.boot()
-    kept.rename(node.root / "run")
+    node = from_image(lab)
     node.set(EC2_MAX_RETRY=0)
     lab.ec2.refuse("denied")
     assert agent.run("stop", node).returncode == GENERIC
