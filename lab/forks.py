@@ -59,6 +59,18 @@ class Process:
         with self._line:
             return int(self._receive())
 
+    def wait_below(self, caller: int) -> int:
+        """The exit code. When its caller ends first, it is killed with its group, as one that is of the caller's."""
+        with suppress(ProcessLookupError):  # one of them has ended
+            alive = os.pidfd_open(caller)
+            try:
+                line = self._line.fileno()
+                if line not in select.select([line, alive], [], [])[0]:
+                    os.killpg(self.pid, signal.SIGKILL)
+            finally:
+                os.close(alive)
+        return self.wait()
+
     def _receive(self) -> bytes:
         said = self._line.recv(64)
         if not said:
@@ -218,6 +230,7 @@ def _run(text: Path, name: str, place: str) -> None:
 
 
 def _main() -> NoReturn:
+    import lab.lifekeeper.manager
     import lab.lifekeeper.programs  # noqa: F401  imported for the programs
 
     if sys.argv[2:] != ["small"]:

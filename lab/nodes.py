@@ -25,7 +25,7 @@ from lab.ec2.server import Ec2
 from lab.ec2.tls import Authority
 from lab.ec2.vpc import AddressLab, RouteLab, figure1, figure2, replacement
 from lab.imds import Imds, NodeIdentity
-from lab.lifekeeper import install, store
+from lab.lifekeeper import generic, install, store
 from lab.lifekeeper.ipkit import install_ip_kit
 from lab.lifekeeper.programs import call
 from lab.taps import Taps
@@ -124,6 +124,14 @@ class Node:
         """Where LifeKeeper finds an action of the kit."""
         return self.lkroot / (SCRIPTS if action in ADMIN else f"{RESOURCES}/actions") / action
 
+    def harness(self, action: str) -> Path:
+        """Where LifeKeeper finds an action of its Generic Application kit."""
+        return self.lkroot / generic.folder(action) / action
+
+    def copy_of(self, action: str, tag: str) -> Path:
+        """Where that kit has its copy of a script, which runs for a tag."""
+        return generic.copy_of(self.lkroot, action, tag)
+
     def ocf(self, kind: str, action: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run an OCF agent of the kit on this node; environment: OCF_RESKEY_ip=..., on top of Pacemaker's own."""
         return self.run(str(self.agent(kind)), action, environment=environment)
@@ -169,11 +177,12 @@ class Node:
 
 @dataclass(frozen=True)
 class Lab:
-    """A VPC, two nodes in it, and LifeKeeper's stand-in over both."""
+    """A VPC, two nodes in it, and LifeKeeper's stand-in over both; taps: where programs run in a fork server."""
 
     ec2: Ec2
     vpc: RouteLab | AddressLab
     nodes: dict[str, Node]
+    taps: Taps | None = None
 
     @property
     def node1(self) -> Node:
@@ -184,6 +193,15 @@ class Lab:
     def node2(self) -> Node:
         """The standby."""
         return self.nodes["node2"]
+
+    def tap(self, node: Node, place: Path) -> None:
+        """Let a program of Python's run in the fork server, if the lab has one.
+
+        All that are there when the lab is made do, and so does each copy of one that does.
+        """
+        text = place.read_text()
+        if self.taps and "python" in text.partition("\n")[0]:
+            self.taps.put(node.name, place, small="from ec2kit." not in text)
 
     def replace(self, name: str) -> Node:
         """Put a new instance in a node's place that has begun from its image, and give the node anew.
@@ -205,15 +223,18 @@ class Lab:
 
 
 @contextmanager
-def route_lab(folder: Path, *, tables: int = 2, tls: bool = False, forks: Path | None = None) -> Iterator[Lab]:
+def route_lab(
+    folder: Path, *, tables: int = 2, tls: bool = False, forks: Path | None = None, manager: bool = False
+) -> Iterator[Lab]:
     """Figure 1 of the guide, running: the virtual IP 10.1.0.10 is protected by the IP kit and is on node1.
 
     tls: whether EC2 is reached by https, with a certificate authority that the nodes are told of.
     forks: the fork server in which the nodes' programs run; without one each is executed, as on a real node.
+    manager: whether LifeKeeper has its extend manager.
     """
     with ExitStack() as stack:
         ec2 = stack.enter_context(_ec2(folder, tls=tls))
-        lab = _lab(stack, folder, ec2, _seeded(ec2, figure1, tables=tables), forks)
+        lab = _lab(stack, folder, ec2, _seeded(ec2, figure1, tables=tables), forks, manager=manager)
         for name, state in (("node1", "INIT_ISP"), ("node2", "INIT_OSU")):
             node = lab.nodes[name]
             node.lcd("ins_create", "-a", "comm", "-r", "ip", "-t", "ip-vip", "-i", "IP-10.1.0.10", "-I", state)
@@ -224,11 +245,13 @@ def route_lab(folder: Path, *, tables: int = 2, tls: bool = False, forks: Path |
 
 
 @contextmanager
-def address_lab(folder: Path, *, tls: bool = False, forks: Path | None = None) -> Iterator[Lab]:
-    """Figure 2 of the guide, running: one Elastic IP on node1's eth1, one free. tls, forks: as route_lab."""
+def address_lab(
+    folder: Path, *, tls: bool = False, forks: Path | None = None, manager: bool = False
+) -> Iterator[Lab]:
+    """Figure 2 of the guide, running: one Elastic IP on node1's eth1, one free. The options are route_lab's."""
     with ExitStack() as stack:
         ec2 = stack.enter_context(_ec2(folder, tls=tls))
-        yield _lab(stack, folder, ec2, _seeded(ec2, figure2), forks)
+        yield _lab(stack, folder, ec2, _seeded(ec2, figure2), forks, manager=manager)
 
 
 def _ec2(folder: Path, *, tls: bool) -> Ec2:
@@ -247,33 +270,24 @@ def _seeded(ec2: Ec2, figure: Callable[..., RouteLab | AddressLab], **options: i
     return vpc
 
 
-def _lab(stack: ExitStack, folder: Path, ec2: Ec2, vpc: RouteLab | AddressLab, forks: Path | None) -> Lab:
-    nodes = {}
+def _lab(
+    stack: ExitStack, folder: Path, ec2: Ec2, vpc: RouteLab | AddressLab, forks: Path | None, *, manager: bool
+) -> Lab:
     taps = stack.enter_context(Taps(forks)) if forks else None
+    lab = Lab(ec2, vpc, {}, taps)
     for name, identity in vpc.nodes.items():
         imds = stack.enter_context(Imds(identity, ec2, name=name))
-        nodes[name] = make_node(folder / name, name, identity, imds, ec2)
-        install(
-            nodes[name].lkroot,
-            system=name,
-            store=folder / "lifekeeper.db",
-            environment=nodes[name].environment,
-        )
-        install_ip_kit(nodes[name].lkroot)
-        install_kit(nodes[name])
+        node = lab.nodes[name] = make_node(folder / name, name, identity, imds, ec2)
+        environment = node.environment
+        install(node.lkroot, system=name, store=folder / "lifekeeper.db", environment=environment, manager=manager)
+        install_ip_kit(node.lkroot)
+        install_kit(node)
         if taps:
-            _tap(nodes[name], taps)
+            for place in [path for path in node.root.rglob("*") if path.is_file()]:
+                lab.tap(node, place)
         ec2.auto_recovery[identity.instance_id] = "disabled"  # as the guide's requirements want it
     ec2.forget()
-    return Lab(ec2, vpc, nodes)
-
-
-def _tap(node: Node, taps: Taps) -> None:
-    """Put a tap in front of every program of the node that is one of Python's."""
-    for place in [path for path in node.root.rglob("*") if path.is_file()]:
-        text = place.read_text()
-        if "python" in text.partition("\n")[0]:
-            taps.put(node.name, place, small="from ec2kit." not in text)
+    return lab
 
 
 def make_node(root: Path, name: str, identity: NodeIdentity, imds: Imds, ec2: Ec2) -> Node:

@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import dataclass
 from ipaddress import IPv4Address
+from pathlib import Path
 from subprocess import CompletedProcess
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from ec2kit.lifekeeper.info import Info, encode
 from lab import PROJECT
 from lab.ec2.server import Call, Ec2
 from lab.ec2.vpc import AddressLab, RouteLab, addresses, route_tables
+from lab.lifekeeper import generic as harness
 from lab.nodes import Lab, Node
 
 if TYPE_CHECKING:
@@ -51,20 +53,30 @@ def verb_of(call: Call) -> str:
 
 @dataclass(frozen=True)
 class Protected:
-    """One protected resource on the lab: tag, id, its command-line name, and the lab."""
+    """One protected resource on the lab: tag, id, its command-line name, and the lab.
+
+    generic: it is a Generic Application of LifeKeeper's, which has copies of the kit's scripts.
+    """
 
     lab: Lab
     tag: str
     id: str
     words: tuple[str, ...]  # of the command line: kind, address, --interface eth1
+    generic: bool = False
 
     def run(self, action: str, node: Node) -> CompletedProcess[str]:
         """Run one action as LifeKeeper's core does."""
-        return node.action(action, *self.options(action))
+        return node.run(str(self.program(action, node)), *self.options(action))
+
+    def program(self, action: str, node: Node) -> Path:
+        """What LifeKeeper's core runs for an action: of a Generic Application the harness, or its copy of recover."""
+        if not self.generic:
+            return node.script(action)
+        return node.copy_of(action, self.tag) if action == "recover" else node.harness(action)
 
     def options(self, action: str) -> tuple[str, ...]:
         """What LifeKeeper's core gives an action."""
-        if action == "recover":
+        if action == "recover" and not self.generic:
             return ("-C", "ec2", "-E", "ec2fail", "-m", "lkcheck", "-n", self.tag, "-i", "1", "-t", "261123120000")
         return ("-t", self.tag, "-i", self.id)
 
@@ -93,11 +105,11 @@ def eni_of(lab: Lab, name: str, interface: str = "eth1") -> str:
     return next(each.eni for each in lab.nodes[name].identity.interfaces if each.name == interface)
 
 
-def protect(lab: Lab) -> Protected:
+def protect(lab: Lab, *, generic: bool = False) -> Protected:
     """Make the lab's resource on both nodes: in service on node1, where the address is.
 
-    sendevent only writes down how it was called, so that a quickCheck that fails starts no recovery
-    in the middle of a test; the recovery itself is tests/promises/test_story.py's.
+    generic: as a Generic Application. sendevent only writes down how it was called, so that a quickCheck that fails
+    starts no recovery in the middle of a test; the recovery itself is tests/promises/test_story.py's.
     """
     resource: RouteResource | ElasticIpResource
     if isinstance(lab.vpc, RouteLab):
@@ -109,10 +121,14 @@ def protect(lab: Lab) -> Protected:
     else:
         resource = ElasticIpResource(IPv4Address(lab.vpc.public_ip), "eth1")
         words = ("eip", lab.vpc.public_ip, "--interface", "eth1")
-    made = Protected(lab, f"ec2-{words[1]}", f"EC2-{words[1]}", words)
+    tag = f"ec2-{words[1]}"
+    made = Protected(lab, tag, tag if generic else f"EC2-{words[1]}", words, generic)
+    app, kind = (harness.APP, harness.TYPE) if generic else ("comm", "ec2")
     for node, state in ((lab.node1, "INIT_ISP"), (lab.node2, "INIT_OSU")):
-        kind = ("-a", "comm", "-r", "ec2", "-t", made.tag, "-i", made.id)
-        node.lcd("ins_create", *kind, "-I", state, "-v", encode(Info(resource)))
+        which = ("-a", app, "-r", kind, "-t", made.tag, "-i", made.id)
+        node.lcd("ins_create", *which, "-I", state, "-v", encode(Info(resource)))
+        if generic:
+            harness.keep(node.lkroot, tag, {script: node.script(script) for script in harness.SCRIPTS})
         sendevent = node.lkroot / "bin/sendevent"
         sendevent.unlink()
         sendevent.write_text(f'#!/bin/sh\necho "$*" >> "{node.root}/events"\n')

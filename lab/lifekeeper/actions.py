@@ -18,11 +18,13 @@ from lab.lifekeeper.store import LcdError
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from lab.lifekeeper.store import Instance
 
 IN_SERVICE = ("ISP", "ISU")
+NOT_RUN = 126
+"""Exit status in the place of that of a script that cannot be run."""
 BARE = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "HOME": "/",
@@ -30,12 +32,30 @@ BARE = {
 }
 LOGGED = re.compile(r"\w+ [ \d]\d [\d:]{8} \S+ (perform_action|sendevent|lkcheck|lksystem|ins_remove)\[\d+\]: ")
 """A line that a program of the stand-in, started by an action, has put into the log already."""
+SETTING = re.compile(
+    r"""\s*(?:export\s+)?([A-Za-z_]\w*)=("[^"$`\\\0]*"|'[^'\0]*'|[^\s"'$`\\;&|<>()#\0]*)\s*(?:#.*)?"""
+)
+"""A line of /etc/default/LifeKeeper that means the same to a shell and to everybody else."""
 
 
 def environment_of(lkroot: str) -> dict[str, str]:
     """Give the whole environment in which actions and remote commands run on a system."""
     added: dict[str, str] = json.loads((Path(lkroot) / "standin.json").read_text())["environment"]
-    return BARE | added
+    return with_settings(BARE | added)
+
+
+def with_settings(environment: Mapping[str, str]) -> dict[str, str]:
+    """Give an environment with each plain `NAME=value` line of the file that its EC2KIT_DEFAULTS names.
+
+    SIOS's scripts begin with /etc/default/LifeKeeper.pl, which puts the lines of /etc/default/LifeKeeper into the
+    environment. Which value counts where both have a name is not known: here the environment's.
+    """
+    try:
+        text = Path(environment.get("EC2KIT_DEFAULTS", "")).read_text(errors="surrogateescape")
+    except OSError:  # there is none
+        return dict(environment)
+    found = [match.groups() for match in map(SETTING.fullmatch, text.split("\n")) if match]
+    return {name: value[1:-1] if value[:1] in ("'", '"') else value for name, value in found} | dict(environment)
 
 
 def program() -> str:
@@ -89,27 +109,28 @@ def _start(command: list[str], lkroot: str) -> subprocess.Popen[str]:
     )
 
 
-def run_script(db: sqlite3.Connection, row: Instance, script: Path, words: list[str]) -> int:
-    """Run a kit's script on the instance's system; exit status, negative for a signal. LcdError 9: it is down.
+def run_script(db: sqlite3.Connection, row: Instance, action: str, script: Path, words: list[str]) -> int:
+    """Run a kit's script for an action on the instance's system; exit status, negative for a signal.
 
     A process that the script leaves behind does not hold this up, even when it keeps the output open.
+    LcdError 9: the system is down.
     """
     store.need_up(db, row.system)
     try:
         process = _start([str(script), *words], store.lkroot_of(db, row.system))
     except OSError as error:
-        say(db, row, script.name, str(error), "ERROR:000000")
-        return 126
+        say(db, row, action, str(error), "ERROR:000000")
+        return NOT_RUN
     assert process.stdout
     output: list[str] = []
     reader = threading.Thread(target=_forward, args=(process.stdout, output.append), daemon=True)
     reader.start()
     while reader.is_alive() and process.poll() is None:
         reader.join(0.02)
-        _flush(db, row, script.name, output)
+        _flush(db, row, action, output)
     status = process.wait()
     reader.join(1)
-    _flush(db, row, script.name, output)
+    _flush(db, row, action, output)
     return status
 
 
@@ -127,7 +148,7 @@ def run_action(db: sqlite3.Connection, row: Instance, action: str, words: list[s
         say(db, row, action, f"no {action} script for {row.app}/{row.type}", "ERROR:000000")
         return missing
     say(db, row, action, f'BEGIN {action} of "{row.tag}"')
-    status = run_script(db, row, script, ["-t", row.tag, "-i", row.id, *words])
+    status = run_script(db, row, action, script, ["-t", row.tag, "-i", row.id, *words])
     how = "successful" if status == 0 else "failed"
     say(
         db,

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.lifekeeper import store
+from lab.lifekeeper import generic, store
 from lab.lifekeeper.actions import (
     change,
     environment_of,
@@ -31,10 +31,24 @@ def _recovery(db: sqlite3.Connection, row: Instance) -> Path:
     return Path(store.lkroot_of(db, row.system)) / "subsys" / row.app / "resources" / row.type / "recovery"
 
 
+def _recover(
+    db: sqlite3.Connection, row: Instance, options: dict[str, str], argv: list[str]
+) -> tuple[Path, list[str]]:
+    """Give the local recovery program for an event, and its words: sendevent's own and a time.
+
+    For a Generic Application it is the recover script, called as its others: SIOS's examples of those.
+    That it is run whatever the event, is inferred.
+    """
+    if (row.app, row.type) == (generic.APP, generic.TYPE):
+        script = generic.copy_of(Path(store.lkroot_of(db, row.system)), "recover", row.tag)
+        return script, ["-t", row.tag, "-i", row.id]
+    return _recovery(db, row) / options["C"] / options["E"], [*argv, "-t", time.strftime("%y%m%d%H%M%S")]
+
+
 def sendevent(db: sqlite3.Connection, system: str, options: dict[str, str], argv: list[str]) -> int:
     """Recover a tag locally, once, and fail its hierarchy over when that does not help.
 
-    Options are sendevent's own by letter, argv the same as given; the recovery program gets argv and time.
+    Options are sendevent's own by letter, argv the same as given.
     0: recovered, failed over, or nothing to do (not ISP, or being recovered already); 1: the failover failed
     or halted this system. LcdError 7 for an unknown tag.
     """
@@ -49,9 +63,8 @@ def sendevent(db: sqlite3.Connection, system: str, options: dict[str, str], argv
     try:
         if store.instance(db, system, row.tag).state != "ISP":
             return store.OK
-        script = _recovery(db, row) / options["C"] / options["E"]
-        words = [*argv, "-t", time.strftime("%y%m%d%H%M%S")]
-        if script.is_file() and run_script(db, row, script, words) == 0:
+        script, words = _recover(db, row, options, argv)
+        if script.is_file() and run_script(db, row, "recover", script, words) == 0:
             say(db, row, "recover", f'local recovery of "{row.tag}" done')
             return store.OK
         return _leave_once(db, row)
@@ -169,7 +182,8 @@ def up(db: sqlite3.Connection, system: str) -> None:
     """Boot a dead system: what runs elsewhere is OSU here, what ran here and nowhere else is restored.
 
     Then hierarchies whose root is AUTOMATIC and has a better priority here come back. A booted system has no
-    addresses and no flags beginning with "!". LcdError 1 when a script fails, 7 for an unknown system.
+    addresses and no flags beginning with "!": of `!volatile!NAME` SIOS's Generic Application examples say so, of the
+    others it is inferred. LcdError 1 when a script fails, 7 for an unknown system.
     """
     lkroot = store.lkroot_of(db, system)
     if store.is_up(db, system):
@@ -195,7 +209,11 @@ def up(db: sqlite3.Connection, system: str) -> None:
 
 
 def lkcheck(db: sqlite3.Connection, system: str) -> None:
-    """Run quickCheck of every ISP instance once and send an event for each that is bad and has sent none."""
+    """Run quickCheck of every ISP instance once and send an event for each that is bad and has sent none.
+
+    The quickChecks of SIOS's Generic Application examples exit 1 and leave the event to the harness. That it comes
+    from here, as for any other kit, is inferred.
+    """
     for listed in store.instances(db, system):
         row = store.instance(db, system, listed.tag)
         if row.state != "ISP" or not find_script(db, row, "quickCheck"):
@@ -216,7 +234,7 @@ def lkcheck(db: sqlite3.Connection, system: str) -> None:
 
 def _report(db: sqlite3.Connection, row: Instance) -> None:
     """Send the event of a bad quickCheck: the only one the kit has, or one without a recovery program."""
-    found = sorted(_recovery(db, row).glob("*/*"))
+    found = sorted(path for path in _recovery(db, row).glob("*/*") if path.is_file())
     kind, event = (found[0].parent.name, found[0].name) if len(found) == 1 else (row.type, "failed")
     argv = ["-C", kind, "-E", event, "-m", "lkcheck", "-n", row.tag]
     try:
@@ -227,7 +245,5 @@ def _report(db: sqlite3.Connection, row: Instance) -> None:
 
 def check_interval(lkroot: str) -> float:
     """Seconds between two checks: LKCHECKINTERVAL in the file that EC2KIT_DEFAULTS names, 120 without."""
-    path = Path(environment_of(lkroot).get("EC2KIT_DEFAULTS", "/nonexistent"))
-    text = path.read_text() if path.is_file() else ""
-    found = re.findall(r"""^\s*LKCHECKINTERVAL=["']?(\d+(?:\.\d+)?)""", text, re.MULTILINE)
-    return float(found[-1]) if found else 120.0
+    given = environment_of(lkroot).get("LKCHECKINTERVAL", "")
+    return float(given) if re.fullmatch(r"\d+(\.\d+)?", given) else 120.0

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import fcntl
 import getopt
-import json
 import os
 import sys
-from contextlib import closing
 from pathlib import Path
 
 from lab.lifekeeper import store, write_program
@@ -24,10 +22,8 @@ def install_ip_kit(lkroot: Path, *, python: str = sys.executable) -> None:
     for action in ACTIONS:
         path = root / "subsys" / "comm" / "resources" / "ip" / "actions" / action
         write_program(path, "lab.lifekeeper.ipkit", action, python)
-    facts = json.loads((root / "standin.json").read_text())
-    with closing(store.connect(Path(facts["store"]))) as db, store.writing(db):
-        for kind in ("", "ip"):
-            db.execute("INSERT OR IGNORE INTO types VALUES (?, 'comm', ?)", (facts["system"], kind))
+    with store.opened(root) as (db, system), store.writing(db):
+        store.register(db, system, "comm", "ip")
 
 
 def addresses(lkroot: Path) -> list[str]:

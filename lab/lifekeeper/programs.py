@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import getopt
-import json
-import sqlite3
 import sys
 import time
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,6 +12,7 @@ from lab.lifekeeper import actions, core, instances, registry, relations, remote
 from lab.lifekeeper.store import Call, LcdError
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Callable
 
 
@@ -35,6 +33,20 @@ def _perform_action(call: Call) -> int:
 def _sendevent(call: Call) -> int:
     """Report a failure of a resource of this system."""
     return core.sendevent(call.db, call.own, call.options, call.argv)
+
+
+def _getinfo(call: Call) -> int:
+    """Print the info of a tag, for a script of a Generic Application: SIOS's examples of those call it."""
+    if len(call.words) != 1:
+        raise LcdError(store.SYNTAX, "getinfo TAG")
+    print(store.instance(call.db, call.own, call.words[0]).info)
+    return store.OK
+
+
+def _lcduname(call: Call) -> int:
+    """Print this system's name, as SIOS's Generic Application examples use it."""
+    print(call.own)
+    return store.OK
 
 
 def _lcdsync(_call: Call) -> int:
@@ -100,6 +112,8 @@ PROGRAMS = {
     "flg_remove": Program(relations.flg_remove, "d:f:", "f"),
     "flg_test": Program(relations.flg_test, "d:f:", "f"),
     "flg_list": Program(relations.flg_list, "d:"),
+    "getinfo": Program(_getinfo, "", words=True),
+    "lcduname": Program(_lcduname, ""),
     "lcdsync": Program(_lcdsync, "d:"),
     "lcdremexec": Program(remote.lcdremexec, "ed:t:", "d", words=True),
     "lcdrcp": Program(remote.lcdrcp, "", words=True),
@@ -126,11 +140,9 @@ def _parse(name: str, argv: list[str]) -> tuple[dict[str, str], list[str]]:
 
 def _run(lkroot: Path, name: str, argv: list[str]) -> int:
     """Run a program for the system whose LKROOT that is. LcdError, OSError, sqlite3.Error."""
-    standin = json.loads((lkroot / "standin.json").read_text())
-    own = standin["system"]
     options, words = _parse(name, argv)
-    target = own if name == "sendevent" else options.get("d", own)
-    with closing(store.connect(Path(standin["store"]))) as db:
+    with store.opened(lkroot) as (db, own):
+        target = own if name == "sendevent" else options.get("d", own)
         if name != "lksystem":
             if not store.is_up(db, own):
                 raise LcdError(store.SYSTEM, f"{own} is down")
@@ -145,11 +157,4 @@ def main(name: str) -> int:
 
 def call(lkroot: Path, name: str, *arguments: str) -> int:
     """Run the program of that name in this process, for the system whose LKROOT that is; its exit code."""
-    try:
-        return _run(lkroot, name, list(arguments))
-    except LcdError as error:
-        print(f"{name}: {error}", file=sys.stderr)
-        return error.status
-    except (OSError, sqlite3.Error) as error:
-        print(f"{name}: {error}", file=sys.stderr)
-        return store.SYSTEM
+    return store.exit_code(name, lambda: _run(lkroot, name, list(arguments)))

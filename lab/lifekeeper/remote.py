@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -17,36 +18,41 @@ if TYPE_CHECKING:
     from lab.lifekeeper.store import Call
 
 
-def _there(word: str, own: str, other: str) -> str:
-    """Give a path below the caller's LKROOT as the same path below the other's; any other word as it is.
+def there(text: str, own: str, other: str) -> str:
+    """Give a text with every path in one LKROOT as the same path in another's; all else as it is.
 
     On real nodes both have the same LKROOT.
     """
-    return other + word[len(own) :] if word == own or word.startswith(own + "/") else word
+    return re.sub(rf"(?<![\w./~-]){re.escape(own)}(?![\w.~-])", lambda _: other, text)
 
 
 def lcdremexec(call: Call) -> int:
-    """Run a command on a system with that system's environment; its exit status, 9 when the time is over."""
+    """Let a shell on a system run a command, with that system's environment.
+
+    Its exit status, 9 when the time is over. SIOS's AWS quick start and Generic Application examples: the command is
+    one word for a shell, such as "[ -f PATH ]". That several words are joined by blanks is inferred.
+    """
     if not call.words:
         raise LcdError(store.SYNTAX, "say which command")
     seconds = call.options.get("t", "3600")
     if not seconds.isdecimal():
         raise LcdError(store.ILLEGAL, f"{seconds} is no number of seconds")
     own, other = store.lkroot_of(call.db, call.own), store.lkroot_of(call.db, call.target)
-    command = [_there(word, own, other) for word in call.words]
-    environment = environment_of(other)
-    program = shutil.which(command[0], path=environment["PATH"])
-    if program is None:
-        raise LcdError(store.SYSTEM, f"no program {command[0]} on {call.target}")
     process = subprocess.Popen(
-        [program, *command[1:]], env=environment, cwd=other, stdin=subprocess.DEVNULL, start_new_session=True
+        ["/bin/sh", "-c", there(" ".join(call.words), own, other)],
+        env=environment_of(other),
+        cwd=other,
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
     )
     try:
         status = process.wait(timeout=int(seconds) or None)
-    except subprocess.TimeoutExpired:
+    except BaseException as error:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        raise LcdError(store.COMMUNICATION, f"no answer from {call.target} in {seconds} s") from None
+        if isinstance(error, subprocess.TimeoutExpired):
+            raise LcdError(store.COMMUNICATION, f"no answer from {call.target} in {seconds} s") from None
+        raise
     return status if status >= 0 else 128 - status
 
 
@@ -60,7 +66,7 @@ def lcdrcp(call: Call) -> int:
         raise LcdError(store.SYNTAX, "lcdrcp file... system:path")
     store.need_up(call.db, system)
     own, other = store.lkroot_of(call.db, call.own), store.lkroot_of(call.db, system)
-    place = _there(path, own, other)
+    place = there(path, own, other)
     if not place.startswith(other):
         place = f"{Path(other).parent}/{path.lstrip('/')}"
     target = Path(place)

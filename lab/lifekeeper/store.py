@@ -6,14 +6,16 @@ which is one immediate transaction: a process killed in the middle leaves the st
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
-from contextlib import contextmanager
+import sys
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 OK, SYSTEM, SYNTAX, INTERNAL, EXISTS, ILLEGAL, INDEX, ABSENT, DEPENDS, COMMUNICATION = range(10)
 """Exit codes shared by all programs."""
@@ -108,6 +110,26 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 @contextmanager
+def opened(lkroot: Path) -> Iterator[tuple[sqlite3.Connection, str]]:
+    """Open the store for the system whose LKROOT that is; its name comes too. OSError, sqlite3.Error: it is none."""
+    facts = json.loads((lkroot / "standin.json").read_text())
+    with closing(connect(Path(facts["store"]))) as db:
+        yield db, facts["system"]
+
+
+def exit_code(name: str, run: Callable[[], int]) -> int:
+    """Run a program of that name to its exit code; what went wrong is told on stderr."""
+    try:
+        return run()
+    except LcdError as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        return error.status
+    except (OSError, sqlite3.Error) as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        return SYSTEM
+
+
+@contextmanager
 def writing(db: sqlite3.Connection) -> Iterator[None]:
     """All changes made inside, or none of them."""
     db.execute("BEGIN IMMEDIATE")
@@ -117,6 +139,12 @@ def writing(db: sqlite3.Connection) -> Iterator[None]:
         db.execute("ROLLBACK")
         raise
     db.execute("COMMIT")
+
+
+def register(db: sqlite3.Connection, system: str, app: str, kind: str) -> None:
+    """Let a system know an application and a type of it; again is harmless."""
+    rows = [(system, app, each) for each in ("", kind)]
+    db.executemany("INSERT OR IGNORE INTO types VALUES (?, ?, ?)", rows)
 
 
 def systems(db: sqlite3.Connection) -> list[tuple[str, str, bool, str]]:

@@ -19,6 +19,7 @@ from typing import cast
 from ec2kit.lifekeeper.places import COMMAND, PLACES
 from lab.lifekeeper import install
 from lab.lifekeeper.programs import PROGRAMS
+from lab.lifekeeper.remote import there
 from lab.net.network import CA, NODES, NetLab
 
 LKROOT, _PORT = "/opt/LifeKeeper", 4008
@@ -116,14 +117,12 @@ class _Door(ThreadingTCPServer):
 
 
 class _Asked(StreamRequestHandler):
-    """One run of a program."""
+    """One run of a program. A node's own paths in its words become those of its folder out here."""
 
     def handle(self) -> None:
         lkroot = cast("_Door", self.server).lkroot
         name, *arguments = json.loads(self.rfile.readline())
-        words = [
-            word.replace(LKROOT, str(lkroot), 1) if word.startswith(f"{LKROOT}/") else word for word in arguments
-        ]
+        words = [there(word, LKROOT, str(lkroot)) for word in arguments]
         command = [str(lkroot / "bin" / name), *words]
         done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
         self.wfile.write(json.dumps([done.returncode, done.stdout, done.stderr]).encode())

@@ -10,6 +10,7 @@ import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,8 +19,6 @@ from lab.lifekeeper import install
 from lab.lifekeeper.ipkit import install_ip_kit
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     Result = subprocess.CompletedProcess[str]
 
 ACTION = """#!/bin/sh
@@ -29,6 +28,24 @@ plan={base}/plan/{system}.{name}.$2
 [ ! -f "$plan" ] || . "$plan"
 exit 0
 """
+GENERIC = """#!/bin/sh
+# The same for a Generic Application; the system is the one whose copy runs.
+here=${{0#{base}/}}
+system=${{here%%/*}}
+echo "$system {name} $*" >> {base}/journal
+plan={base}/plan/$system.{name}.$2
+[ ! -f "$plan" ] || . "$plan"
+exit 0
+"""
+SCRIPTS = ("restore", "remove", "quickCheck", "recover")
+EXTEND = """#!/bin/sh
+# extend of the dummy kit: writes its words down, and makes the instance.
+for word; do told="$told<$word>"; done
+echo "{system} {name} $told" >> {base}/journal
+[ ! -f {base}/plan/{system}.{name}.$2 ] || . {base}/plan/{system}.{name}.$2
+[ {name} = canextend ] || {base}/{system}/bin/ins_create -a app -r toy -t $2 -i id-$2
+"""
+HARNESS = "subsys/gen/resources/app"
 SENT = "-C net -E lost -m test -n top"
 REFUSALS = [
     ("ins_create -a app -r toy -t top -i other", 4),
@@ -83,8 +100,12 @@ class Cluster:
         """Start `a:ins_list -t x`, the program ins_list of system a, without any environment."""
         system, line = command.split(":", 1)
         program, *words = line.split()
+        return self.started(self.base / system / "bin" / program, *words)
+
+    def started(self, program: Path, *words: str) -> subprocess.Popen[str]:
+        """Start a program by its path, without any environment."""
         return subprocess.Popen(
-            [self.base / system / "bin" / program, *words],
+            [program, *words],
             env={},
             text=True,
             stdin=subprocess.DEVNULL,
@@ -94,9 +115,16 @@ class Cluster:
 
     def run(self, command: str) -> Result:
         """Run a command to its end."""
-        process = self.start(command)
+        return self.ended(self.start(command))
+
+    def ended(self, process: subprocess.Popen[str]) -> Result:
+        """Wait for what was started."""
         output, errors = process.communicate(timeout=30)
-        return subprocess.CompletedProcess(command, process.returncode, output, errors)
+        return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
+
+    def call(self, program: str, *words: str) -> Result:
+        """Run a program with words as they are: `call("a/bin/ins_list", "-t", "x")`."""
+        return self.ended(self.started(self.base / program, *words))
 
     def status(self, command: str) -> int:
         """Run a command for its exit code."""
@@ -139,11 +167,11 @@ class Cluster:
         self.ok(f"{system}:dep_create -p top -c mid", f"{system}:dep_create -p mid -c low")
 
 
-def make_system(base: Path, system: str) -> None:
-    """Install a system with the dummy kit."""
+def make_system(base: Path, system: str, *, manager: bool = False) -> None:
+    """Install a system with the dummy kit, and with the extend manager or without."""
     lkroot = base / system
     environment = {"KIT": "dummy", "EC2KIT_DEFAULTS": str(base / "defaults")}
-    install(lkroot, system=system, store=base / "lcd.db", environment=environment)
+    install(lkroot, system=system, store=base / "lcd.db", environment=environment, manager=manager)
     toy = lkroot / "subsys" / "app" / "resources" / "toy"
     for path in ("actions/restore", "actions/remove", "recovery/net/lost"):
         (toy / path).parent.mkdir(parents=True, exist_ok=True)
@@ -190,6 +218,41 @@ def cluster(made: Path, tmp_path: Path) -> Cluster:
     for system in "ab":
         make_system(tmp_path, system)
     return Cluster(tmp_path)
+
+
+@dataclass(frozen=True)
+class Generic(Cluster):
+    """Systems a and b, and in `scripts` what a Generic Application is made from."""
+
+    def create(self, tag: str = "vip", bring: str = "Yes", *, without: str = "", **other: str) -> Result:
+        """Make a Generic Application on a; other: words in the place of the usual ones, by name."""
+        paths = {name: "" if name in without.split() else str(self.base / "scripts" / name) for name in SCRIPTS}
+        given = (
+            {"system": "a", "info": "kind=x 10.0.0.1", "switchback": "intelligent", "bring": bring} | paths | other
+        )
+        order = ("system", "restore", "remove", tag, "info", "switchback", "quickCheck", "recover", "bring")
+        return self.call("a/lkadm/subsys/gen/app/bin/creapphier", *(given.get(name, name) for name in order))
+
+    def on(self, system: str) -> str:
+        """Give app, type, tag, id, info, state and switchback type of all instances of a system."""
+        return self.run(f"{system}:ins_list -f,").stdout.replace(f"{system},", "", 1).strip()
+
+    def copies(self, system: str) -> list[str]:
+        """Give the harness's copies on a system, below its folder."""
+        folder = self.base / system / HARNESS
+        return sorted(str(path.relative_to(folder)) for path in folder.rglob("!*/*"))
+
+
+@pytest.fixture
+def generic(bare: Cluster) -> Generic:
+    """Systems a and b, and scripts that are links to files which nobody may execute."""
+    (bare.base / "scripts").mkdir()
+    (bare.base / "texts").mkdir()
+    for name in SCRIPTS:
+        text = bare.base / "texts" / name
+        text.write_text(GENERIC.format(name=name, base=bare.base))
+        (bare.base / "scripts" / name).symlink_to(text)
+    return Generic(bare.base)
 
 
 def third(cluster: Cluster, priority: int) -> None:
@@ -560,14 +623,396 @@ def test_lkcheck_loops_until_its_system_dies(cluster: Cluster) -> None:
 
 
 def test_lcdremexec_runs_there(cluster: Cluster) -> None:
-    """Lcdremexec gives output and status of the remote command, with LKROOT paths turned into the other's."""
+    """A shell there runs the command: its output and status, with LKROOT paths turned into the other's."""
     (cluster.base / "b" / "show").write_text('#!/bin/sh\necho "$0 $KIT $*"\nexit 6\n')
     (cluster.base / "b" / "show").chmod(0o755)
     result = cluster.run(f"a:lcdremexec -e -d b -- {cluster.base}/a/show -x 1")
     assert (result.returncode, result.stdout) == (6, f"{cluster.base}/b/show dummy -x 1\n")
     assert cluster.status("a:lcdremexec -d b -t 1 -- sleep 9") == 9
-    assert cluster.status("a:lcdremexec -d b -- no-such-program") == 1
+    assert cluster.status("a:lcdremexec -d b -- no-such-program") == 127
     assert cluster.status("a:lcdremexec -- true") == 2
+    for file, said, status in ((f"{cluster.base}/a/show", "it is", 0), (f"{cluster.base}/a/none", "", 1)):
+        asked = cluster.call("a/bin/lcdremexec", "-d", "b", "--", f'[ -f "{file}" ] && echo "it is"; [ -f {file} ]')
+        assert (asked.returncode, asked.stdout.strip()) == (status, said)
+    own = cluster.base / "a"
+    kept = f"{own}2 {own}.d/x /old{own}/y"
+    turned = cluster.call("a/bin/lcdremexec", "-d", "b", "--", f"echo '{own}/x' X={own}: {own} {kept} $KIT")
+    other = cluster.base / "b"
+    assert turned.stdout == f"{other}/x X={other}: {other} {kept} dummy\n"
+
+
+def test_a_generic_application_is_made(generic: Generic) -> None:
+    """Each step is said, it is brought in service, and the copies run, whatever becomes of what was given."""
+    done = generic.create()
+    assert done.returncode == 0
+    assert done.stdout.splitlines() == [
+        'BEGIN create of "vip"',
+        'creating resource "vip"',
+        'resource "vip" successfully created',
+        'restoring resource "vip"',
+        'resource "vip" restored',
+        'END successful create of "vip"',
+    ]
+    assert re.findall(r"(BEGIN|END) .*restore", done.stderr) == ["BEGIN", "END"]
+    assert generic.on("a") == "gen,app,vip,vip,kind=x 10.0.0.1,ISP,INTELLIGENT"
+    assert generic.lines() == ["a restore -t vip -i vip"]
+    kept = ["actions/!quickCheck/vip", "actions/!remove/vip", "actions/!restore/vip", "recovery/!recover/vip"]
+    assert generic.copies("a") == kept
+    shutil.rmtree(generic.base / "scripts")
+    shutil.rmtree(generic.base / "texts")
+    generic.ok("a:perform_action -t vip -a remove")
+    assert generic.lines()[1:] == ["a remove -t vip -i vip"]
+    assert generic.on("a").endswith(",OSU,INTELLIGENT")
+
+
+def test_a_generic_application_that_is_not_brought_in_service(generic: Generic) -> None:
+    """With No the resource is out of service, and no script has run."""
+    done = generic.create(bring="No", switchback="automatic")
+    assert done.returncode == 0
+    assert "restor" not in done.stdout
+    assert generic.on("a").endswith(",OSU,AUTOMATIC")
+    assert generic.lines() == []
+
+
+def test_a_generic_application_whose_restore_fails(generic: Generic) -> None:
+    """The program fails, and the resource stays, out of service and failed."""
+    generic.plan("a.restore.vip", "echo no luck; exit 2")
+    done = generic.create()
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (1, 'END failed create of "vip"')
+    assert "no luck" in done.stderr
+    assert generic.on("a").endswith(",OSF,INTELLIGENT")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "status"),
+    [
+        ({"system": "b"}, 5),
+        ({"restore": ""}, 5),
+        ({"recover": "/none"}, 5),
+        ({"tag": "a/b"}, 5),
+        ({"tag": "vip"}, 4),
+        ({"info": "a,b"}, 5),
+        ({"switchback": "INTELLIGENT"}, 2),
+        ({"bring": "yes"}, 2),
+    ],
+)
+def test_what_creapphier_refuses(generic: Generic, wrong: dict[str, str], status: int) -> None:
+    """It ends with the number for what is wrong, and the resource that is there keeps its scripts."""
+    generic.create()
+    (generic.base / "texts" / "restore").write_text("#!/bin/sh\nexit 1\n")
+    before = generic.on("a"), generic.copies("a")
+    assert generic.create(**{"tag": "new"} | wrong).returncode == status
+    assert (generic.on("a"), generic.copies("a")) == before
+    generic.ok("a:perform_action -t vip -a remove", "a:perform_action -t vip -a restore")
+
+
+def test_a_harness_runs_its_copy(generic: Generic) -> None:
+    """With tag and id alone, whatever else it got; its status is the copy's, and the settings are variables there."""
+    generic.create()
+    (generic.base / "defaults").write_text("EC2_X=1\nexport LKROOT='/opt/x y'\nPATH=/none\nBAD=$(date)\nKIT=other\n")
+    generic.plan("a.remove.vip", 'echo "$EC2_X,$LKROOT,$PATH,$BAD,$KIT"; exit 3')
+    harness = generic.base / "a" / HARNESS / "actions" / "remove"
+    given = {"EC2KIT_DEFAULTS": str(generic.base / "defaults"), "KIT": "own", "PATH": "/usr/bin:/bin"}
+    words = [str(harness), "-i", "vip", "-t", "vip", "-U"]
+    done = subprocess.run(words, env=given, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (3, "1,/opt/x y,/usr/bin:/bin,,own\n")
+    assert generic.lines()[-1] == "a remove -t vip -i vip"
+    assert subprocess.run([harness], env=given, capture_output=True, check=False).returncode == 2
+    generic.plan("a.quickCheck.vip", "kill -ALRM $$")
+    words[0] = str(harness.with_name("quickCheck"))
+    assert subprocess.run(words, env=given, check=False).returncode == -signal.SIGALRM
+
+
+@pytest.mark.parametrize(("recovery", "place"), [("exit 0", "a"), ("exit 1", "b"), ("", "b")])
+def test_a_bad_check_of_a_generic_application(generic: Generic, recovery: str, place: str) -> None:
+    """The recover script runs once, called as its others; when it fails or is missing the hierarchy fails over."""
+    generic.create(without="" if recovery else "recover")
+    generic.ok("b:ins_create -a gen -r app -t vip -i vip", "a:eqv_create -t vip -S b -o vip -e SHARED")
+    for name in ("restore", "remove"):
+        copy = generic.base / "b" / HARNESS / "actions" / f"!{name}" / "vip"
+        copy.parent.mkdir(parents=True)
+        shutil.copy(generic.base / "a" / HARNESS / "actions" / f"!{name}" / "vip", copy)
+    generic.ok("a:lkcheck --once")
+    generic.plan("a.quickCheck.vip", "exit 1")
+    generic.plan("a.recover.vip", recovery)
+    generic.ok("a:lkcheck --once")
+    recovered = ["a recover vip"] if recovery else []
+    moved = ["a remove vip", "b restore vip"] if place == "b" else []
+    quick = ["a quickCheck vip"] * 2
+    assert generic.journal() == ["a restore vip", *quick, *recovered, *moved]
+    assert {system: generic.on(system).split(",")[5] for system in "ab"} == {
+        "a": "ISP" if place == "a" else "OSU",
+        "b": "ISP" if place == "b" else "OSU",
+    }
+
+
+def test_any_event_runs_the_recover_script_of_a_generic_application(generic: Generic) -> None:
+    """By sendevent too it gets tag and id, and none of the event's options."""
+    generic.create()
+    generic.plan("a.recover.vip", "echo mended")
+    generic.ok("a:sendevent -C any -E thing -m somebody -n vip -d data")
+    assert generic.lines()[1:] == ["a recover -t vip -i vip"]
+    log = (generic.base / "a" / "log" / "lifekeeper.log").read_text()
+    assert re.findall(r":recover:vip:000000:(.*)", log) == ["mended", 'local recovery of "vip" done']
+
+
+def test_a_generic_application_without_a_quick_check_is_always_good(generic: Generic) -> None:
+    """Lkcheck finds nothing to report."""
+    generic.create(without="quickCheck recover")
+    generic.ok("a:lkcheck --once", "a:perform_action -t vip -a quickCheck")
+    assert generic.on("a").endswith(",ISP,INTELLIGENT")
+    assert generic.journal() == ["a restore vip"]
+
+
+def test_a_deleted_generic_application_takes_its_copies_along(generic: Generic) -> None:
+    """Those of its tag, and no other's."""
+    generic.create()
+    generic.create("other")
+    generic.ok("a:ins_remove -t vip")
+    assert {path.rpartition("/")[2] for path in generic.copies("a")} == {"other"}
+
+
+def test_the_programs_that_extend_a_generic_application(generic: Generic) -> None:
+    """One says 1 for what is in service nowhere and for a tag that is taken; the other makes instance and copies."""
+    generic.create(bring="No", without="recover")
+    can, extend = (f"b/lkadm/subsys/gen/app/bin/{name}" for name in ("canextend", "extend"))
+    assert generic.call(can, "a", "vip").returncode == 1
+    generic.ok("a:perform_action -t vip -a restore")
+    assert generic.call(can, "a", "vip").returncode == 0
+    done = generic.call(extend, "a", "vip", "other", "eni-2 there")
+    assert (done.returncode, done.stdout.splitlines()) == (
+        0,
+        ['BEGIN extend of "vip"', 'END successful extend of "vip"'],
+    )
+    assert generic.on("b") == "gen,app,other,other,eni-2 there,OSU,INTELLIGENT"
+    generic.ok("b:perform_action -t other -a restore")
+    assert generic.lines()[-1] == "b restore -t other -i other"
+    assert generic.call(extend, "a", "vip").returncode == 0
+    assert "gen,app,vip,vip,kind=x 10.0.0.1,OSU,INTELLIGENT" in generic.on("b")
+    assert [path for path in generic.copies("b") if "vip" in path] == generic.copies("a")
+    assert generic.call(can, "a", "vip").returncode == 1
+
+
+class Managed(Generic):
+    """The same with an extend manager."""
+
+    def manage(self, tag: str, bundle: str, *, priority: str = "10", switchback: str = "automatic") -> Result:
+        """Extend a tag from a to b."""
+        return self.ended(self.started(*self.extension(tag, bundle, priority, switchback)))
+
+    def extension(self, tag: str, bundle: str, priority: str, switchback: str) -> tuple[Path, *tuple[str, ...]]:
+        """Give the manager's command line."""
+        manager = self.base / "a" / "lkadm/bin/extmgrDoExtend.pl"
+        return (manager, "-p1", "-f,", tag, "b", priority, switchback, bundle)
+
+    def flags(self) -> str:
+        """Give the flags of both systems."""
+        return "".join(self.run(f"{system}:flg_list").stdout for system in "ab")
+
+
+@pytest.fixture
+def managed(generic: Generic) -> Managed:
+    """Systems a and b with the manager; on a a Generic Application, and a dummy that depends on it, in service."""
+    for system in "ab":
+        make_system(generic.base, system, manager=True)
+        folder = generic.base / system / "lkadm/subsys/app/toy/bin"
+        folder.mkdir(parents=True)
+        for name in ("canextend", "extend"):
+            (folder / name).write_text(EXTEND.format(system=system, name=name, base=generic.base))
+            (folder / name).chmod(0o755)
+    assert generic.create().returncode == 0
+    generic.ok("a:ins_create -a app -r toy -t top -i id-top -I INIT_ISP", "a:dep_create -p top -c vip")
+    (generic.base / "journal").unlink()
+    return Managed(generic.base)
+
+
+def test_without_being_asked_for_there_is_no_extend_manager(bare: Cluster) -> None:
+    """As in the other stories of the lab."""
+    assert not (bare.base / "a/lkadm/bin").exists()
+
+
+def test_the_extend_manager_extends_a_generic_application(managed: Managed) -> None:
+    """It says each step; the tag and the info for the target come from the bundle."""
+    done = managed.manage("vip", '"vip,vip-b,eni-2 10.0.0.2"')
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "Building independent resource list",
+        "Checking existence of extend and canextend scripts",
+        "Checking extendability for vip",
+        "Pre Extend checks were successful",
+        "Extending resource instances for vip",
+        'BEGIN extend of "vip"',
+        'END successful extend of "vip"',
+        "Creating dependencies",
+        "Setting switchback type for hierarchy",
+        "Creating equivalencies",
+        "LifeKeeper Admin Lock (vip) Released",
+        "Hierarchy successfully extended",
+        "Examining hierarchy on b",
+        "Hierarchy Verification Finished",
+    ]
+    assert managed.on("b") == "gen,app,vip-b,vip-b,eni-2 10.0.0.2,OSU,AUTOMATIC"
+    assert "vip,kind=x 10.0.0.1,ISP,AUTOMATIC" in managed.on("a")
+    assert managed.run("a:eqv_list -f, -t vip").stdout == "a,vip,b,vip-b,SHARED,1,10\n"
+    assert managed.run("b:dep_list").stdout == managed.flags() == ""
+    managed.ok("b:perform_action -t vip-b -a restore")
+    assert managed.journal() == ["a remove top", "a remove vip", "b restore vip-b"]
+
+
+def test_the_extend_manager_extends_a_hierarchy(managed: Managed) -> None:
+    """The child's script comes first, values come by position, empty ones too; what depends on it does so there."""
+    assert managed.manage("top", '"vip" "top,,eth 1,x"', switchback="intelligent").returncode == 0
+    assert managed.lines() == ["b canextend <a><top>", "b extend <a><top><><eth 1><x>"]
+    assert managed.on("b").splitlines()[0] == "app,toy,top,id-top,,OSU,INTELLIGENT"
+    assert "gen,app,vip,vip,kind=x 10.0.0.1,OSU,INTELLIGENT" in managed.on("b")
+    assert managed.run("b:dep_list -f,").stdout == "top,vip\n"
+    rows = [f"a,{tag},b,{tag},SHARED,1,10" for tag in ("top", "vip")]
+    assert managed.run("a:eqv_list -f,").stdout.splitlines() == rows
+    done = managed.manage("top", "")
+    assert (done.returncode, managed.flags()) == (1, "")
+    assert "extended to b already" in done.stderr
+
+
+def test_the_extend_manager_puts_a_child_below_what_is_there(managed: Managed) -> None:
+    """What depends on it is extended already; a third system's instance becomes equivalent too."""
+    make_system(managed.base, "c")
+    managed.ok("c:app_create -a app", "c:typ_create -a app -r toy")
+    managed.ok("b:ins_create -a app -r toy -t top-b -i id-top", "a:eqv_create -t top -S b -o top-b -e SHARED")
+    managed.ok("c:ins_create -a gen -r app -t vip -i vip", "a:eqv_create -t vip -p 4 -S c -o vip -r 3 -e SHARED")
+    assert managed.manage("vip", "").returncode == 0
+    assert managed.run("b:dep_list -f,").stdout == "top-b,vip\n"
+    assert managed.run("b:eqv_list -f, -t vip").stdout.splitlines() == [
+        "b,vip,c,vip,SHARED,10,3",
+        "b,vip,a,vip,SHARED,10,4",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("what", "last"),
+    [("b.canextend.top", "Checking extendability for top"), ("b.extend.top", 'END successful extend of "vip"')],
+)
+def test_the_extend_manager_takes_back_what_it_has_made(managed: Managed, what: str, last: str) -> None:
+    """When a script fails: no new instance, no copy, no lock, and its exit code is 1; what was there stays."""
+    managed.ok("b:ins_create -a gen -r app -t other -i other")
+    managed.plan(what, "exit 7")
+    done = managed.manage("top", "")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (1, last)
+    assert f"{what.split('.')[1]} of top on b failed with exit code 7" in done.stderr
+    assert (managed.on("b"), managed.copies("b")) == ("gen,app,other,other,,OSU,INTELLIGENT", [])
+    assert managed.flags() == ""
+
+
+def test_the_extend_manager_takes_back_after_its_last_step(managed: Managed) -> None:
+    """A priority that is in use: also what depended on the new instance, which stays itself, lets go of it."""
+    managed.ok("b:ins_create -a app -r toy -t top -i id-top", "a:eqv_create -t top -S b -o top -e SHARED")
+    done = managed.manage("vip", "", priority="1000")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (1, "Creating equivalencies")
+    assert managed.on("b").startswith("app,toy,top,")
+    assert len(managed.on("b").splitlines()) == 1
+    assert managed.run("b:dep_list").stdout == managed.flags() == ""
+
+
+def test_the_extend_manager_tells_what_it_cannot_take_back(managed: Managed) -> None:
+    """An instance whose delete action fails; the rest goes."""
+    add_action(managed.base, "b", "delete")
+    managed.plan("b.delete.top", "exit 3")
+    done = managed.manage("top", "", priority="1000")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (1, "top stays on b: exit code 1")
+    assert managed.on("b").startswith("app,toy,top,")
+    assert managed.copies("b") == []
+
+
+def test_the_extend_manager_takes_back_when_it_is_ended(managed: Managed) -> None:
+    """By SIGTERM, while a script runs on the target: that is ended too."""
+    managed.plan("b.extend.top", f"echo $$ > {managed.base}/running; sleep 60")
+    process = managed.started(*managed.extension("top", "", "10", "automatic"))
+    while process.poll() is None and not (managed.base / "running").exists():
+        time.sleep(0.02)
+    process.terminate()
+    assert managed.ended(process).returncode == 1
+    assert (managed.on("b"), managed.flags()) == ("", "")
+    script = Path("/proc", (managed.base / "running").read_text().strip())
+    assert not script.exists() or not (script / "cmdline").read_text(), "it is dead, though perhaps nobody has asked"
+
+
+@pytest.mark.parametrize("system", ["a", "b"])
+def test_the_extend_manager_waits_for_no_lock(managed: Managed, system: str) -> None:
+    """While somebody else has an admin lock on either system it fails, and that lock stays."""
+    managed.ok(f"{system}:flg_create -f !action!1!2!x:y")
+    done = managed.manage("vip", "")
+    assert (done.returncode, done.stdout, managed.on("b")) == (1, "", "")
+    assert managed.flags() == "!action!1!2!x:y\n"
+
+
+def test_the_extend_manager_holds_the_lock_on_both_systems(managed: Managed) -> None:
+    """While a script runs."""
+    managed.plan(
+        "b.canextend.top", "/bin/sleep 0.1; " + "; ".join(f"{managed.base}/{each}/bin/flg_list" for each in "ab")
+    )
+    said = managed.manage("top", "").stdout
+    assert len(re.findall(r"^!action!\d+!\d+!a:top$", said, re.MULTILINE)) == 2
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"tag": "none"}, "no resource none"),
+        ({"bundle": "vip,x"}, "not groups in double quotes"),
+        ({"bundle": '"top"'}, "not below vip: top"),
+        ({"switchback": "AUTOMATIC"}, "intelligent|automatic"),
+    ],
+)
+def test_what_the_extend_manager_refuses(managed: Managed, wrong: dict[str, str], words: str) -> None:
+    """It ends with 1, and nothing is made."""
+    done = managed.manage(**{"tag": "vip", "bundle": ""} | wrong)
+    assert (done.returncode, managed.on("b"), managed.flags()) == (1, "", "")
+    assert words in done.stderr
+
+
+def test_the_extend_manager_needs_the_scripts_of_a_kit(managed: Managed) -> None:
+    """A type without them cannot be extended."""
+    (managed.base / "a/lkadm/subsys/app/toy/bin/canextend").unlink()
+    done = managed.manage("top", "")
+    assert (done.returncode, managed.on("b")) == (1, "")
+    assert "no canextend script for app/toy" in done.stderr
+
+
+def test_settings_are_variables_of_actions_and_remote_commands(cluster: Cluster) -> None:
+    """Each plain line is, without its quotes; of what the environment has too, that is taken."""
+    lines = [
+        "A=1",
+        "A=2",
+        " export B = 3",
+        "C='x \"y'",
+        'D="$A"',
+        "E=e # why",
+        "#F=1",
+        "G=",
+        "KIT=no",
+        "H=a;b",
+        "word",
+    ]
+    (cluster.base / "defaults").write_text("\n".join(lines))
+    show = 'echo "<$A,$B,$C,$D,$E,$F,$G,$KIT,$H>"'
+    cluster.plan("a.remove.top", show)
+    said = cluster.run("a:perform_action -t top -a remove").stderr
+    assert '<2,,x "y,,e,,,dummy,>' in said
+    assert cluster.call("a/bin/lcdremexec", "-d", "b", "--", show).stdout == '<2,,x "y,,e,,,dummy,>\n'
+
+
+def test_what_scripts_ask_for(bare: Cluster) -> None:
+    """The info field of a tag by getinfo, and the system's own name by lcduname."""
+    bare.ok("a:ins_create -a app -r toy -t x -i x -v eni-1")
+    assert bare.run("a:getinfo x").stdout == "eni-1\n"
+    assert [bare.status(f"a:getinfo {words}") for words in ("none", "", "x x")] == [7, 2, 2]
+    assert bare.run("b:lcduname").stdout == "b\n"
+
+
+def test_a_volatile_flag_is_gone_after_a_boot(bare: Cluster) -> None:
+    """Another flag stays, and so do the other system's."""
+    bare.ok("a:flg_create -f !volatile!x", "a:flg_create -f kept", "b:flg_create -f !volatile!x")
+    bare.ok("b:lksystem down a", "b:lksystem up a")
+    assert [bare.run(f"{system}:flg_list").stdout for system in "ab"] == ["kept\n", "!volatile!x\n"]
 
 
 def test_lcdrcp_copies_there(cluster: Cluster) -> None:
