@@ -6,7 +6,7 @@ import os
 
 from ec2kit.core.errors import Misconfigured
 from ec2kit.host.deadline import Deadline
-from ec2kit.lifekeeper.contract import APP, APP_REMOVE, SEPARATOR, TYP_REMOVE, TYPE
+from ec2kit.lifekeeper.contract import APP, APP_REMOVE, TYP_REMOVE, TYPE
 from ec2kit.lifekeeper.lcd import ALREADY_EXISTS, NOT_THERE, Lcd
 from installer.target import Target
 
@@ -34,11 +34,10 @@ def register(target: Target) -> list[str]:
 
 
 def refuse_in_use(target: Target) -> None:
-    """Raise Misconfigured while LifeKeeper has resources of the kit's type on this system."""
-    code, output = _lcd(target).run("ins_list", "-a", APP, "-r", TYPE, accept=[NOT_THERE])
-    if code == NOT_THERE:
+    """Raise Misconfigured while LifeKeeper has resources of the kit on this system, in either form."""
+    tags = [each.tag for each in _lcd(target).ours()]
+    if not tags:
         return
-    tags = [row.split(SEPARATOR)[3] for row in output.splitlines()]
     raise Misconfigured(
         f"LifeKeeper still has resources of the kit: {', '.join(tags)}",
         f"Delete them first: {'; '.join(f'ec2kit delete {tag}' for tag in tags)}",

@@ -59,6 +59,20 @@ def figure2(tmp_path: Path, forks: Path | None) -> Iterator[Lab]:
 
 
 @pytest.fixture
+def managed1(tmp_path: Path, forks: Path | None) -> Iterator[Lab]:
+    """Figure 1, where LifeKeeper has its extend manager."""
+    with route_lab(tmp_path, forks=forks, manager=True) as lab:
+        yield lab
+
+
+@pytest.fixture
+def managed2(tmp_path: Path, forks: Path | None) -> Iterator[Lab]:
+    """Figure 2, where LifeKeeper has its extend manager."""
+    with address_lab(tmp_path, forks=forks, manager=True) as lab:
+        yield lab
+
+
+@pytest.fixture
 def routes(tmp_path: Path, forks: Path | None) -> Iterator[Protected]:
     """Figure 1 with its virtual IP protected, on node1."""
     with route_lab(tmp_path, forks=forks) as lab:

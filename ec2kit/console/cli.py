@@ -20,7 +20,7 @@ from ec2kit.core.settings import Budget
 from ec2kit.host import guard
 from ec2kit.host.log import Journal
 from ec2kit.lifekeeper import contract
-from ec2kit.lifekeeper.options import create_parser, creation, creation_of, ipv4
+from ec2kit.lifekeeper.options import create_parser, creation, creation_of, ipv4, resource_parser
 from ec2kit.verbs import lifecycle
 from ec2kit.verbs.process import begin, conclude
 from ec2kit.verbs.run import Run
@@ -39,8 +39,8 @@ _VERBS: dict[str, tuple[Verb, Budget, str]] = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code, of ec2kit.core.errors.ExitCode."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if given == ["create"]:
-        return create([])
+    if given in (["create"], ["create", "--generic"]):
+        return create(given[1:])
     options = _parsed(_options, given)
     if options.verb in _VERBS:
         return _run_verb(options)
@@ -54,12 +54,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def create(arguments: Sequence[str] | None = None) -> int:
-    """LifeKeeper's script create, and `ec2kit create`: without any option, on a terminal, it asks."""
+    """LifeKeeper's script create, and `ec2kit create`: on a terminal, without what it is to create, it asks."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if not given and all(stream and stream.isatty() for stream in (sys.stdin, sys.stdout)):
+    if given in ([], ["--generic"]) and all(stream and stream.isatty() for stream in (sys.stdin, sys.stdout)):
         from ec2kit.console.wizard import questions
 
-        return questions.main()
+        return questions.main(generic=bool(given))
     from ec2kit.lifekeeper import actions
 
     return actions.create_asking(_parsed(creation_of, given))
@@ -69,6 +69,22 @@ def _options(given: list[str]) -> argparse.Namespace:
     options = parser().parse_args(given)
     if options.verb == "create":
         options.wanted = creation(options, options.refuse)
+    if options.verb == "info":
+        if bool(options.of) == bool(options.type):
+            options.refuse("name a resource that is there, by its TAG, or one that is to be made, by --type")
+        if options.template and not options.of:
+            options.refuse("--template needs the TAG of a resource that SYSTEM has")
+        others = (
+            "ip_resource",
+            "elastic_ip",
+            "tag",
+            "ec2_url",
+            "profile",
+            *([] if options.template else ["interface"]),
+        )
+        if options.of and any(getattr(options, name) is not None for name in others):
+            options.refuse("with a TAG there is only --template SYSTEM [--interface INTERFACE]")
+        options.wanted = creation(options, options.refuse) if options.type else None
     return options
 
 
@@ -123,7 +139,9 @@ def parser() -> argparse.ArgumentParser:
         )
         eip = kinds.add_parser("eip", parents=[_common()], help="an Elastic IP")
         eip.add_argument("address", type=ipv4, metavar="ELASTIC-IP")
-    creating = verbs.add_parser("create", parents=[create_parser()], help="create a LifeKeeper resource")
+    asks = "Without any option, or with --generic alone, it asks for all of it on a terminal."
+    about = "create a LifeKeeper resource"
+    creating = verbs.add_parser("create", parents=[create_parser()], help=about, epilog=asks)
     creating.set_defaults(refuse=creating.error)
     _add_hierarchy(verbs)
     return top
@@ -141,6 +159,14 @@ def _add_hierarchy(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -
         ("--target-priority", "of the other system; lower is higher (default: 10, else the first unused)"),
     ):
         extend.add_argument(name, type=int, choices=range(1, 1000), metavar="1-999", help=text)
+    about = (
+        "print the info field that a resource has on this system, or would have, after create's or extend's checks"
+    )
+    shown = verbs.add_parser("info", parents=[resource_parser(required=False)], help=about)
+    shown.add_argument("of", nargs="?", metavar="TAG")
+    shown.add_argument("--template", metavar="SYSTEM", help="the system that has TAG, which is to be extended here")
+    shown.add_argument("--profile", help="as create's")
+    shown.set_defaults(refuse=shown.error, switchback="intelligent", server=None, access_key_id=None, generic=True)
     unextend = verbs.add_parser("unextend", help="remove a resource from a system on which it is not in service")
     unextend.add_argument("tag")
     unextend.add_argument("--from", dest="system", required=True, metavar="SYSTEM")
@@ -160,7 +186,7 @@ def _add_hierarchy(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -
         type=_assignment,
         metavar="KEY=VALUE",
         help="switchback=intelligent|automatic, priority=1-999 (of this system), ec2-url=URL, profile=NAME "
-        "(empty: the default), tables=refresh; repeat for several",
+        "(empty: the default), tables=refresh, type=gen/app|comm/ec2; repeat for several",
     )
     shown.add_argument("--output", choices=["text", "json"], default="text")
     key = verbs.add_parser("key", help="give this system an access key for a resource; its secret is asked for")

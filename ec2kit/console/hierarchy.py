@@ -17,13 +17,14 @@ from ec2kit.core.model import BY_SETTINGS, Reach
 from ec2kit.core.settings import Budget
 from ec2kit.host import guard
 from ec2kit.host.log import Journal
-from ec2kit.lifekeeper import actions, contract, info, keys, managers, properties, status
+from ec2kit.lifekeeper import actions, changeover, create, info, keys, managers, past, properties, status
 from ec2kit.lifekeeper.choices import choices
 from ec2kit.lifekeeper.cluster import PATIENCE, Cluster, cluster_of
+from ec2kit.lifekeeper.forms import FORMS
 from ec2kit.lifekeeper.lcd import system_name
 from ec2kit.lifekeeper.managers import Extension
 from ec2kit.lifekeeper.options import ask_key
-from ec2kit.verbs.process import attempt, begin, conclude, settings_now
+from ec2kit.verbs.process import attempt, begin, conclude, forget_strangers, settings_now
 from ec2kit.verbs.run import Run
 
 
@@ -37,18 +38,35 @@ class Done:
 
 def run(options: argparse.Namespace) -> int:
     """Carry out one command of the hierarchy; the exit code."""
+    forget_strangers()
     quiet = options.verb in {"status", "choices"}  # what they find is all that they tell
-    log = Journal(options.verb, getattr(options, "tag", None) or "", least=Level.ERROR if quiet else Level.INFO)
+    named = getattr(options, "wanted", None) or options
+    tag = getattr(options, "of", None) or getattr(named, "tag", None) or ""
+    log = Journal(options.verb, tag, least=Level.ERROR if quiet else Level.INFO)
     if options.verb == "create" and options.wanted.server in {None, system_name(settings_now())}:
         return actions.create_asking(options.wanted)  # as LifeKeeper's own create does
     if options.verb == "key":
         guard.allow(math.inf)  # a person's typing of the secret is not of the run's time
         options.key = attempt(lambda: ask_key(options.access_key_id), log)
     budget = _BUDGETS.get(options.verb)
+    if "type" in dict(getattr(options, "set", None) or ()):
+        budget = None
     run = begin(log, lambda settings: settings.seconds(budget) if budget else PATIENCE)
     cluster = cluster_of(run.settings, run.deadline)
-    command = partial(_COMMANDS[options.verb], options, cluster, run)
+    command = partial(_command, options, cluster, run)
     return conclude(run, command, lambda done: done.code, partial(_tell, log))
+
+
+def _command(options: argparse.Namespace, cluster: Cluster, run: Run) -> Done:
+    """Carry the command out; before, tell of each change of a resource's form that was cut off."""
+    tags = [options.tag] if getattr(options, "tag", None) else past.changes(run.settings)
+    for tag in tags:
+        try:
+            if said := changeover.cut_off(tag, run):
+                run.log.say(messages.PROBLEM, problem=said)
+        except KitError as error:  # nothing but a change needs it
+            run.log.say(messages.CAUTION, problem=error.why)
+    return _COMMANDS[options.verb](options, cluster, run)
 
 
 def _tell(log: Journal, done: Done | KitError, _code: int) -> None:
@@ -70,6 +88,23 @@ def _create(options: argparse.Namespace, cluster: Cluster, _run: Run) -> Done:
 def _choices(options: argparse.Namespace, _cluster: Cluster, run: Run) -> Done:
     run = replace(run, reach=Reach(profile=options.profile, url=options.ec2_url))
     return Done(show=partial(print, json.dumps(choices(run).as_json())))
+
+
+def _info(options: argparse.Namespace, cluster: Cluster, run: Run) -> Done:
+    """The info field that a resource has here, or would have here: for LifeKeeper's GUI, and for another system."""
+    if options.wanted:
+        run = replace(run, reach=options.wanted.reach)
+        told = f"the info field of {options.wanted.tag} cannot be told yet"
+        known = create.outline(options.wanted, cluster.system, run, cluster.lcd, refusal=told).known
+    elif options.template == cluster.system:
+        raise Misconfigured(
+            f"{options.template} is this system", "Run this on the one that is to have the resource, too"
+        )
+    elif options.template:
+        known = create.check_extend(options.template, options.of, run, cluster.lcd, interface=options.interface)
+    else:
+        known = info.decode(cluster.ours(options.of).info)
+    return Done(show=partial(print, info.encode(known)))
 
 
 def _key(options: argparse.Namespace, cluster: Cluster, run: Run) -> Done:
@@ -114,7 +149,7 @@ def _unextend(options: argparse.Namespace, cluster: Cluster, _run: Run) -> Done:
     return Done()
 
 
-def _delete(options: argparse.Namespace, cluster: Cluster, _run: Run) -> Done:
+def _delete(options: argparse.Namespace, cluster: Cluster, run: Run) -> Done:
     cluster.ours(options.tag)
     systems = ", ".join(cluster.systems_with(options.tag))
     if not options.yes and sys.stdin and sys.stdin.isatty():
@@ -124,13 +159,17 @@ def _delete(options: argparse.Namespace, cluster: Cluster, _run: Run) -> Done:
             answer = ""
         if answer.strip().lower() not in {"y", "yes"}:
             raise Misconfigured(f"{options.tag} was not deleted", "To delete it, answer y or give --yes")
-    managers.delete(options.tag, cluster)
+    managers.delete(options.tag, cluster, changeover.systems(options.tag, run))
     return Done()
 
 
 def _properties(options: argparse.Namespace, cluster: Cluster, run: Run) -> Done:
-    if options.set:
-        properties.change(options.tag, dict(options.set), cluster, run)
+    wanted = dict(options.set or ())
+    form = wanted.pop("type", None)
+    if wanted:
+        properties.change(options.tag, wanted, cluster, run)
+    if form:
+        changeover.change(options.tag, FORMS[form], cluster, run)
     found = properties.properties(options.tag, cluster)
     told = found.as_json()  # it raises, for people too, what is wrong with any of it
     if options.output == "json":
@@ -150,13 +189,17 @@ def _status(options: argparse.Namespace, cluster: Cluster, run: Run) -> Done:
         from ec2kit.console import tables
 
         return Done(code, partial(tables.show_status, found))
-    none = f"{cluster.system} has no resource of type {contract.APP}/{contract.TYPE}; make one: ec2kit create"
+    none = (
+        f"{cluster.system} has no EC2 resource. One of another system is extended from there: ec2kit extend TAG --to "
+        f"{cluster.system}. To make a new one: ec2kit create"
+    )
     return Done(code, partial(print, none))
 
 
 _BUDGETS = {
     "status": Budget.QUICKCHECK,
     "choices": Budget.QUICKCHECK,
+    "info": Budget.RESTORE,
     "key": Budget.RESTORE,
     "properties": Budget.RESTORE,
 }  # the others take as long as LifeKeeper does
@@ -164,6 +207,7 @@ _COMMANDS = {
     "create": _create,
     "choices": _choices,
     "extend": _extend,
+    "info": _info,
     "key": _key,
     "unextend": _unextend,
     "delete": _delete,

@@ -59,7 +59,7 @@ def show_status(found: Iterable[Status]) -> None:
     """Print what `ec2kit status` has collected: per resource its systems, what EC2 shows, and the last actions."""
     out = screen()
     for status in found:
-        out.print(Text.assemble((status.tag, "bold"), f"  {status.resource}"))
+        out.print(Text.assemble((status.tag, "bold"), f"  {status.resource}, {status.type}"))
         _show_systems(status.parts, out)
         for part in status.parts:
             if part.why and part.verdict != "not here":

@@ -33,6 +33,7 @@ AWS_NAMES = (
     "HTTPS_PROXY",
     "NO_PROXY",
 )
+_AWS_ALONE = re.compile(r"AWS_.*|BOTO.*|.*_CA_BUNDLE|SSL.*|.*_PROXY", re.IGNORECASE)  # its library's own
 _KIT_NAMES = ("EC2KIT_SYSTEM", "EC2KIT_SYSFS", "EC2KIT_PROCFS", "EC2KIT_CREDENTIALS", "EC2KIT_HISTORY", "LKROOT")
 _ASSIGNMENT = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=(.*)")
 _SHELL = re.compile(r"[$`();|&<>]")
@@ -116,6 +117,11 @@ def settings(text: str, environ: Mapping[str, str]) -> tuple[Settings, tuple[str
     texts = {name.lower(): value for name, value in words.items()}
     retries_given = "ec2_max_retry" in numbers
     return Settings(**numbers, ec2_max_retry_given=retries_given, **texts, aws=aws), tuple(warnings)  # type: ignore[arg-type]  # names checked above
+
+
+def strangers(environ: Mapping[str, str]) -> list[str]:
+    """The variables that AWS's library would go by, and that are not settings of the kit."""
+    return [name for name in environ if _AWS_ALONE.fullmatch(name) and name not in AWS_NAMES]
 
 
 def _assignments(text: str) -> tuple[dict[str, str], list[str]]:

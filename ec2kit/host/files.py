@@ -134,6 +134,22 @@ def _add(path: Path, line: bytes) -> int:
 
 
 @contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Hold the folder, made for root alone, against another run of the kit. Raises Unavailable while one holds it."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle = _folder(folder)
+    except OSError as error:
+        raise _refused("written", folder, error) from error
+    try:
+        if not _lock(handle):
+            raise _busy(folder)
+        yield
+    finally:
+        os.close(handle)
+
+
+@contextmanager
 def _locked(folder: Path, seconds: float) -> Iterator[None]:
     """Hold the folder against another run of the kit. Raises Unavailable when one holds it all the time."""
     handle = _folder(folder)
@@ -141,12 +157,16 @@ def _locked(folder: Path, seconds: float) -> Iterator[None]:
         end = time.monotonic() + seconds
         while not _lock(handle):
             if time.monotonic() >= end:
-                cure = "Run it again when that has ended; lslocks shows which process it is"
-                raise Unavailable(f"another run of the kit holds the lock on {folder}", cure)
+                raise _busy(folder)
             time.sleep(_POLL)
         yield
     finally:
         os.close(handle)
+
+
+def _busy(folder: Path) -> Unavailable:
+    cure = "Run it again when that has ended; lslocks shows which process it is"
+    return Unavailable(f"another run of the kit holds the lock on {folder}", cure)
 
 
 def _lock(handle: int) -> bool:

@@ -1,7 +1,8 @@
 """LifeKeeper's grammar: how its core calls the actions, and what it reads from their exit codes.
 
 Arguments: ec2kit.lifekeeper.contract says what is verified of them. restore, remove, quickCheck, delete:
-`-t tag -i id`; recover: sendevent's options; canextend and extend: `<system> <tag> [<interface>]`.
+`-t tag -i id`; recover: sendevent's options, or the same; canextend and extend: `<system> <tag> [<interface>]`.
+What a resource is, its info field alone says, whatever its app and type.
 """
 
 from __future__ import annotations
@@ -23,9 +24,10 @@ from ec2kit.host import guard
 from ec2kit.host.log import Journal
 from ec2kit.lifekeeper import contract, history, info, past
 from ec2kit.lifekeeper.entry import WATCHES
+from ec2kit.lifekeeper.forms import Form
 from ec2kit.lifekeeper.lcd import Instance, Lcd, system_name
 from ec2kit.verbs import lifecycle, repeats
-from ec2kit.verbs.process import attempt, begin, conclude
+from ec2kit.verbs.process import attempt, begin, conclude, forget_strangers
 from ec2kit.verbs.run import Run
 
 if TYPE_CHECKING:
@@ -86,6 +88,7 @@ def create(wanted: Creation, key: AccessKey | None) -> int:
 
 
 def _begin(call: Call) -> Run:
+    forget_strangers()
     log = Journal(call.action, call.tag, least=Level.NOTIFY if call.action == WATCHES else Level.INFO)
     said = partial(past.said_of, call.tag) if call.action == WATCHES and call.tag else None
     return begin(log, lambda settings: settings.seconds(_BUDGET[call.action]), said=said)
@@ -134,7 +137,7 @@ def _keep(entry: history.Entry, call: Call, run: Run) -> None:
 
 
 _USAGE = {
-    "recover": "-n <tag> [sendevent's options]",
+    "recover": "-n <tag> [sendevent's options], or -t <tag> -i <id>",
     "canextend": "<template system> <template tag> [<interface>]",
     "extend": "<template system> <template tag> [<interface>]",
 }
@@ -210,7 +213,7 @@ def _quick_check(call: Call, run: Run) -> str:
     try:
         lifecycle.check(known.resource, replace(run, reach=known.reach))
     except NotHeld:
-        if contract.QUICKCHECK_SENDS_EVENT:
+        if contract.QUICKCHECK_SENDS_EVENT and found.form is Form.OWN:  # a harness raises the event itself
             _send_event(call, run)
         raise
     return f"{known.resource} is held by this node"
@@ -231,6 +234,8 @@ def _delete(call: Call, run: Run) -> str:
 
     if _instance(call, run) is None:
         run.log.say(messages.ALREADY_DELETED)
+    if _lcd(run).flag(contract.CHANGING.format(tag=call.tag)):
+        return "its form is being changed, so its access key and its history are kept"
     forget(call.tag, run)
     return "nothing in AWS belongs to the resource alone, so nothing is undone there"
 
@@ -244,8 +249,10 @@ def _create(wanted: Creation, run: Run) -> str:
     system = system_name(run.settings)
     if wanted.server not in {None, system}:
         raise Misconfigured(f"this is {system}, not {wanted.server}", f"Run create there, or: {_ELSEWHERE}")
-    make(wanted, system, run, _lcd(run))
-    return f"{wanted.tag} exists on {system}; extend it to another system to protect it"
+    state = make(wanted, system, run, _lcd(run))
+    waits = wanted.generic and state != contract.IN_SERVICE  # LifeKeeper extends it from where it is in service only
+    first = f"bring it into service here (ec2kit in-service {wanted.tag}), then " if waits else ""
+    return f"{wanted.tag} exists on {system}; {first}extend it to another system to protect it"
 
 
 def _can_extend(call: Call, run: Run) -> str:
@@ -264,8 +271,8 @@ def _extend(call: Call, run: Run) -> str:
 
 
 def _interface(call: Call) -> str | None:
-    """The interface, where the extend manager gives one behind system and tag."""
-    return next(iter(call.arguments[contract.EXTEND_INTERFACE :]), None)
+    """The interface, where the extend manager gives one behind system and tag; an empty one is none."""
+    return next(iter(call.arguments[contract.EXTEND_INTERFACE :]), None) or None
 
 
 _ACTIONS: dict[str, Callable[[Call, Run], str]] = {

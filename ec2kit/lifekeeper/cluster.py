@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import shlex
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -33,16 +34,17 @@ class Cluster:
         found = self.lcd.instance(tag)
         if found is None:
             raise Misconfigured(f'there is no resource "{tag}" on {self.system}', "See the tags with ec2kit status")
-        if (found.app, found.type) != (contract.APP, contract.TYPE):
+        if found.form is None:
             raise Misconfigured(
                 f'"{tag}" is a resource of another kit ({found.app}/{found.type})',
                 "This command changes EC2 resources only",
             )
         return found
 
-    def systems_with(self, tag: str) -> list[str]:
-        """The systems that the resource is extended to, this one first."""
-        return [self.system, *(each.system for each in self.lcd.equivalents(tag, system=self.system))]
+    def systems_with(self, tag: str) -> dict[str, str]:
+        """The systems that the resource is extended to, this one first, each with its tag there."""
+        others = {each.system: each.tag for each in self.lcd.equivalents(tag, system=self.system)}
+        return {self.system: tag, **others}
 
     def priorities(self, tag: str) -> dict[str, int]:
         """The priorities of the systems that have the resource, as far as known; empty before an extension."""
@@ -52,23 +54,30 @@ class Cluster:
             known |= {each.system: each.other_priority} if each.other_priority else {}
         return known
 
-    def ask(self, name: str, system: str, *arguments: str) -> tuple[int, str]:
-        """Run one of the kit's programs on another system; its exit code and output. Its log is shown as it comes."""
-        command = (*contract.REMOTE_OPTIONS, "-d", system, "--", f"{self.lkroot}/{SCRIPTS}/{name}", *arguments)
-        return self.lcd.run("lcdremexec", *command, accept=range(1, 256))
+    def ask(self, name: str, system: str, *arguments: str, folder: str = SCRIPTS) -> tuple[int, str]:
+        """Run one of the kit's programs on another system; its exit code and output. Its log is shown as it comes.
 
-    def script(self, name: str, system: str, *arguments: str) -> None:
-        """Run one of the kit's scripts on another system.
+        A shell there reads the command, so it is one word, in which each argument is quoted. folder: below LKROOT.
+        """
+        command = shlex.join([f"{self.lkroot}/{folder}/{name}", *arguments])
+        words = (*contract.REMOTE_OPTIONS, "-d", system, "--", command)
+        return self.lcd.run("lcdremexec", *words, accept=range(1, 256))
+
+    def script(self, name: str, system: str, *arguments: str, folder: str = SCRIPTS) -> str:
+        """Run one of the kit's scripts on another system; what it prints.
 
         Raises Unavailable when it ended so, Misconfigured when it failed in another way.
         """
-        code, _ = self.ask(name, system, *arguments)
+        code, output = self.ask(name, system, *arguments, folder=folder)
         if code:
             meaning = Unavailable if code == ExitCode.UNAVAILABLE else Misconfigured
-            raise meaning(f"{name} on {system} failed with exit code {code}", "Its own log tells why, line by line")
+            older = code == ExitCode.USAGE  # it does not know what it is asked
+            cure = "Install this version of the kit there, too" if older else "Its own log tells why, line by line"
+            raise meaning(f"{name} on {system} failed with exit code {code}", cure)
+        return output
 
     @contextmanager
-    def locked(self, tag: str, systems: Sequence[str]) -> Iterator[None]:
+    def locked(self, tag: str, systems: Iterable[str]) -> Iterator[None]:
         """Hold LifeKeeper's admin lock on those systems. Raises Misconfigured while somebody else has it."""
         facts = {"pid": os.getpid(), "time": int(time.time()), "system": self.system, "tag": tag}
         flag = contract.ADMIN_LOCK.format(**facts)
@@ -77,14 +86,15 @@ class Cluster:
             for system in systems:
                 self.lcd.run("flg_create", "-d", system, "-f", flag)
                 held.append(system)
-                self._refuse_other(flag, system)
+                self.refuse_busy(system, own=flag)
             yield
         finally:
             for system in held:
                 self.lcd.run("flg_remove", "-d", system, "-f", flag, accept=[NOT_THERE])
         print(f"LifeKeeper Admin Lock ({tag}) Released")
 
-    def _refuse_other(self, own: str, system: str) -> None:
+    def refuse_busy(self, system: str, *, own: str = "") -> None:
+        """Raise Misconfigured while somebody has the admin lock there. own: our own lock."""
         _, flags = self.lcd.run("flg_list", "-d", system, accept=[NOT_THERE])
         prefix = contract.ADMIN_LOCK.partition("{")[0]
         others = [flag for flag in flags.splitlines() if flag.startswith(prefix) and flag != own]

@@ -1,4 +1,8 @@
-"""Where LifeKeeper's scripts come in. It loads nothing but the guard; the guard's child loads the action."""
+"""Where LifeKeeper's scripts come in. It loads nothing but the guard; the guard's child loads the action.
+
+LifeKeeper's Generic Application kit keeps copies of the scripts, which outlive the version that they are of: `main`
+stays here, under this name.
+"""
 
 from __future__ import annotations
 

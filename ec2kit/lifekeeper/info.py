@@ -35,6 +35,11 @@ def identifier(resource: Resource) -> str:
     return f"{ID_PREFIX}{resource.vip if isinstance(resource, RouteResource) else resource.public_ip}"
 
 
+def is_ours(text: str) -> bool:
+    """Whether an info field is the kit's, of this or another version."""
+    return any(word.startswith("ec2kit=") for word in text.split())
+
+
 @dataclass(frozen=True)
 class Info:
     """A resource, and how to reach EC2 for it. vpc: where it was created; None in a field of an older version."""

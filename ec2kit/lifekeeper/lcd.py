@@ -11,6 +11,7 @@ import os
 import platform
 import signal
 import subprocess
+import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,7 +20,8 @@ from pathlib import Path
 from ec2kit.core.errors import KitError, Misconfigured, Unavailable
 from ec2kit.core.settings import Settings
 from ec2kit.host.deadline import Deadline
-from ec2kit.lifekeeper import contract
+from ec2kit.lifekeeper import contract, forms
+from ec2kit.lifekeeper.forms import Form
 
 ALREADY_EXISTS, NOT_THERE = 4, 7
 _FIELDS = 7  # of ins_list that are known: sys app type tag id info state
@@ -27,6 +29,7 @@ _EQUIVALENCY_FIELDS = 4  # of eqv_list: sys tag othersys othertag
 _EVENT_SECONDS = 3.0  # how long we watch a recovery event start; its recovery goes on without us
 _NOT_A_PROGRAM = {errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.ENOEXEC, errno.ELOOP, errno.EISDIR}
 _GLANCE = 0.1  # the least of it, when the time is up
+_UNWINDING = 5.0  # seconds that a manager of LifeKeeper's has to put right what it has begun, when it is ended
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,16 @@ class Instance:
     info: str
     state: str
     switchback: str
+
+    @property
+    def form(self) -> Form | None:
+        """In which form it is the kit's; None when it is another kit's."""
+        return forms.form_of(self.app, self.type, self.info)
+
+    @property
+    def identity(self) -> str:
+        """What it protects: `EC2-10.1.0.10`."""
+        return forms.identity(self.id, self.info)
 
     @classmethod
     def of(cls, line: str) -> Instance:
@@ -76,27 +89,41 @@ class Lcd:
     """The LCD of one system, inside one run's deadline."""
 
     def __init__(self, lkroot: str, deadline: Deadline) -> None:
-        self._bin = Path(lkroot, "bin")
+        self._root = Path(lkroot)
         self._deadline = deadline
+
+    def path(self, program: str) -> Path:
+        """Where a program is: of $LKROOT/bin by its name, any other by its path below LKROOT."""
+        return self._root / ("" if "/" in program else "bin") / program
+
+    def has(self, program: str) -> bool:
+        """Whether this LifeKeeper has that program."""
+        return self.path(program).is_file()
 
     def need_time(self, part: float, otherwise: str) -> None:
         """Raise Unavailable when less than that part of the run's whole time is left."""
         if self._deadline.left < part * self._deadline.seconds:
             raise Unavailable(f"timed out after {self._deadline.spent:.1f} s: {otherwise}", "Run it again")
 
-    def run(self, program: str, *arguments: str, accept: Sequence[int] = (), share: float = 1.0) -> tuple[int, str]:
-        """Run one LCD program; its exit code and standard output. What it says on standard error is shown.
+    def run(
+        self, program: str, *arguments: str, accept: Sequence[int] = (), share: float = 1.0, manager: bool = False
+    ) -> tuple[int, str]:
+        """Run one program of LifeKeeper's; its exit code and output. What it says on standard error is shown.
 
-        share: of the time that is left, how much it may take before it counts as hanging.
+        share: of the time that is left, how much it may take before it counts as hanging. manager: its output is
+        shown as it comes, not given back, and when it has to end, it may first put right what it has begun.
         Raises Misconfigured when the program is missing, Unavailable when it hangs or exits with a
         code other than 0 and those to accept.
         """
-        command = [str(self._bin / program), *arguments]
+        command = [str(self.path(program)), *arguments]
+        program = command[0].rpartition("/")[2]
+        if manager and sys.stdout:
+            sys.stdout.flush()
         try:
             child = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
+                stdout=None if manager else subprocess.PIPE,
                 text=True,
                 errors="replace",
                 start_new_session=True,
@@ -108,29 +135,30 @@ class Lcd:
                 with self._deadline.waiting(f"LifeKeeper's {program}"):
                     output, _ = child.communicate(timeout=share * self._deadline.left)
             except BaseException as error:  # a time-out, the deadline or Ctrl-C: it must not live on
-                with suppress(ProcessLookupError):  # it has just ended; what holds its output is not of its group
-                    os.killpg(child.pid, signal.SIGKILL)
+                _end(child, seconds=_UNWINDING if manager else 0)
                 if isinstance(error, subprocess.TimeoutExpired):
                     raise Unavailable(f"LifeKeeper's {program} did not answer in {error.timeout:.0f} s") from error
                 raise
         if child.returncode not in (0, *accept):
             raise Unavailable(
                 f"LifeKeeper's {program} failed with exit code {child.returncode}",
-                "See /var/log/lifekeeper.log; 9 means that the other system could not be reached",
+                "The lines above tell why, or /var/log/lifekeeper.log"
+                if manager
+                else "See /var/log/lifekeeper.log; 9 means that the other system could not be reached",
             )
-        return child.returncode, output
+        return child.returncode, output or ""
 
-    def _ask(self, program: str, *arguments: str) -> str | None:
+    def _ask(self, program: str, *arguments: str, share: float = 1.0) -> str | None:
         """What a program shows; None when it says that there is nothing. Raises Unavailable, as run does."""
-        code, output = self.run(program, *arguments, accept=[NOT_THERE])
+        code, output = self.run(program, *arguments, accept=[NOT_THERE], share=share)
         if "\0" in output:  # no name has it, and as an argument of the next program it would be an error of ours
             raise _unknown_form(program)
         return None if code == NOT_THERE else output
 
-    def instance(self, tag: str, *, system: str | None = None) -> Instance | None:
-        """The instance with that tag on this system, or on another; None when there is none."""
+    def instance(self, tag: str, *, system: str | None = None, share: float = 1.0) -> Instance | None:
+        """The instance with that tag on this system, or on another; None when there is none. share: as of run."""
         where = ("-d", system) if system else ()
-        output = self._ask("ins_list", *where, "-t", tag)
+        output = self._ask("ins_list", *where, "-t", tag, share=share)
         if output is None:
             return None
         for line in output.splitlines():
@@ -144,9 +172,18 @@ class Lcd:
         output = self._ask("ins_list", *where, "-a", app, "-r", kind)
         return list(map(Instance.of, (output or "").splitlines()))
 
+    def ours(self) -> list[Instance]:
+        """All instances of the kit on this system, in either form, by tag."""
+        found = [each for form in Form for each in self.instances(*form.value) if each.form]
+        return sorted(found, key=lambda each: each.tag)
+
     def systems(self) -> list[str]:
         """The names of all systems that LifeKeeper knows."""
         return (self._ask("sys_list") or "").split()
+
+    def flag(self, name: str) -> bool:
+        """Whether a flag is up on this system."""
+        return self._ask("flg_test", "-f", name) is not None
 
     def parents(self, tag: str, *, system: str) -> list[str]:
         """The tags that depend on a resource."""
@@ -181,7 +218,7 @@ class Lcd:
         Raises Misconfigured or Unavailable when sendevent cannot be run or fails at once.
         """
         command = [
-            str(self._bin / "sendevent"),
+            str(self.path("sendevent")),
             *("-C", contract.EVENT_CLASS, "-E", contract.EVENT, "-m", "ec2kit", "-n", tag),
         ]
         watch = min(_EVENT_SECONDS, max(_GLANCE, self._deadline.seconds - self._deadline.spent))
@@ -201,6 +238,16 @@ class Lcd:
             return  # the recovery is at work
         if code:
             raise Unavailable(f"LifeKeeper's sendevent failed with exit code {code}")
+
+
+def _end(child: subprocess.Popen[str], *, seconds: float) -> None:
+    """End a program and all of its group: asked to, when it has seconds for that, then killed."""
+    with suppress(ProcessLookupError, subprocess.TimeoutExpired):
+        if seconds:
+            os.killpg(child.pid, signal.SIGTERM)
+            child.wait(seconds)
+    with suppress(ProcessLookupError):  # it has just ended; what holds its output is not of its group
+        os.killpg(child.pid, signal.SIGKILL)
 
 
 def _not_run(program: str, error: OSError) -> KitError:

@@ -1,18 +1,24 @@
-"""The part of LifeKeeper's own managers in extend, unextend and delete, where the command line stands in for them.
+"""extend, unextend and delete: by LifeKeeper's own manager where it has one, else as that does it.
 
 The steps and their words are those that LifeKeeper prints. Each takes the admin lock first. AWS is never touched.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from ec2kit.core.errors import KitError, Misconfigured, Unavailable
-from ec2kit.lifekeeper import contract, preflight
+from ec2kit.lifekeeper import contract, info, preflight
 from ec2kit.lifekeeper.cluster import Cluster
 from ec2kit.lifekeeper.contract import IN_SERVICE_STATES
+from ec2kit.lifekeeper.forms import Form
 from ec2kit.lifekeeper.lcd import ALREADY_EXISTS, NOT_THERE, Instance, Lcd
+from ec2kit.lifekeeper.places import RESOURCES
+
+_SHARE = 0.5  # of the time that is left, for a step that is taken back in the rest when it hangs
+_FIRST, _OTHER = 1, 10  # the priority that a manager gives a template without one; a target's that is not that
+_NO_KIT = (126, 127)  # exit codes of a shell that cannot run a program
 
 
 @dataclass(frozen=True)
@@ -36,12 +42,18 @@ def extend(wanted: Extension, cluster: Cluster) -> None:
     there = lcd.instance(tag, system=to)
     if there is not None and to in cluster.systems_with(tag):
         raise Misconfigured(f"{tag} is already extended to {to}", "Nothing is left to do")
+    if there is not None:
+        _refuse_other(here, there)
     numbers = preflight.priorities(
         cluster.priorities(tag),
         cluster.system,
         template_wanted=wanted.template_priority,
         target_wanted=wanted.target_priority,
     )
+    if here.form is Form.GENERIC or lcd.has(contract.EXTEND_MANAGER):
+        _by_manager(wanted, here, there, numbers, cluster)
+        print(f"{tag} is extended to {to}")
+        return
     with cluster.locked(tag, [cluster.system, to]):
         print("Building independent resource list")
         print("Checking existence of extend and canextend scripts")
@@ -57,16 +69,137 @@ def extend(wanted: Extension, cluster: Cluster) -> None:
             cluster.script("extend", to, cluster.system, tag, *interface)
             _complete(wanted, here, numbers, cluster)
         except (KitError, KeyboardInterrupt) as error:
-            _take_back(tag, to, lcd, error)
+            _take_back(tag, to, cluster, error)
             raise
     print("Hierarchy successfully extended")
     print("Hierarchy Verification Finished")
 
 
-def _take_back(tag: str, system: str, lcd: Lcd, error: BaseException) -> None:
+def _refuse_other(here: Instance, there: Instance) -> None:
+    """Refuse what is not left of an extension that was not completed. Raises Misconfigured."""
+    what = f"{there.system} has a resource {there.tag} already"
+    if (there.form, there.identity) != (here.form, here.identity):
+        raise Misconfigured(
+            f"{what}, and it is another one ({there.app}/{there.type}, id {there.id})", "See ins_list"
+        )
+    if there.state in IN_SERVICE_STATES:
+        raise Misconfigured(
+            f"{what}, and it is in service there ({there.state})",
+            f"If it is the same one, take it out of service there (ec2kit out-of-service {there.tag}), then extend",
+        )
+
+
+def _by_manager(
+    wanted: Extension, here: Instance, there: Instance | None, numbers: tuple[int, int], cluster: Cluster
+) -> None:
+    """Extend by LifeKeeper's manager, then see that what it has made is whole; else it is taken back."""
+    tag, to, lcd = wanted.tag, wanted.to, cluster.lcd
+    _refuse_manager(here, to, cluster)
+    interface = ["--interface", wanted.interface] if wanted.interface else []
+    known = _info_there(tag, to, interface, cluster) if here.form is Form.GENERIC else ""
+    if there is not None:
+        with cluster.locked(tag, [cluster.system, to]):
+            print(f"{to} has {tag} from an extension that was not completed; it is made anew")
+            take_away(tag, to, cluster)
+    switchback = wanted.switchback or (here.switchback if here.switchback in contract.SWITCHBACK else "intelligent")
+    values = contract.BUNDLE_SEPARATOR.join([tag, *([tag, known] if known else interface[1:])])
+    first = not cluster.priorities(tag)
+    number = _OTHER if first and numbers[1] == _FIRST else numbers[1]
+    command = (
+        *contract.EXTEND_MANAGER_OPTIONS,
+        tag,
+        to,
+        str(number),
+        switchback,
+        contract.BUNDLE.format(values=values),
+    )
+    try:
+        lcd.run(contract.EXTEND_MANAGER, *command, share=_SHARE, manager=True)
+        _complete_manager(tag, to, known, cluster)
+        if first:
+            _set_priorities(tag, to, numbers, cluster)
+    except (KitError, KeyboardInterrupt) as error:
+        if lcd.instance(tag, system=to) is not None:
+            _take_back(tag, to, cluster, error)
+        raise
+
+
+def _refuse_manager(here: Instance, to: str, cluster: Cluster) -> None:
+    """Raise Misconfigured where LifeKeeper's manager is not there, or cannot be told what it needs."""
+    tag, lcd = here.tag, cluster.lcd
+    if not lcd.has(contract.EXTEND_MANAGER):
+        raise Misconfigured(
+            f"LifeKeeper's extend manager is not here: there is no {lcd.path(contract.EXTEND_MANAGER)}",
+            f"Extend it in LifeKeeper's GUI, with the info field that this tells on {to}: "
+            f"ec2kit info {tag} --template {cluster.system}",
+        )
+    if children := lcd.children(tag, system=cluster.system):
+        raise Misconfigured(
+            f"{tag} has others below it ({', '.join(children)}), and the values that these need are not ours to know",
+            "Extend the hierarchy in LifeKeeper's GUI",
+        )
+    if {contract.BUNDLE_SEPARATOR, '"'} & set(tag):
+        raise Misconfigured(
+            f"LifeKeeper's extend manager cannot be told the tag {tag}", "Extend it in LifeKeeper's GUI"
+        )
+    for system in (cluster.system, to):
+        cluster.refuse_busy(system)
+    if here.form is Form.OWN or here.state in IN_SERVICE_STATES:
+        return
+    found = [lcd.instance(its_tag, system=system) for system, its_tag in cluster.systems_with(tag).items()]
+    if not any(each and each.state in IN_SERVICE_STATES for each in found):
+        raise Misconfigured(
+            f"{tag} is in service nowhere, and LifeKeeper extends a Generic Application only when it is",
+            f"Bring it into service, then extend it: ec2kit in-service {tag}",
+        )
+
+
+def _info_there(tag: str, to: str, interface: list[str], cluster: Cluster) -> str:
+    """The info field that the resource needs on another system, which makes extend's checks there."""
+    told = cluster.script("ec2kit", to, "info", tag, "--template", cluster.system, *interface).strip()
+    try:
+        info.decode(told)
+    except KitError as error:
+        raise Unavailable(
+            f"{to} tells an info field in an unknown form", "Is the kit the same version there?"
+        ) from error
+    return told
+
+
+def _complete_manager(tag: str, to: str, known: str, cluster: Cluster) -> None:
+    """See what LifeKeeper's manager has made, and mend it. known: the info field that it is to have there, if any."""
+    lcd = cluster.lcd
+    made = lcd.instance(tag, system=to)
+    if made is None or to not in cluster.systems_with(tag):
+        raise Unavailable(
+            f"LifeKeeper's extend manager says that {tag} is extended, but {to} is not one of its systems",
+            f"See LifeKeeper's log; if {to} has a part of it: ec2kit unextend {tag} --from {to}",
+        )
+    if known and made.info != known:
+        print(f"Writing the info field of {tag} on {to}")
+        lcd.run("ins_setinfo", "-d", to, "-t", tag, "-v", known)
+    there = lcd.parents(tag, system=to)
+    for parent in lcd.parents(tag, system=cluster.system):
+        if parent not in there and lcd.instance(parent, system=to) is not None:
+            print(f"Making {parent} depend on {tag} on {to}")
+            lcd.run("dep_create", "-d", to, "-p", parent, "-c", tag, accept=[ALREADY_EXISTS])
+
+
+def _set_priorities(tag: str, to: str, numbers: tuple[int, int], cluster: Cluster) -> None:
+    """Give the two systems of a first extension their priorities: the manager is told the target's alone."""
+    here, lcd, wanted = cluster.system, cluster.lcd, {cluster.system: numbers[0], to: numbers[1]}
+    if cluster.priorities(tag) in ({}, wanted):  # as it should be, or LifeKeeper does not tell
+        return
+    print(f"Setting the priorities: {here} {numbers[0]}, {to} {numbers[1]}")
+    pair = ("-S", to, "-o", tag, "-e", "SHARED")
+    lcd.run("eqv_remove", "-t", tag, *pair)
+    lcd.run("eqv_create", "-t", tag, "-p", str(numbers[0]), "-r", str(numbers[1]), *pair)
+
+
+def _take_back(tag: str, system: str, cluster: Cluster, error: BaseException) -> None:
     print(f"Taking {tag} on {system} back")
     try:
-        _take_away(tag, system, lcd)
+        take_away(tag, system, cluster)
     except KitError as second:
         raise Unavailable(
             f"{str(error) or 'cancelled'}; and {tag} could not be taken back from {system}: {second}",
@@ -96,10 +229,23 @@ def _complete(wanted: Extension, here: Instance, numbers: tuple[int, int], clust
         lcd.run("eqv_create", "-d", system, "-t", tag, *given, *pair)
 
 
-def _take_away(tag: str, system: str, lcd: Lcd) -> None:
+def take_away(tag: str, system: str, cluster: Cluster) -> None:
     """Remove a resource from one system, as far as it is there: dependencies, equivalencies, instance."""
+    lcd = cluster.lcd
+    there = lcd.instance(tag, system=system)
+    if there and there.form is Form.GENERIC:  # LifeKeeper runs delete for a kit of its own alone
+        _forget(tag, system, cluster)
     _take_out(tag, system, lcd)
-    lcd.run("ins_remove", "-d", system, "-t", tag, accept=[NOT_THERE])
+    lcd.run("ins_remove", "-d", system, "-t", tag, accept=[NOT_THERE], share=_SHARE)
+
+
+def _forget(tag: str, system: str, cluster: Cluster) -> None:
+    """Let the kit there forget the resource's access key and history. Where there is no kit, there is only a word."""
+    code, _ = cluster.ask("delete", system, "-t", tag, "-i", tag, folder=f"{RESOURCES}/actions")
+    if code in _NO_KIT:
+        print(f"There is no kit on {system}: what it has kept of {tag}, such as an access key, stays there")
+    elif code:
+        raise Unavailable(f"delete on {system} failed with exit code {code}", "Its own log tells why, line by line")
 
 
 def _take_out(tag: str, system: str, lcd: Lcd) -> None:
@@ -116,7 +262,9 @@ def _take_out(tag: str, system: str, lcd: Lcd) -> None:
 def unextend(tag: str, system: str, cluster: Cluster) -> None:
     """Remove a resource from one system, on which it is not in service. It stays on the others."""
     cluster.ours(tag)
-    there = cluster.lcd.instance(tag, system=system)
+    systems = cluster.systems_with(tag)
+    its_tag = systems.get(system, tag)
+    there = cluster.lcd.instance(its_tag, system=system)
     if there is None:
         raise Misconfigured(f"{tag} is not extended to {system}", "See where it is with ec2kit status")
     if there.state in IN_SERVICE_STATES:
@@ -124,33 +272,40 @@ def unextend(tag: str, system: str, cluster: Cluster) -> None:
             f"{tag} is in service on {system} ({there.state})",
             "Bring it into service on another system first; it cannot be unextended from where it is in service",
         )
-    if len(cluster.systems_with(tag)) == 1:
+    if list(systems) == [system]:
         raise Misconfigured(f"{system} is the only system that has {tag}", f"To remove it: ec2kit delete {tag}")
-    with cluster.locked(tag, cluster.systems_with(tag)):
+    with cluster.locked(tag, systems):
         print(f"Unextending resource instances for {tag} from {system}")
-        _take_away(tag, system, cluster.lcd)
+        take_away(its_tag, system, cluster)
     print("Hierarchy successfully unextended")
 
 
-def delete(tag: str, cluster: Cluster) -> None:
-    """Remove a resource from all systems. They must all be reached before the first one is touched."""
+def delete(tag: str, cluster: Cluster, more: Collection[str] = ()) -> None:
+    """Remove a resource from all systems. They must all be reached before the first one is touched.
+
+    more: systems that may have kept something of it, though they have no instance.
+    """
     here = cluster.ours(tag)
     equivalent = cluster.systems_with(tag)
-    systems = [*equivalent, *_cut_off(here, equivalent, cluster)]
-    found = {system: cluster.lcd.instance(tag, system=system) for system in systems}
+    others = [*_cut_off(here, equivalent, cluster), *more]
+    systems = dict.fromkeys(others, tag) | equivalent
+    found = {system: cluster.lcd.instance(there, system=system) for system, there in systems.items()}
     in_service = [system for system, there in found.items() if there and there.state in IN_SERVICE_STATES]
     with cluster.locked(tag, systems):
         for system in sorted(systems, key=lambda each: (each in in_service, each == cluster.system)):
             print(f"Removing resource instances for {tag} from {system}")
-            _take_away(tag, system, cluster.lcd)
-            if cluster.lcd.instance(tag, system=system) is not None:
+            cluster.lcd.run("flg_remove", "-d", system, "-f", contract.CHANGING.format(tag=tag), accept=[NOT_THERE])
+            if found[system] is None:
+                _forget(tag, system, cluster)
+            take_away(systems[system], system, cluster)
+            if cluster.lcd.instance(systems[system], system=system) is not None:
                 raise Unavailable(
                     f"{tag} is still on {system}", f"See /var/log/lifekeeper.log of {system}; try again"
                 )
     print("Hierarchy successfully deleted; nothing was changed in AWS")
 
 
-def _cut_off(here: Instance, known: Sequence[str], cluster: Cluster) -> list[str]:
+def _cut_off(here: Instance, known: Collection[str], cluster: Cluster) -> list[str]:
     """Systems that have the resource out of service and not equivalent: what a killed delete or extend leaves."""
     found = []
     for system in cluster.lcd.systems():
@@ -161,7 +316,7 @@ def _cut_off(here: Instance, known: Sequence[str], cluster: Cluster) -> list[str
         except Unavailable as error:
             print(f"Whether {system} has {here.tag} is not known: {error.why}")
             continue
-        same = there and (there.app, there.type, there.id) == (here.app, here.type, here.id)
+        same = there and (there.form, there.identity) == (here.form, here.identity)
         if same and there and there.state not in IN_SERVICE_STATES:
             found.append(system)
     return found

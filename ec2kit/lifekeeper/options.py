@@ -12,6 +12,7 @@ from typing import NoReturn
 from ec2kit.core import profiles
 from ec2kit.core.model import BY_SETTINGS, AccessKey, Reach
 from ec2kit.lifekeeper import contract
+from ec2kit.lifekeeper.forms import Form
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,7 @@ class Creation:
     """What create is asked for. Exactly one of ip_resource (its tag) and elastic_ip is given.
 
     server: the system to create it on; None: this one. key_id: an access key whose secret is to be asked for.
+    generic: as a Generic Application of LifeKeeper's.
     """
 
     tag: str
@@ -29,6 +31,12 @@ class Creation:
     server: str | None = None
     reach: Reach = BY_SETTINGS
     key_id: str | None = None
+    generic: bool = False
+
+    @property
+    def form(self) -> Form:
+        """The form that it is to have in LifeKeeper."""
+        return Form.GENERIC if self.generic else Form.OWN
 
     def arguments(self) -> list[str]:
         """The options that ask for the same."""
@@ -37,21 +45,33 @@ class Creation:
             *_words(("--ip-resource", self.ip_resource), ("--interface", self.interface)),
             *_words(("--elastic-ip", self.elastic_ip), ("--tag", self.tag), ("--switchback", self.switchback)),
             *_words(("--server", self.server)),
+            *(["--generic"] if self.generic else []),
             *reach_options(self.reach, self.key_id),
         ]
 
 
-def create_parser() -> argparse.ArgumentParser:
-    """The options of create, for the action and for the admin's command line."""
-    parser = argparse.ArgumentParser("create", add_help=False)
-    parser.add_argument("--type", choices=["route-table", "elastic-ip"], required=True)
+def resource_parser(*, required: bool) -> argparse.ArgumentParser:
+    """The options that name a resource, and EC2's URL. required: whether --type is."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--type", choices=["route-table", "elastic-ip"], required=required)
     parser.add_argument("--ip-resource", metavar="TAG", help="the IP resource whose address the route tables move")
     parser.add_argument("--interface", help="network interface of this node, such as eth1")
     parser.add_argument("--elastic-ip", type=ipv4, metavar="A.B.C.D")
     parser.add_argument("--tag", help="tag of the new resource (default: ec2-<resource>)")
+    parser.add_argument("--ec2-url", metavar="URL")
+    return parser
+
+
+def create_parser() -> argparse.ArgumentParser:
+    """The options of create, for the action and for the admin's command line."""
+    parser = argparse.ArgumentParser("create", add_help=False, parents=[resource_parser(required=True)])
+    parser.add_argument(
+        "--generic",
+        action="store_true",
+        help="let LifeKeeper run it as a Generic Application (gen/app), not as a kit of its own (comm/ec2)",
+    )
     parser.add_argument("--switchback", choices=list(contract.SWITCHBACK), default="intelligent")
     parser.add_argument("--server", metavar="SYSTEM", help="where to create it (default: on this system)")
-    parser.add_argument("--ec2-url", metavar="URL")
     signer = parser.add_mutually_exclusive_group()
     signer.add_argument("--profile", help="profile in the AWS configuration files (default: the instance's role)")
     signer.add_argument("--access-key-id", metavar="ID", help="its secret is asked for, or read from standard input")
@@ -89,6 +109,7 @@ def creation(options: argparse.Namespace, refuse: Callable[[str], NoReturn]) -> 
         server=options.server,
         reach=Reach(profile=options.profile, url=options.ec2_url),
         key_id=options.access_key_id,
+        generic=options.generic,
     )
 
 

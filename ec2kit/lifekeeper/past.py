@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from ec2kit.core.settings import Settings
 from ec2kit.host import files
@@ -20,6 +20,18 @@ def file_of(tag: str, settings: Settings) -> Path:
 def said_of(tag: str, settings: Settings) -> Path:
     """The file of what its quickChecks have told already."""
     return file_of(tag, settings).with_suffix(".said")
+
+
+def change_of(tag: str, settings: Settings) -> Path:
+    """The file of what is needed to complete a change of its form that was cut off."""
+    file = file_of(tag, settings)
+    return file.with_name("changes") / file.with_suffix(".json").name
+
+
+def changes(settings: Settings) -> list[str]:
+    """The tags of which there is such a file."""
+    folder = Path(settings.ec2kit_history, "changes")
+    return sorted(unquote(file.stem) for file in folder.glob("*.json"))
 
 
 def entries(tag: str, settings: Settings) -> list[Entry]:
@@ -38,3 +50,4 @@ def forget(tag: str, settings: Settings) -> None:
     """Remove what is kept of the resource. Raises Misconfigured."""
     files.remove(file_of(tag, settings))
     files.remove(said_of(tag, settings))
+    files.remove(change_of(tag, settings))

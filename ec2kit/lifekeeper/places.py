@@ -13,9 +13,10 @@ ADMIN = ("create", "canextend", "extend")  # called by a person, the GUI and the
 RESOURCES = f"subsys/{APP}/resources/{TYPE}"
 SCRIPTS = f"lkadm/subsys/{APP}/{TYPE}/bin"
 
+ACTION_PLACES = {name: f"{RESOURCES}/actions/{name}" for name in ACTIONS}
 COMMAND = f"{SCRIPTS}/ec2kit"  # the command line, for lcdremexec from another system
 PLACES = (  # place below LKROOT, and which script of actions/ is called there
-    *((f"{RESOURCES}/actions/{name}", name) for name in ACTIONS),
+    *((place, name) for name, place in ACTION_PLACES.items()),
     (f"{RESOURCES}/recovery/{EVENT_CLASS}/{EVENT}", "recover"),
     *((f"{SCRIPTS}/{name}", name) for name in ADMIN),
 )

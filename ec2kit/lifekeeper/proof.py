@@ -12,6 +12,7 @@ from ec2kit.core.kinds.known import View
 from ec2kit.core.kinds.route import RouteView
 from ec2kit.core.model import ElasticIpResource, Resource, RouteResource, TableId, VpcId
 from ec2kit.lifekeeper import contract, info, preflight
+from ec2kit.lifekeeper.forms import Form
 from ec2kit.lifekeeper.info import Info
 from ec2kit.lifekeeper.lcd import Instance, Lcd
 from ec2kit.lifekeeper.options import Creation
@@ -60,19 +61,35 @@ class Proof:
 
 
 def tag_problems(wanted: Creation, resource: Resource | None, system: str, lcd: Lcd) -> list[Problem]:
-    """Check that the tag is valid, and that nothing has it but a half-made instance of the same resource."""
+    """Check that the tag is valid, and that nothing has it, or the address, but a half-made instance of the same."""
     if not info.good_tag(wanted.tag):
         return [Problem("the tag has characters that a tag cannot have", info.TAG_CURE)]
+    if wanted.generic and ("/" in wanted.tag or not wanted.tag.strip(".")):
+        what = "the tag of a Generic Application names files, so it cannot have a slash, and not be of dots alone"
+        return [Problem(what, "Choose another with --tag")]
     there = lcd.instance(wanted.tag)
-    if there is None or (isinstance(resource, RouteResource) and half_made(there, resource, lcd)):
-        return []
-    return [Problem(f"the tag {wanted.tag} is taken on {system}", "Choose another with --tag")]
+    if there and not (
+        resource and _left_over(there, wanted, resource) and half_made(there, wanted.form, resource, lcd)
+    ):
+        return [Problem(f"the tag {wanted.tag} is taken on {system}", "Choose another with --tag")]
+    address = info.identifier(resource) if resource else ""
+    return [
+        Problem(f"{each.tag} ({each.form}) has {resource} already on {system}", f"See it: ec2kit status {each.tag}")
+        for each in lcd.ours()
+        if each.tag != wanted.tag and each.identity == address
+    ]
 
 
-def half_made(there: Instance, resource: Resource, lcd: Lcd) -> bool:
+def _left_over(there: Instance, wanted: Creation, resource: Resource) -> bool:
+    """Whether it can be what is left: an Elastic IP's, which is in no hierarchy at first, if it does not serve."""
+    serves = there.state in contract.IN_SERVICE_STATES
+    return isinstance(resource, RouteResource) or (wanted.generic and not serves)
+
+
+def half_made(there: Instance, form: Form, resource: Resource, lcd: Lcd) -> bool:
     """Whether an instance is what a create or an extend that was killed has left: ours, and not in any hierarchy."""
     return (
-        (there.app, there.type, there.id) == (contract.APP, contract.TYPE, info.identifier(resource))
+        (there.form, there.identity) == (form, info.identifier(resource))
         and not lcd.parents(there.tag, system=there.system)
         and not lcd.equivalents(there.tag, system=there.system)
     )

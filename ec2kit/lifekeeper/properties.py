@@ -12,6 +12,7 @@ from ec2kit.core.model import RouteResource, TableId
 from ec2kit.core.schema import Object
 from ec2kit.lifekeeper import contract, info
 from ec2kit.lifekeeper.cluster import Cluster
+from ec2kit.lifekeeper.forms import FORMS
 from ec2kit.lifekeeper.info import Info
 from ec2kit.lifekeeper.lcd import Equivalent, Instance
 from ec2kit.verbs.locate import locate
@@ -19,7 +20,7 @@ from ec2kit.verbs.look import look
 from ec2kit.verbs.run import Run
 
 Property = str | int | list[str] | None
-KEYS = ("switchback", "priority", "ec2-url", "profile", "tables")
+KEYS = ("switchback", "priority", "ec2-url", "profile", "tables", "type")
 _MOST = 999  # the guide: priorities are 1 to 999
 
 
@@ -34,6 +35,8 @@ def assignment(text: str) -> tuple[str, str]:
         raise ValueError("priority must be a number from 1 to 999")
     if key == "tables" and value != "refresh":
         raise ValueError("tables must be refresh, which records the route tables that have the entry now")
+    if key == "type" and value not in FORMS:
+        raise ValueError("type must be gen/app (a Generic Application) or comm/ec2 (a kit of its own)")
     return key, value
 
 
@@ -85,7 +88,7 @@ class Properties:
 def properties(tag: str, cluster: Cluster) -> Properties:
     """The properties of this kit's resource of that tag, on every system that has it. Raises KitError."""
     here, lcd = cluster.ours(tag), cluster.lcd
-    found = {system: lcd.instance(tag, system=system) for system in cluster.systems_with(tag)}
+    found = {system: lcd.instance(there, system=system) for system, there in cluster.systems_with(tag).items()}
     return Properties(
         here,
         tuple(lcd.parents(tag, system=cluster.system)),
@@ -107,8 +110,9 @@ def change(tag: str, wanted: Mapping[str, str], cluster: Cluster, run: Run) -> N
         if wanted.keys() & {"ec2-url", "profile", "tables"}:
             _change_info(tag, here.info, _wanted_info(info.decode(here.info), wanted, run), cluster)
         if "switchback" in wanted:
-            for system in systems:
-                cluster.lcd.run("ins_setas", "-d", system, "-t", tag, "-s", contract.SWITCHBACK[wanted["switchback"]])
+            for system, there in systems.items():
+                word = contract.SWITCHBACK[wanted["switchback"]]
+                cluster.lcd.run("ins_setas", "-d", system, "-t", there, "-s", word)
         if "priority" in wanted:
             _change_priority(tag, int(wanted["priority"]), cluster)
 
@@ -133,11 +137,12 @@ def _wanted_info(known: Info, wanted: Mapping[str, str], run: Run) -> Info:
 def _change_info(tag: str, before: str, wanted: Info, cluster: Cluster) -> None:
     """Write the info here, let each other system prove it with canextend, then write it there, interface kept."""
     lcd = cluster.lcd
+    systems = cluster.systems_with(tag)
     others: dict[str, Info] = {}
     lcd.run("ins_setinfo", "-t", tag, "-v", info.encode(wanted))
     try:
-        for system in cluster.systems_with(tag)[1:]:
-            there = lcd.instance(tag, system=system)
+        for system in list(systems)[1:]:
+            there = lcd.instance(systems[system], system=system)
             if there is None:
                 continue
             known = info.decode(there.info)
@@ -149,7 +154,7 @@ def _change_info(tag: str, before: str, wanted: Info, cluster: Cluster) -> None:
         lcd.run("ins_setinfo", "-t", tag, "-v", before)
         raise
     for system, known in others.items():
-        lcd.run("ins_setinfo", "-d", system, "-t", tag, "-v", info.encode(known))
+        lcd.run("ins_setinfo", "-d", system, "-t", systems[system], "-v", info.encode(known))
 
 
 def _change_priority(tag: str, number: int, cluster: Cluster) -> None:

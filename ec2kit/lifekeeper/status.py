@@ -15,7 +15,7 @@ from ec2kit.core import messages, schema
 from ec2kit.core.errors import ExitCode, KitError, NotHeld
 from ec2kit.core.kinds.known import View
 from ec2kit.core.schema import Object
-from ec2kit.lifekeeper import contract, history, info, past
+from ec2kit.lifekeeper import history, info, past
 from ec2kit.lifekeeper.cluster import Cluster
 from ec2kit.lifekeeper.contract import IN_SERVICE_STATES
 from ec2kit.lifekeeper.history import Entry
@@ -95,15 +95,17 @@ class Part:
 
 @dataclass(frozen=True)
 class Status:
-    """What all systems tell of one resource: one part a system, this one's first."""
+    """What all systems tell of one resource: one part a system, this one's first. type: `comm/ec2` or `gen/app`."""
 
     tag: str
     resource: str
+    type: str
     parts: tuple[Part, ...]
 
     def as_json(self) -> Object:
         """All of it as one JSON object."""
-        return {"tag": self.tag, "resource": self.resource, "systems": [part.as_json() for part in self.parts]}
+        parts = [part.as_json() for part in self.parts]
+        return {"tag": self.tag, "resource": self.resource, "type": self.type, "systems": parts}
 
     @property
     def verdict(self) -> str:
@@ -115,7 +117,7 @@ class Status:
 
 def collect(tag: str | None, cluster: Cluster, run: Run, *, here: bool = False) -> list[Status]:
     """The resource of that tag, or every one; what all systems tell of it, or this one alone."""
-    found = [cluster.ours(tag)] if tag else cluster.lcd.instances(contract.APP, contract.TYPE)
+    found = [cluster.ours(tag)] if tag else cluster.lcd.ours()
     wholes = run.deadline.together([partial(_whole, each, here, cluster, run) for each in found])
     failed = next((whole for whole in wholes if isinstance(whole, KitError)), None)
     if failed:
@@ -132,14 +134,15 @@ def code(found: Sequence[Status]) -> ExitCode:
 
 
 def _whole(instance: Instance, here: bool, cluster: Cluster, run: Run) -> Status:
-    others = [] if here else cluster.systems_with(instance.tag)[1:]
+    others = {} if here else cluster.systems_with(instance.tag)
+    others.pop(cluster.system, None)
     questions: list[Callable[[], Part]] = [partial(_own_part, instance, run)]
-    questions += [partial(_part_of, system, instance.tag, cluster) for system in others]
+    questions += [partial(_part_of, system, tag, cluster) for system, tag in others.items()]
     parts = [
         Part(system, _SILENT, why=part.why) if isinstance(part, KitError) else part
         for system, part in zip([cluster.system, *others], run.deadline.together(questions), strict=True)
     ]
-    return Status(instance.tag, _named(instance), tuple(parts))
+    return Status(instance.tag, _named(instance), str(instance.form), tuple(parts))
 
 
 def _named(here: Instance) -> str:

@@ -18,7 +18,7 @@ from typing import TypeVar
 from ec2kit.core import messages
 from ec2kit.core.errors import DeadlineExceeded, Internal, KitError, Unavailable
 from ec2kit.core.model import BY_SETTINGS, Reach
-from ec2kit.core.settings import DEFAULTS_FILE, Settings, settings
+from ec2kit.core.settings import DEFAULTS_FILE, Settings, settings, strangers
 from ec2kit.host import files, guard
 from ec2kit.host.deadline import Deadline
 from ec2kit.host.log import Journal
@@ -52,6 +52,16 @@ def begin(
     for message, facts in notes:
         log.say(message, **facts)
     return Run(found, deadline, log, reach)
+
+
+def forget_strangers() -> None:
+    """Forget the variables of the environment that AWS's library goes by and the settings do not name.
+
+    LifeKeeper may call with each line of its settings file as a variable, or with none of them: what it calls, and
+    what proves to a person that it will work, goes by the same in both cases.
+    """
+    for name in strangers(os.environ):
+        del os.environ[name]
 
 
 def settings_now() -> Settings:

@@ -160,5 +160,5 @@ def test_whatever_another_system_tells_status_shows_or_says_that_it_gave_no_answ
             assert last in {"system", "state", "verdict"}, "without those nothing is told"
             continue
         with redirect_stdout(io.StringIO()) as shown:
-            show_status([Status("tag", "route 10.1.0.10/32", (part,))])
+            show_status([Status("tag", "route 10.1.0.10/32", "gen/app", (part,))])
         assert part.verdict in shown.getvalue()

@@ -33,8 +33,13 @@ BY_NAME = {kind.name: kind for kind in KINDS}
 
 
 def _share(row: Row, kind: Kind) -> int:
-    """Pacemaker's agents act by the code that other rows try with every fault: of theirs, one of two."""
-    return kind.share if kind.inside else 1 + (row.action in OCF)
+    """Pacemaker's agents and copies of scripts act by code that other rows try with every fault: one of two is tried.
+
+    A change of the form is extend and delete, which have rows of their own, and takes seconds: of its, one of eight.
+    """
+    if row.action == "ec2kit changeover":
+        return 8 * kind.share
+    return kind.share if kind.inside else 1 + (row.action in OCF or row.generic)
 
 
 def faults_of(row: Row, point: Point) -> list[Kind]:

@@ -67,8 +67,8 @@ def _any(_row: Row, _point: Point) -> bool:
 
 
 def _missable(_row: Row, point: Point) -> bool:
-    """Once a program; not ip and nmcli, for the kit would find this machine's own then."""
-    return point.nth == 0 and point.name not in {"ip", "nmcli"}
+    """Once a program; not ip and nmcli, for the kit would find this machine's own, nor a copy still to come."""
+    return point.nth == 0 and point.name not in {"ip", "nmcli"} and not point.name.startswith("!")
 
 
 def _changing(_row: Row, point: Point) -> bool:
@@ -253,7 +253,7 @@ _SOMETHING_ELSE = (
 _DOWN = r"metadata|MetadataRetrieval|NoCredentials|timed out"
 _NO_DATA = r"no token|none|metadata|no credentials|no network interface|not a network interface|does not show|EC2"
 _NO_ITEM = r"no network interface|not a network interface|the metadata service|no credentials|points? at"
-_MISSING = r"cannot be run|is missing|could not be taken back|exit code"
+_MISSING = r"cannot be run|is missing|is not here|could not be taken back|exit code"
 _EXIT_9 = r"exit code|failed|could not be taken back"
 
 OUTSIDE: tuple[Kind, ...] = (

@@ -218,6 +218,11 @@ def _keeping_a_key(row: Row) -> bool:
     return bool(row.stdin) or row.action in {"delete", "ec2kit delete"}
 
 
+def _needs_notes(row: Row) -> tuple[int, ...]:
+    """As _needs_key; and a change of the form is not begun where it cannot be written down."""
+    return (5,) if row.action == "ec2kit changeover" else _needs_key(row)
+
+
 def _needs_key(row: Row) -> tuple[int, ...]:
     """A file that must be written or read cannot be: a person must act."""
     return (5,) if _keeping_a_key(row) else ()
@@ -336,15 +341,15 @@ def _files() -> tuple[Kind, ...]:
     means = "another process holds the lock of the folder, and keeps it"
     return (
         Kind("no space for files", "no file can be given a byte (RLIMIT_FSIZE)", "process", ".", _every, _no_space,
-             unwritable, SHARED, codes=_needs_key),
+             unwritable, SHARED, codes=_needs_notes),
         *(
             Kind(f"{what} not a folder", f"{name} is below a file", "process", ".", fits,
-                 _place(**{name: "/dev/null/x"}), unwritable, SHARED, codes=_needs_key)
+                 _place(**{name: "/dev/null/x"}), unwritable, SHARED, codes=_needs_notes)
             for what, name, _, fits, _ in kept
         ),
         *(
             Kind(f"{what} locked", means, "process", ".", fits, _locked(folder), locked, SHARED, harmless=harmless,
-                 codes=_needs_key)
+                 codes=_needs_notes)
             for what, _, folder, fits, harmless in kept
         ),
     )  # fmt: skip

@@ -21,6 +21,7 @@ Edge = Literal["EC2", "metadata", "program", "process", "module"]
 EDGES: tuple[Edge, ...] = ("EC2", "metadata", "program", "process")  # whose faults hit the process, hit its modules
 KEY_ID, KEY_SECRET = "AKIAPLANTEDKEY000001", "PLANTED+SECRET/of/the/access/key"
 OWN_KEY = (f"--access-key-id={KEY_ID}",)
+MANAGER = "lkadm/bin/extmgrDoExtend.pl"  # of LifeKeeper's; the bench has it under another name, where no row wants it
 OCF = {
     "start": "start",
     "stop": "stop",
@@ -31,7 +32,8 @@ OCF = {
 }
 LONG = 30  # seconds that a command may take whose time no setting shortens
 _UNHURRIED = {
-    f"ec2kit {verb}" for verb in ("extend", "delete", "properties", "key", "in-service", "out-of-service", "explain")
+    f"ec2kit {verb}"
+    for verb in ("extend", "delete", "changeover", "properties", "key", "in-service", "out-of-service", "explain")
 }
 
 
@@ -41,7 +43,8 @@ class Row:
 
     `edges`: where faults are put. Where only what EC2 shows makes a start state differ from one that another
     row of the action has, the others are left to that row. `budget`: seconds of a run with a fault; more where
-    the action keeps time back for what must follow. `code`: the exit code without a fault.
+    the action keeps time back for what must follow. `code`: the exit code without a fault. `generic`: LifeKeeper has
+    the resource as a Generic Application, and runs its copies of the scripts.
     """
 
     name: str
@@ -54,6 +57,7 @@ class Row:
     edges: tuple[Edge, ...] = EDGES
     budget: int = 3
     code: int = 0
+    generic: bool = False
 
     @property
     def limit(self) -> int:
@@ -170,6 +174,50 @@ def _keep_key(node: Node, tag: str) -> None:
     node.credentials.chmod(0o600)
 
 
+def generic(made: Protected) -> None:
+    """As active, and LifeKeeper has it as a Generic Application, with copies of the kit's scripts."""
+    for node, state in ((made.lab.node1, "INIT_ISP"), (made.lab.node2, "INIT_OSU")):
+        known = node.lk("ins_list", "-t", made.tag).stdout.split("\x01")[5]
+        node.lk("ins_remove", "-t", made.tag).check_returncode()
+        named = ("-a", "gen", "-r", "app", "-t", made.tag, "-i", made.tag, "-I", state, "-v", known)
+        node.lk("ins_create", *named).check_returncode()
+
+
+def generic_lost(made: Protected) -> None:
+    """As lost, of a Generic Application."""
+    lost(made)
+    generic(made)
+
+
+def generic_parted(made: Protected) -> None:
+    """As parted, of a Generic Application, where LifeKeeper has its extend manager."""
+    generic(made)
+    made.lab.node2.lk("ins_remove", "-t", made.tag).check_returncode()
+    if isinstance(made.lab.vpc, RouteLab):
+        made.lab.node1.lk("dep_create", "-p", "ip-vip", "-c", made.tag).check_returncode()
+    managed(made)
+
+
+def generic_extended(made: Protected) -> None:
+    """As extended, of a Generic Application, where LifeKeeper has its extend manager."""
+    generic(made)
+    extended(made)
+    managed(made)
+
+
+def managed(made: Protected) -> None:
+    """LifeKeeper has its extend manager."""
+    for node in made.lab.nodes.values():
+        manager = node.lkroot / MANAGER
+        manager.with_suffix(".away").rename(manager)
+
+
+def extended_managed(made: Protected) -> None:
+    """As extended, where LifeKeeper has its extend manager."""
+    extended(made)
+    managed(made)
+
+
 def standby(made: Protected) -> None:
     """As active, and node1 is out of service: it has the address, which LifeKeeper does not know."""
     made.state(made.lab.node1, "OSU")
@@ -195,11 +243,17 @@ def _remember(made: Protected) -> None:
 
 ROUTE_CREATE = ("--type", "route-table", "--ip-resource", "ip-vip", "--tag", "{tag}")
 EXTEND = ("extend", "{tag}", "--to", "node2")  # it asks EC2 nothing itself: canextend and extend on node2 do
+DELETE = ("delete", "{tag}", "--yes")
 SET_TABLES = ("properties", "{tag}", "--set", "tables=refresh")
 SET_PROFILE = ("properties", "{tag}", "--set", "profile=")
 EIP_CREATE = ("--type", "elastic-ip", "--interface", "eth1", "--elastic-ip", "{address}", "--tag", "{tag}")
 
 
+TO_GENERIC = ("properties", "{tag}", "--set", "type=gen/app")
+TO_OWN = ("properties", "{tag}", "--set", "type=comm/ec2")
+
+
+_LCD: tuple[Edge, ...] = ("program", "process")
 _OWN: tuple[Edge, ...] = ("process",)  # of what asks EC2 by the same code as other rows
 
 
@@ -212,9 +266,13 @@ def _both(
     edges: tuple[Edge, ...] = EDGES,
     code: int = 0,
     stdin: str = "",
+    generic: bool = False,
 ) -> list[Row]:
     scenarios: tuple[Scenario, Scenario] = ("route", "eip")
-    return [Row(name, scenario, action, node, start, arguments, stdin, edges, code=code) for scenario in scenarios]
+    return [
+        Row(name, scenario, action, node, start, arguments, stdin, edges, code=code, generic=generic)
+        for scenario in scenarios
+    ]
 
 
 def _command(verb: str, node: str, start: Callable[[Protected], None], *arguments: str, stdin: str = "") -> list[Row]:
@@ -248,7 +306,18 @@ ROWS: tuple[Row, ...] = (
     *_both("delete", "delete", "node1", keyed, "-t", "{tag}", "-i", "{id}", "-U"),
     Row("ec2kit extend", "route", "ec2kit extend", "node1", parted, EXTEND, edges=("program",)),
     Row("ec2kit extend", "eip", "ec2kit extend", "node1", alone, EXTEND, edges=("program",)),
-    *_both("ec2kit delete", "ec2kit delete", "node1", extended, "delete", "{tag}", "--yes"),
+    *_both("ec2kit delete", "ec2kit delete", "node1", extended, *DELETE),
+    *_both("restore, generic", "restore", "node2", generic, generic=True),
+    *_both("recover, lost, generic", "recover", "node1", generic_lost, generic=True),
+    *_both("remove, generic", "remove", "node1", generic, generic=True),
+    *_both("quickCheck, generic", "quickCheck", "node1", generic, generic=True),
+    *_both("quickCheck, lost, generic", "quickCheck", "node1", generic_lost, generic=True, code=1),
+    Row("create, generic", "route", "create", "node1", nothing, (*ROUTE_CREATE, "--generic"), "", _LCD, budget=8),
+    Row("create, generic", "eip", "create", "node1", nothing, (*EIP_CREATE, "--generic"), "", _LCD, budget=8),
+    *_both("ec2kit extend, generic", "ec2kit extend", "node1", generic_parted, *EXTEND, edges=("program",)),
+    *_both("ec2kit delete, generic", "ec2kit delete", "node1", generic_extended, *DELETE, edges=("program",)),
+    *_both("to gen/app", "ec2kit changeover", "node1", extended_managed, *TO_GENERIC, edges=_LCD),
+    *_both("to comm/ec2", "ec2kit changeover", "node1", generic_extended, *TO_OWN, edges=("program",)),
     *_both("start", "start", "node2", active),
     *_both("stop", "stop", "node1", remembered),
     *_both("monitor", "monitor", "node1", remembered),
@@ -285,6 +354,8 @@ def command(row: Row, made: Protected) -> tuple[str, ...]:
         return (str(node.agent(row.scenario)), *given)
     if row.action in OCF:
         return (str(node.agent(row.scenario)), OCF[row.action])
+    if row.generic:
+        return (str(node.copy_of(row.action, made.tag)), "-t", made.tag, "-i", made.tag)
     return (str(node.script(row.action)), *(given or made.options(row.action)))
 
 

@@ -23,6 +23,7 @@ from moto.moto_api._internal import mock_random
 from ec2kit.lifekeeper.places import COMMAND
 from lab import PROJECT, forks
 from lab.ec2.vpc import AddressLab, RouteLab, snapshot
+from lab.lifekeeper import generic as harness
 from lab.nodes import Lab, Node, address_lab, install_kit, route_lab
 from lab.protected import SLACK, Protected, eni_of, protect
 from lab.taps import Called, Taps
@@ -31,9 +32,16 @@ from tests.faults.rows import Edge, Row, Scenario, command, moved, own_modules
 
 PATIENCE = 60  # seconds: every EC2_*_TIMEOUT of a run without a fault; with one it is the row's budget
 _TAPPED = re.compile("ins_|dep_|eqv_|flg_|sys_list|lcdremexec|sendevent|perform_action")
-_SCRIPTS = ("canextend", "extend", "restore", "remove")  # which programs of LifeKeeper's call below a row's program
+_SCRIPTS = (
+    "canextend",
+    "extend",
+    "restore",
+    "remove",
+    "delete",
+)  # which programs of LifeKeeper's call below a row's program
 _KIT = ("ec2kit", "actions", "bin", "ocf")
-_STATIC = ("bin", "opt/LifeKeeper/bin", "opt/LifeKeeper/subsys", "opt/LifeKeeper/lkadm", "etc/default")
+_STATIC = ("bin", "opt/LifeKeeper/bin", *(f"opt/LifeKeeper/{place}" for place in ("subsys/comm", "lkadm/subsys")))
+_STATIC += ("etc/default",)
 _BUDGETS = ("RESTORE", "REMOVE", "RECOVER", "QUICKCHECK")
 
 
@@ -471,7 +479,8 @@ def bench(
     """Build the bench; server: the fork server's socket; gate: as of Bench."""
     mock_random.seed(1)
     with ExitStack() as stack:
-        lab = stack.enter_context(route_lab(folder) if scenario == "route" else address_lab(folder))
+        figure = route_lab if scenario == "route" else address_lab
+        lab = stack.enter_context(figure(folder, manager=True))
         made = protect(lab)
         taps = stack.enter_context(Taps(server))
         kit = folder / "kit"
@@ -480,6 +489,7 @@ def bench(
         shutil.copy(PROJECT / "pyproject.toml", kit)
         for name, node in lab.nodes.items():
             install_kit(node, kit)
+            harness.keep(node.lkroot, made.tag, {name: node.script(name) for name in harness.SCRIPTS})
             for kept in ("run/resource-agents/ec2kit", "var/lib/ec2kit", "etc/ec2kit"):
                 (node.root / kept).mkdir(mode=0o700, parents=True, exist_ok=True)
             for place in sorted((node.lkroot / "bin").iterdir()):
@@ -487,6 +497,9 @@ def bench(
                     taps.put(name, place, small=True)
             for program in ("ip", "nmcli"):
                 taps.put(name, node.root / "bin" / program, small=True)
+            for place in (node.harness("creapphier"), node.lkroot / rows.MANAGER):
+                taps.put(name, place, small=True)
+            (node.lkroot / rows.MANAGER).rename((node.lkroot / rows.MANAGER).with_suffix(".away"))
             for script in (*map(node.script, _SCRIPTS), node.lkroot / COMMAND):
                 taps.put(name, script)
         assert isinstance(lab.vpc, RouteLab) == (scenario == "route")

@@ -79,6 +79,13 @@ _DELETING = {
     "9": ("unknown (9)", "something may still be there; the next run removes it."),
     "-9": ("killed", "it was ended by `kill -9`. The next run removes the rest."),
 }
+_CHANGING = {
+    "0": ("changed", "LifeKeeper has it in the new form on every system, with all that it had."),
+    "1": ("not held (1)", "a look shows that this node does not hold the address; nothing was changed."),
+    "5": ("refused (5)", "nothing was changed, or it was taken back; the last line says what to do."),
+    "9": ("unknown (9)", "it is as it was, or the last line says how to complete it."),
+    "-9": ("killed", "it was ended by `kill -9`. The same command completes it."),
+}
 _BY_PACEMAKER = {
     "0": (
         "done",
@@ -132,6 +139,7 @@ _GROUPS: tuple[tuple[str, tuple[str, ...], dict[str, tuple[str, str]]], ...] = (
     ("Pacemaker: start, stop", ("start", "stop"), _BY_PACEMAKER),
     ("Pacemaker: monitor, probe", ("monitor", "probe"), _WATCHED),
     ("Pacemaker: validate-all, meta-data", ("validate-all", "meta-data"), _DESCRIBED),
+    ("Changing the form: properties --set type", ("ec2kit changeover",), _CHANGING),
     ("LifeKeeper: in-service, out-of-service", ("ec2kit in-service", "ec2kit out-of-service"), _SERVED),
     (
         "The command line: plan, status, choices, properties, key, explain",
@@ -147,7 +155,9 @@ _HEAD = """# What goes wrong, and what the kit does then
 For each action, how it ends when one thing outside of it goes wrong: a call to EC2, a request to the instance
 metadata, a program of LifeKeeper's. Each line was tried at every call that the action makes, with Elastic IPs and
 with route tables; where several outcomes are named, it depends on which call was hit, or on the state before. A
-number in brackets is the exit code; without one it is 0. Of start, stop and monitor half of the cells were tried.
+number in brackets is the exit code; without one it is 0. LifeKeeper's actions were tried in both forms of a resource.
+Of start, stop, monitor, and of the copies that LifeKeeper makes of scripts, half of the cells were tried, of a change
+of the form one in eight.
 
 [The process itself](#the-process-itself) tells the same for faults of the process: memory, threads, files, signals.
 

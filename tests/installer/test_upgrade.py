@@ -98,10 +98,23 @@ def test_an_upgrade_on_a_machine_of_its_own(
     checked = there.run(f"{lk}perform_action", "-t", "ec2-vip", "-a", "quickCheck", folder=tmp_path)
     assert (checked.returncode, "this node has no network interface eth9" in checked.stderr) == (0, True)
 
+    scripts = [f"/opt/ec2kit/actions/{name}" for name in ("restore", "remove", "quickCheck", "recover")]
+    restore, remove, *others = scripts
+    creapphier = "/opt/LifeKeeper/lkadm/subsys/gen/app/bin/creapphier"
+    given = ("node1", restore, remove, "a-vip", info, "intelligent", *others, "No")
+    good(there.run(creapphier, *given, folder=tmp_path))
+    good(there.run(f"{lk}ins_setstate", "-t", "a-vip", "-S", "ISP", folder=tmp_path))
+    checked = there.run(f"{lk}perform_action", "-t", "a-vip", "-a", "quickCheck", folder=tmp_path)
+    assert (checked.returncode, "this node has no network interface eth9" in checked.stderr) == (0, True)
+
     refused = there.run(python, "./install", "--uninstall", folder=unpacked)
-    assert (refused.returncode, "ec2kit delete ec2-vip" in refused.stderr) == (5, True)
+    assert refused.returncode == 5
+    assert "ec2kit delete a-vip; ec2kit delete ec2-vip" in refused.stderr
+    good(there.run(f"{lk}ins_remove", "-t", "a-vip", folder=tmp_path))
     assert tree(*there.roots())[f"{sbin}/ec2kit"][1] == "/opt/ec2kit/bin/ec2kit"
     good(there.run(f"{lk}ins_remove", "-t", "ec2-vip", folder=tmp_path))
     assert good(there.run(python, "./install", "--uninstall", folder=unpacked)).count("unregistered") == 2
     good(there.run("rm", "/opt/LifeKeeper/log/lifekeeper.log", folder=tmp_path))
+    kept = [f"/opt/LifeKeeper/subsys/gen/resources/app/{folder}" for folder in ("actions", "recovery")]
+    good(there.run("sh", "-c", f"rmdir {kept[0]}/!* {kept[1]}/!* {kept[1]}", folder=tmp_path))  # LifeKeeper's, empty
     assert tree(*there.roots()) == before

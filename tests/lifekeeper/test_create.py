@@ -11,8 +11,9 @@ import pytest
 from ec2kit.core.model import ElasticIpResource, RouteResource
 from ec2kit.lifekeeper import info
 from lab.ec2.vpc import AddressLab, snapshot
+from lab.lifekeeper.generic import copy_of
 from lab.nodes import Lab, route_lab
-from tests.support.hierarchy import CREATE, EIP, ROUTE, made, states
+from tests.support.hierarchy import CREATE, EIP, FORMS, ROUTE, create, made, states
 from tests.support.programs import good, replaced
 
 
@@ -135,3 +136,118 @@ def test_create_on_another_server(figure2: Lab) -> None:
     done = figure2.node1.ec2kit(*CREATE[EIP], "--server", "node2", "--access-key-id", KEY_ID)
     assert "Run this on node2" in done.stderr
     assert [each.name for each in (figure2.node1.root / "etc").iterdir()] == ["default"]
+
+
+def test_a_generic_application_is_made_by_lifekeeper(figure1: Lab) -> None:
+    """The same info field and dependency; in service by its own restore; LifeKeeper has copies of the scripts."""
+    good(figure1.node1.ec2kit(*create(ROUTE, "gen/app")))
+    fields = made(figure1.node1, ROUTE)
+    assert fields[1:4] == ["gen", "app", ROUTE]
+    assert fields[6:8] == ["ISP", "INTELLIGENT"]
+    assert figure1.node1.lk("dep_list", "-fC").stdout == f"ip-vipC{ROUTE}\n"
+    for script in ("restore", "remove", "quickCheck", "recover"):
+        copy = copy_of(figure1.node1.lkroot, script, ROUTE)
+        assert copy.is_file()
+        assert not copy.is_symlink()
+    good(figure1.node1.ec2kit("delete", ROUTE))
+    good(figure1.node1.ec2kit(*CREATE[ROUTE]))
+    assert made(figure1.node1, ROUTE)[5] == fields[5]
+
+
+def test_a_generic_application_whose_address_is_elsewhere(figure2: Lab) -> None:
+    """create changes nothing in AWS: it is out of service, and the last line says what comes first."""
+    assert isinstance(figure2.vpc, AddressLab)
+    before = snapshot(figure2.ec2.truth())
+    options = ("--type", "elastic-ip", "--interface", "eth1", "--elastic-ip", figure2.vpc.free_ip, "--tag", "free")
+    done = figure2.node1.ec2kit("create", "--generic", *options)
+    assert done.returncode == 0
+    assert made(figure2.node1, "free")[6] == "OSU"
+    assert "bring it into service here (ec2kit in-service free), then extend" in done.stderr.splitlines()[-1]
+    assert snapshot(figure2.ec2.truth()) == before
+
+
+def test_what_lifekeeper_cannot_make_leaves_nothing(figure1: Lab) -> None:
+    """It fails, or says that it has made what it has not, or the restore fails: nothing is left, AWS is as it was."""
+    creapphier = "../lkadm/subsys/gen/app/bin/creapphier"
+    for text, words in (
+        ("exit 1", "creapphier failed with exit code 1"),
+        ("exit 0", f"LifeKeeper says that it has made {ROUTE}, but it is not there"),
+        ('"$0.kept" "$1" "$2" "$3" "$4" "$5" "$6" "$7" "$8" No', "but it is OSU, with the info field 'ec2kit=1 "),
+        ('"$0.kept" "$1" /bin/false "$3" "$4" "$5" "$6" "$7" "$8" "$9"', "creapphier failed with exit code 1"),
+        ('"$0.kept" "$@"; exit 1', "creapphier failed with exit code 1"),
+    ):
+        kept = replaced(figure1.node1, creapphier, text)
+        done = figure1.node1.ec2kit(*create(ROUTE, "gen/app"))
+        assert done.returncode == 9
+        assert words in done.stderr.splitlines()[-1]
+        assert made(figure1.node1, ROUTE) == [""]
+        assert figure1.node1.lk("dep_list").stdout == ""
+        kept.rename(kept.with_suffix(""))
+    replaced(figure1.node1, "dep_create", "exit 3")
+    assert figure1.node1.ec2kit(*create(ROUTE, "gen/app")).returncode == 9
+    assert made(figure1.node1, ROUTE) == [""]
+
+
+def test_lifekeeper_without_its_generic_application_kit(figure1: Lab) -> None:
+    """Refused with the place that was looked at; nothing is made."""
+    place = figure1.node1.lkroot / "lkadm/subsys/gen/app/bin/creapphier"
+    place.unlink()
+    done = figure1.node1.ec2kit(*create(ROUTE, "gen/app"))
+    assert done.returncode == 5
+    assert f"there is no {place}. Create it without --generic" in done.stderr
+    assert made(figure1.node1, ROUTE) == [""]
+
+
+@pytest.mark.parametrize("tag", ["a/b", "..", "."])
+def test_a_tag_that_names_no_file(figure1: Lab, tag: str) -> None:
+    """LifeKeeper's harness keeps each copy in a file of that name."""
+    done = figure1.node1.ec2kit(*create(ROUTE, "gen/app"), "--tag", tag)
+    assert done.returncode == 5
+    assert "cannot have a slash, and not be of dots alone" in done.stderr
+    assert made(figure1.node1, tag) == [""]
+
+
+@pytest.mark.parametrize(("first", "second"), [FORMS, FORMS[::-1]])
+def test_an_address_has_one_resource_on_a_system(figure1: Lab, first: str, second: str) -> None:
+    """Of whichever form: a second one with another tag is refused, and the first is named."""
+    good(figure1.node1.ec2kit(*create(ROUTE, first)))
+    done = figure1.node1.ec2kit(*create(ROUTE, second), "--tag", "other")
+    assert done.returncode == 5
+    assert f"{ROUTE} ({first}) has route 10.1.0.10/32 already on node1" in done.stderr
+    assert made(figure1.node1, "other") == [""]
+
+
+def test_the_info_field_for_the_gui(figure1: Lab) -> None:
+    """After create's checks, and nothing else on standard output; what create would refuse is refused here, too."""
+    line = good(figure1.node1.ec2kit("info", *CREATE[ROUTE][1:]))
+    good(figure1.node1.ec2kit(*create(ROUTE, "gen/app")))
+    assert line == made(figure1.node1, ROUTE)[5] + "\n"
+    figure1.node2.set(NOBCASTPING=0)
+    refused = figure1.node2.ec2kit("info", ROUTE, "--template", "node1", "--interface", "eth9")
+    assert (refused.returncode, refused.stdout) == (5, "")
+    assert "NOBCASTPING is not 1" in refused.stderr
+    assert "no network interface eth9" in refused.stderr
+    for words in ((), (ROUTE, *CREATE[ROUTE][1:]), ("--template", "node1", *CREATE[ROUTE][1:])):
+        assert figure1.node1.ec2kit("info", *words).returncode == 2
+    for words in (("--interface", "eth1"), ("--profile", "x"), ("--template", "node2", "--profile", "x")):
+        assert figure1.node1.ec2kit("info", ROUTE, *words).returncode == 2
+    refused = figure1.node1.ec2kit("info", ROUTE, "--template", "node1")
+    assert (refused.returncode, "node1 is this system" in refused.stderr) == (5, True)
+
+
+def test_what_the_gui_has_made_is_not_made_anew(figure1: Lab) -> None:
+    """As far as it is what create would make, its dependency is added; what differs is refused."""
+    line = good(figure1.node1.ec2kit("info", *CREATE[ROUTE][1:])).strip()
+    node = figure1.node1
+    restore, remove, *others = [str(node.script(name)) for name in ("restore", "remove", "quickCheck", "recover")]
+    creapphier = str(node.lkroot / "lkadm/subsys/gen/app/bin/creapphier")
+    for information, code in ((f"{line} profile=cluster", 5), (line, 0)):
+        given = ("node1", restore, remove, ROUTE, information, "automatic", *others, "No")
+        good(node.run(creapphier, *given))
+        good(node.lk("ins_setstate", "-t", ROUTE, "-S", "ISP"))
+        before = made(node, ROUTE)
+        done = node.ec2kit(*create(ROUTE, "gen/app"))
+        assert done.returncode == code
+        assert made(node, ROUTE) == before
+        assert node.lk("dep_list", "-fC").stdout == ("" if code else f"ip-vipC{ROUTE}\n")
+        good(node.ec2kit("delete", ROUTE))

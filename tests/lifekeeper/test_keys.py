@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
 
 import pytest
 
-from lab.nodes import Lab, Node
-from tests.support.hierarchy import CREATE, EIP, states
+from lab.nodes import Lab
+from tests.support.hierarchy import CREATE, EIP, KEY_ID, SECRET, states, with_key
 from tests.support.locks import locked
 from tests.support.programs import good, replaced
-
-KEY_ID, SECRET = "AKIAIOSFODNN7EXAMPLE", "planted/Secret+7EXAMPLEKEY"
-
-
-def with_key(node: Node, *command: str, secret: str = SECRET) -> subprocess.CompletedProcess[str]:
-    """Run a command of the kit with an access key, its secret on standard input."""
-    line = [str(node.root / "bin/ec2kit"), *command, "--access-key-id", KEY_ID]
-    environment = node.environment
-    return subprocess.run(
-        line, env=environment, cwd=node.root, input=f"{secret}\n", capture_output=True, text=True, check=False
-    )
 
 
 @pytest.mark.executed

@@ -10,11 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from ec2kit.lifekeeper import contract
 from lab.lifekeeper import install
 from lab.lifekeeper.ipkit import install_ip_kit
-from lab.nodes import Lab, Node, install_kit, make_node
-from tests.support.hierarchy import CREATE, EIP, ROUTE, made, no_locks, protected, states
+from lab.nodes import Lab, Node, address_lab, install_kit, make_node
+from tests.support.hierarchy import CREATE, EIP, FORMS, ROUTE, create, made, no_locks, protected, states
 from tests.support.programs import good, replaced
+
+MANAGER = "lkadm/bin/extmgrDoExtend.pl"
 
 
 def third_system(lab: Lab, folder: Path) -> Node:
@@ -119,3 +122,201 @@ def test_extend_that_cannot_be_completed_leaves_nothing_there(figure1: Lab) -> N
         assert "!action!" not in figure1.node1.lk("flg_list").stdout + figure1.node2.lk("flg_list").stdout
         kept.rename(figure1.node1.lkroot / "bin" / program)
     assert figure1.node1.ec2kit("extend", "ec2-ip-vip", "--to", "node2").returncode == 0
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_lifekeepers_own_manager_extends(managed1: Lab, form: str) -> None:
+    """Where it is there, it does all of it: instance, dependency, priorities, switchback; the rest is looked at."""
+    protected(
+        managed1, ROUTE, "--interface", "eth0", "--switchback", "automatic", "--target-priority", "7", form=form
+    )
+    here, there = made(managed1.node1, ROUTE), made(managed1.node2, ROUTE)
+    assert there[1:5] == here[1:5]
+    assert there[5] == here[5].replace("interface=eth1", "interface=eth0")
+    assert (here[6:8], there[6:8]) == (["ISP", "AUTOMATIC"], ["OSU", "AUTOMATIC"])
+    assert managed1.node2.lk("dep_list", "-fC").stdout == f"ip-vipC{ROUTE}\n"
+    assert "CSHAREDC1C7" in managed1.node1.lk("eqv_list", "-fC", "-t", ROUTE).stdout
+    assert no_locks(managed1)
+    again = managed1.node1.ec2kit("extend", ROUTE, "--to", "node2")
+    assert again.returncode == 5
+    good(managed1.node2.ec2kit("in-service", "ip-vip"))
+    good(managed1.node2.ec2kit("unextend", ROUTE, "--from", "node1"))
+    good(managed1.node2.ec2kit("extend", ROUTE, "--to", "node1", "--template-priority", "5"))
+    shown = json.loads(good(managed1.node2.ec2kit("properties", ROUTE, "--output", "json")))["systems"]
+    assert {system: each["priority"] for system, each in shown.items()} == {"node2": 5, "node1": 10}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_manager_that_fails_is_told(managed1: Lab, form: str) -> None:
+    """Its exit code, or that what it says is not so; nothing is said to be extended."""
+    good(managed1.node1.ec2kit(*create(ROUTE, form)))
+    manager = "../lkadm/bin/extmgrDoExtend.pl"
+    for text, code, words in (
+        ("exit 1", 9, "extmgrDoExtend.pl failed with exit code 1"),
+        ("exit 0", 9, "says that ec2-ip-vip is extended, but node2 is not one of its systems"),
+    ):
+        kept = replaced(managed1.node1, manager, text)
+        done = managed1.node1.ec2kit("extend", ROUTE, "--to", "node2")
+        assert done.returncode == code
+        assert words in done.stderr.splitlines()[-1]
+        kept.rename(kept.with_suffix(""))
+    assert states(managed1, ROUTE) == {"node1": "ISP"}
+    good(managed1.node1.ec2kit("extend", ROUTE, "--to", "node2"))
+
+
+def test_what_the_manager_has_not_made_is_made(managed1: Lab) -> None:
+    """It passes another info field on, and no dependency: both are put right, and told."""
+    good(managed1.node1.ec2kit(*create(ROUTE, "gen/app")))
+    text = (
+        '"$0.kept" "$@" || exit\n'
+        f"{managed1.node2.lkroot}/bin/dep_remove -p ip-vip -c {ROUTE}\n"
+        f"{managed1.node2.lkroot}/bin/ins_setinfo -t {ROUTE} -v other"
+    )
+    replaced(managed1.node1, "../lkadm/bin/extmgrDoExtend.pl", text)
+    said = good(managed1.node1.ec2kit("extend", ROUTE, "--to", "node2"))
+    assert f"Writing the info field of {ROUTE} on node2" in said
+    assert f"Making ip-vip depend on {ROUTE} on node2" in said
+    assert made(managed1.node2, ROUTE)[5] == made(managed1.node1, ROUTE)[5]
+    assert managed1.node2.lk("dep_list", "-fC").stdout == f"ip-vipC{ROUTE}\n"
+
+
+def test_a_generic_application_needs_the_manager_or_the_gui(figure1: Lab) -> None:
+    """What LifeKeeper's own kit does on the other system is not ours to do: it is told how the GUI does it."""
+    good(figure1.node1.ec2kit(*create(ROUTE, "gen/app")))
+    refused = figure1.node1.ec2kit("extend", ROUTE, "--to", "node2")
+    assert refused.returncode == 5
+    assert f"tells on node2: ec2kit info {ROUTE} --template node1" in refused.stderr.splitlines()[-1]
+    line = good(figure1.node2.ec2kit("info", ROUTE, "--template", "node1"))
+    assert line == made(figure1.node1, ROUTE)[5] + "\n" == good(figure1.node1.ec2kit("info", ROUTE))
+
+
+def test_a_child_of_its_own_is_extended_by_the_gui(managed1: Lab) -> None:
+    """The values that another kit's resource needs there are not ours to know."""
+    good(managed1.node1.ec2kit(*create(ROUTE, "gen/app")))
+    other = ("-a", "comm", "-r", "ip", "-t", "below", "-i", "IP-10.1.0.11", "-I", "INIT_ISP")
+    good(managed1.node1.lk("ins_create", *other))
+    good(managed1.node1.lk("dep_create", "-p", ROUTE, "-c", "below"))
+    refused = managed1.node1.ec2kit("extend", ROUTE, "--to", "node2")
+    assert refused.returncode == 5
+    assert f"{ROUTE} has others below it (below)" in refused.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("manager", [True, False])
+def test_what_another_system_has_under_the_same_tag_is_left_alone(
+    manager: bool, tmp_path: Path, forks: Path | None
+) -> None:
+    """Another kit's resource, or the same one in service: extend refuses, and nothing there is touched."""
+    with address_lab(tmp_path, forks=forks, manager=manager) as lab:
+        good(lab.node1.ec2kit(*CREATE[EIP]))
+        node = lab.node2
+        good(node.lk("ins_create", "-a", "comm", "-r", "ip", "-t", EIP, "-i", "IP-10.2.0.1", "-I", "INIT_OSU"))
+        good(node.lk("ins_create", "-a", "comm", "-r", "ip", "-t", "top", "-i", "IP-10.2.0.2", "-I", "INIT_OSU"))
+        good(node.lk("dep_create", "-p", "top", "-c", EIP))
+        before = node.lk("ins_list").stdout, node.lk("dep_list").stdout
+        refused = lab.node1.ec2kit("extend", EIP, "--to", "node2")
+        assert refused.returncode == 5
+        assert (
+            f"node2 has a resource {EIP} already, and it is another one (comm/ip, id IP-10.2.0.1)" in refused.stderr
+        )
+        assert (node.lk("ins_list").stdout, node.lk("dep_list").stdout) == before
+        good(node.lk("ins_remove", "-t", "top"))
+        good(node.lk("ins_remove", "-t", EIP))
+
+        good(node.ec2kit(*CREATE[EIP]))
+        good(node.lk("ins_setstate", "-t", EIP, "-S", "ISP"))
+        before = node.lk("ins_list").stdout, node.lk("dep_list").stdout
+        refused = lab.node1.ec2kit("extend", EIP, "--to", "node2")
+        assert refused.returncode == 5
+        assert f"node2 has a resource {EIP} already, and it is in service there (ISP)" in refused.stderr
+        assert (node.lk("ins_list").stdout, node.lk("dep_list").stdout) == before
+
+
+@pytest.mark.executed
+def test_cancelling_a_manager_lets_it_put_things_right(managed2: Lab) -> None:
+    """Ctrl-C while LifeKeeper's manager is at work: it is asked to end, and takes back what it has made."""
+    good(managed2.node1.ec2kit(*create(EIP, "gen/app")))
+    replaced(managed2.node2, "../lkadm/subsys/gen/app/bin/extend", '"$0.kept" "$@"\nsleep 60')
+    command = [str(managed2.node1.root / "bin/ec2kit"), "extend", EIP, "--to", "node2"]
+    with subprocess.Popen(command, env=managed2.node1.environment, stdout=subprocess.PIPE, text=True) as run:
+        limit = time.monotonic() + 30
+        while "node2" not in states(managed2, EIP) and time.monotonic() < limit:
+            time.sleep(0.05)
+        run.send_signal(signal.SIGINT)
+        run.communicate(timeout=30)
+    assert run.returncode == -signal.SIGINT
+    assert states(managed2, EIP) == {"node1": "ISP"}
+    assert no_locks(managed2)
+
+
+def test_a_target_of_first_priority(managed2: Lab) -> None:
+    """The manager is told the target's priority alone, and gives the template 1: both are as wanted in the end."""
+    good(managed2.node1.ec2kit(*create(EIP, "gen/app")))
+    priorities = ("--template-priority", "5", "--target-priority", "1")
+    good(managed2.node1.ec2kit("extend", EIP, "--to", "node2", *priorities))
+    shown = json.loads(good(managed2.node1.ec2kit("properties", EIP, "--output", "json")))["systems"]
+    assert {system: each["priority"] for system, each in shown.items()} == {"node1": 5, "node2": 1}
+
+
+def test_what_cannot_be_put_right_behind_the_manager_is_taken_back(managed2: Lab) -> None:
+    """It has given the target another info field, and that cannot be written: the target is as it was."""
+    good(managed2.node1.ec2kit(*create(EIP, "gen/app")))
+    text = f'"$0.kept" "$@" || exit\n{managed2.node2.lkroot}/bin/ins_setinfo -t {EIP} -v other'
+    replaced(managed2.node1, f"../{MANAGER}", text)
+    kept = replaced(managed2.node1, "ins_setinfo", "exit 3")
+    done = managed2.node1.ec2kit("extend", EIP, "--to", "node2")
+    assert done.returncode == 9
+    assert f"Taking {EIP} on node2 back" in done.stdout
+    assert states(managed2, EIP) == {"node1": "ISP"}
+    kept.rename(kept.with_suffix(""))
+    good(managed2.node1.ec2kit("extend", EIP, "--to", "node2"))
+
+
+def test_an_extension_that_somebody_else_is_at_is_left_alone(managed2: Lab) -> None:
+    """LifeKeeper's GUI has made the instance there, and has the admin lock: nothing of it is removed."""
+    good(managed2.node1.ec2kit(*create(EIP, "gen/app")))
+    info = made(managed2.node1, EIP)[5]
+    good(managed2.node2.lk("ins_create", "-a", "gen", "-r", "app", "-t", EIP, "-i", EIP, "-v", info))
+    flag = contract.ADMIN_LOCK.format(pid=1, time=1, system="node1", tag=EIP)
+    good(managed2.node1.lk("flg_create", "-f", flag))
+    refused = managed2.node1.ec2kit("extend", EIP, "--to", "node2")
+    assert refused.returncode == 5
+    assert "another administration is under way on node1" in refused.stderr
+    assert states(managed2, EIP) == {"node1": "ISP", "node2": "OSU"}
+
+
+def test_a_system_that_has_no_kit_any_more(managed2: Lab) -> None:
+    """What it has kept stays there, which is told; the resource goes."""
+    protected(managed2, EIP, form="gen/app")
+    managed2.node2.script("delete").unlink()
+    said = good(managed2.node1.ec2kit("unextend", EIP, "--from", "node2"))
+    assert f"There is no kit on node2: what it has kept of {EIP}, such as an access key, stays there" in said
+    assert states(managed2, EIP) == {"node1": "ISP"}
+
+
+@pytest.mark.parametrize("tag", ["my,app", 'my"app'])
+def test_a_tag_that_the_manager_cannot_be_told(managed2: Lab, tag: str) -> None:
+    """As the GUI may make one: refused in words."""
+    protected(managed2, EIP, form="gen/app")
+    info = made(managed2.node1, EIP)[5]
+    good(managed2.node1.ec2kit("delete", EIP))
+    good(
+        managed2.node1.lk("ins_create", "-a", "gen", "-r", "app", "-t", tag, "-i", tag, "-v", info, "-I", "INIT_ISP")
+    )
+    refused = managed2.node1.ec2kit("extend", tag, "--to", "node2")
+    assert refused.returncode == 5
+    assert (
+        f"LifeKeeper's extend manager cannot be told the tag {tag}. Extend it in LifeKeeper's GUI" in refused.stderr
+    )
+
+
+def test_lifekeeper_extends_a_generic_application_only_in_service(managed2: Lab) -> None:
+    """As its GUI says: refused before anything is begun, with what comes first. From the standby it goes on."""
+    good(managed2.node1.ec2kit(*create(EIP, "gen/app")))
+    good(managed2.node1.ec2kit("out-of-service", EIP))
+    refused = managed2.node1.ec2kit("extend", EIP, "--to", "node2")
+    assert refused.returncode == 5
+    assert f"{EIP} is in service nowhere" in refused.stderr
+    assert f"ec2kit in-service {EIP}" in refused.stderr
+    assert states(managed2, EIP) == {"node1": "OSU"}
+    good(managed2.node1.ec2kit("in-service", EIP))
+    assert good(managed2.node1.ec2kit("extend", EIP, "--to", "node2")).endswith(f"{EIP} is extended to node2\n")

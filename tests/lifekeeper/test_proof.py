@@ -79,7 +79,7 @@ def test_all_problems_are_reported_at_once_each_with_its_cure(figure1: Lab) -> N
     ):
         assert words in done.stderr
     assert done.stderr.splitlines()[-1].endswith(
-        "ec2-ip-vip was not created. Correct what is listed, then create it again."
+        "ec2-ip-vip was not created. Correct what is listed, then run the same command again."
     )
     assert made(node, "ec2-ip-vip") == [""]
 

@@ -19,7 +19,7 @@ from lab import PROJECT, demo
 from lab.ec2.vpc import AddressLab, addresses, snapshot
 from lab.nodes import Lab, address_lab, route_lab
 from lab.protected import eni_of
-from tests.support.hierarchy import CREATE, EIP, ROUTE, no_locks, protected, states
+from tests.support.hierarchy import CREATE, EIP, FORMS, ROUTE, no_locks, protected, states
 from tests.support.programs import good
 
 Play = Callable[[Path], tuple[str, list[str]]]
@@ -63,12 +63,11 @@ def test_a_step_that_is_not_as_it_should_be_is_told(tmp_path: Path) -> None:
     assert "Allow ec2:ReplaceRoute" in said.getvalue()
 
 
-def test_when_local_recovery_fails_the_peer_takes_over(tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", FORMS)
+def test_when_local_recovery_fails_the_peer_takes_over(form: str, tmp_path: Path) -> None:
     """recover is denied on node1 only; LifeKeeper removes there and restores on node2."""
-    with route_lab(tmp_path) as lab:
-        for command in (("create", "--type", "route-table", "--ip-resource", "ip-vip"),):
-            assert lab.node1.ec2kit(*command).returncode == 0
-        assert lab.node1.ec2kit("extend", "ec2-ip-vip", "--to", "node2").returncode == 0
+    with route_lab(tmp_path, manager=form == "gen/app") as lab:
+        protected(lab, ROUTE, form=form)
         assert lab.node1.action("quickCheck", "-t", "ec2-ip-vip", "-i", "EC2-10.1.0.10").returncode == 0
         key = lab.ec2.calls[-1].key
         lab.ec2.refuse("denied", "ReplaceRoute", key=key)
@@ -80,7 +79,7 @@ def test_when_local_recovery_fails_the_peer_takes_over(tmp_path: Path) -> None:
         lab.node1.set(EC2_MAX_RETRY=0)
         assert lab.node1.lk("lkcheck", "--once").returncode == 0
         states = lab.node2.lk("ins_list", "-fC").stdout + lab.node1.lk("ins_list", "-fC").stdout
-        assert "node2CcommCec2Cec2-ip-vip" in states
+        assert f"node2C{form.replace('/', 'C')}Cec2-ip-vip" in states
         assert sorted(row.split("C")[0] for row in states.splitlines() if "CISPC" in row) == ["node2", "node2"]
         assert not [line for line in lab.node1.lk("ins_list", "-fC").stdout.splitlines() if "CISPC" in line]
 
@@ -106,13 +105,14 @@ def test_the_lab_by_hand(scenario: str) -> None:
     assert not Path(enter["node1"]).exists()
 
 
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("tag", [ROUTE, EIP])
-def test_create_extend_switchover_unextend_delete(tag: str, tmp_path: Path, forks: Path | None) -> None:
+def test_create_extend_switchover_unextend_delete(tag: str, form: str, tmp_path: Path, forks: Path | None) -> None:
     """The whole life; only the switchover changes AWS, and at the end LifeKeeper is as it was before."""
-    with (route_lab if tag == ROUTE else address_lab)(tmp_path, forks=forks) as lab:
+    with (route_lab if tag == ROUTE else address_lab)(tmp_path, forks=forks, manager=form == "gen/app") as lab:
         top = "ip-vip" if tag == ROUTE else tag
         before, listed = snapshot(lab.ec2.truth()), lab.node1.lk("ins_list").stdout
-        protected(lab, tag)
+        protected(lab, tag, form=form)
         assert snapshot(lab.ec2.truth()) == before
         assert states(lab, tag) == {"node1": "ISP", "node2": "OSU"}
         good(lab.node2.ec2kit("in-service", top))
@@ -143,11 +143,13 @@ def test_create_extend_switchover_unextend_delete(tag: str, tmp_path: Path, fork
         assert no_locks(lab)
 
 
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize(("switchback", "back"), [("automatic", True), ("intelligent", False)])
-def test_switchback(figure2: Lab, switchback: str, back: bool) -> None:
+def test_switchback(managed2: Lab, switchback: str, back: bool, form: str) -> None:
     """Automatic: as soon as the primary is back, so is the address. Intelligent: a person brings it back."""
+    figure2 = managed2
     assert isinstance(figure2.vpc, AddressLab)
-    protected(figure2, EIP, "--switchback", switchback)
+    protected(figure2, EIP, "--switchback", switchback, form=form)
     good(figure2.node1.lk("lksystem", "down", "node1"))
     good(figure2.node2.lk("lksystem", "failover", "node1"))
     assert states(figure2, EIP)["node2"] == "ISP"
@@ -157,10 +159,12 @@ def test_switchback(figure2: Lab, switchback: str, back: bool) -> None:
     assert addresses(figure2.ec2.truth())[figure2.vpc.public_ip][0] == eni_of(figure2, here)
 
 
-def test_a_remove_that_fails_halts_the_node_and_the_peer_takes_over(figure2: Lab) -> None:
+@pytest.mark.parametrize("form", FORMS)
+def test_a_remove_that_fails_halts_the_node_and_the_peer_takes_over(managed2: Lab, form: str) -> None:
     """Without metadata neither recover nor remove is seen to work: the node is halted, node2 takes the address."""
+    figure2 = managed2
     assert isinstance(figure2.vpc, AddressLab)
-    protected(figure2, EIP)
+    protected(figure2, EIP, form=form)
     figure2.node1.set(EC2_REMOVE_TIMEOUT=5, EC2_RECOVER_TIMEOUT=5, EC2_MAX_RETRY=0)
     figure2.node1.imds.fault = "off"
     event = ("-C", contract.EVENT_CLASS, "-E", contract.EVENT, "-m", "somebody", "-n", EIP)

@@ -45,11 +45,11 @@ class Mixed:
 
 
 @contextmanager
-def mixed(kind: str, node1: Version, folder: Path, forks: Path) -> Iterator[Mixed]:
-    """The guide's figure for that kind of resource; nothing is protected yet."""
+def mixed(kind: str, node1: Version, folder: Path, forks: Path, *, manager: bool = False) -> Iterator[Mixed]:
+    """The guide's figure for that kind of resource; nothing is protected yet. manager: as route_lab's."""
     former = unpack(folder / "former")
     sources = {"node1": former, "node2": PROJECT} if node1 == "former" else {"node1": PROJECT, "node2": former}
-    with (route_lab if kind == "route" else address_lab)(folder / "lab", forks=forks) as lab:
+    with (route_lab if kind == "route" else address_lab)(folder / "lab", forks=forks, manager=manager) as lab:
         for name, source in sources.items():
             install_kit(lab.nodes[name], source)  # LifeKeeper's own programs are forked; the kit's are all executed
         eip = isinstance(lab.vpc, AddressLab)
@@ -130,3 +130,21 @@ def agree(two: Mixed, holder: str) -> None:
         shown = json.loads(good(node.ec2kit("properties", two.tag, "--output", "json")))
         told.append({key: shown[key] for key in ("tag", "id", "type", "resource", "parents", "children", "systems")})
     assert told[0] == told[1]
+
+
+def test_the_former_version_is_not_given_what_it_cannot_read(tmp_path: Path, fork_server: Path) -> None:
+    """A Generic Application is not extended to it, and a resource does not change its form: refused in words."""
+    with mixed("route", "this", tmp_path, fork_server, manager=True) as two:
+        one, other = two.lab.node1, two.lab.node2
+        good(one.ec2kit(*CREATE["route"], "--generic"))
+        refused = one.ec2kit("extend", two.tag, "--to", "node2")
+        assert refused.returncode == 5
+        assert "ec2kit on node2 failed with exit code 2. Install this version of the kit there, too" in refused.stderr
+        assert other.lk("ins_list", "-t", two.tag).returncode == 7
+        good(one.ec2kit("properties", two.tag, "--set", "type=comm/ec2"))
+        good(one.ec2kit("extend", two.tag, "--to", "node2"))
+        before = [node.lk("ins_list").stdout for node in two.lab.nodes.values()]
+        refused = one.ec2kit("properties", two.tag, "--set", "type=gen/app")
+        assert refused.returncode == 5
+        assert "Install this version of the kit there, too" in refused.stderr
+        assert [node.lk("ins_list").stdout for node in two.lab.nodes.values()] == before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 
 from lab.nodes import Lab, Node
 from tests.support.programs import good
@@ -14,9 +15,18 @@ CREATE = {
 }
 
 
-def protected(lab: Lab, tag: str, *more: str) -> None:
-    """Create a resource on node1 and extend it to node2."""
-    good(lab.node1.ec2kit(*CREATE[tag]))
+KEY_ID, SECRET = "AKIAIOSFODNN7EXAMPLE", "planted/Secret+7EXAMPLEKEY"
+FORMS = ("comm/ec2", "gen/app")  # LifeKeeper's app and type of a resource of the kit's
+
+
+def create(tag: str, form: str) -> tuple[str, ...]:
+    """The command that creates a resource in that form."""
+    return (*CREATE[tag], *(["--generic"] if form == "gen/app" else []))
+
+
+def protected(lab: Lab, tag: str, *more: str, form: str = "comm/ec2") -> None:
+    """Create a resource on node1, in that form, and extend it to node2."""
+    good(lab.node1.ec2kit(*create(tag, form)))
     good(lab.node1.ec2kit("extend", tag, "--to", "node2", *more))
 
 
@@ -42,3 +52,12 @@ def status(node: Node, code: int = 0) -> dict[str, dict[str, object]]:
     assert done.returncode == code, done.stdout + done.stderr
     (told,) = json.loads(done.stdout)["resources"]
     return {part["system"]: part for part in told["systems"]}
+
+
+def with_key(node: Node, *command: str, secret: str = SECRET) -> subprocess.CompletedProcess[str]:
+    """Run a command of the kit with an access key, its secret on standard input."""
+    line = [str(node.root / "bin/ec2kit"), *command, "--access-key-id", KEY_ID]
+    environment = node.environment
+    return subprocess.run(
+        line, env=environment, cwd=node.root, input=f"{secret}\n", capture_output=True, text=True, check=False
+    )

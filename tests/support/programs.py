@@ -24,9 +24,12 @@ def imported(node: Node, *program: str) -> set[str]:
 
 
 def replaced(node: Node, program: str, text: str) -> Path:
-    """Put a shell script in the place of one of LifeKeeper's programs; where the program is kept meanwhile."""
-    place = node.lkroot / "bin" / program
-    kept = place.rename(place.with_suffix(".kept"))
+    """Put a shell script in the place of one of LifeKeeper's programs; where the program is kept meanwhile.
+
+    program: its name in $LKROOT/bin, or its path from there.
+    """
+    place = (node.lkroot / "bin" / program).resolve()
+    kept = place.rename(place.with_name(f"{place.name}.kept"))
     place.write_text(f"#!/bin/sh\n{text}\n")
     place.chmod(0o755)
     return kept

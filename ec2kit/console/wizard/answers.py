@@ -11,6 +11,7 @@ from ec2kit.console.wizard.prompts import Option
 from ec2kit.core.model import AccessKey, Reach
 from ec2kit.lifekeeper import contract
 from ec2kit.lifekeeper.choices import Choices
+from ec2kit.lifekeeper.forms import Form
 from ec2kit.lifekeeper.lcd import Instance
 from ec2kit.lifekeeper.options import Creation
 
@@ -22,12 +23,13 @@ ROLE, PROFILE, KEY = "role", "profile", "key"
 class Answers:
     """All answers so far; each has its default. here: this system. choices: what EC2 showed for these credentials.
 
-    url: empty for the default. tag: empty for the one that is suggested.
+    form: of the resource in LifeKeeper, by its name. url: empty for the default. tag: empty for the suggested one.
     """
 
     here: str
     systems: tuple[str, ...]
     server: str
+    form: str = str(Form.OWN)
     switchback: str = "intelligent"
     url: str = ""
     signer: str = ROLE
@@ -79,6 +81,7 @@ class Answers:
             server=None if self.local else self.server,
             reach=self.reach,
             key_id=self.key_id if self.signer == KEY else None,
+            generic=self.form == str(Form.GENERIC),
         )
 
     def servers(self) -> list[Option]:
@@ -108,6 +111,7 @@ class Answers:
             named = [("EC2 resource type", "Elastic IP (frontend cluster)"), ("Network interface", self.interface)]
             named.append(("Elastic IP", self.elastic_ip))
         return [
+            ("Recovery kit", f"{'Generic Application' if self.creation.generic else 'Amazon EC2'} ({self.form})"),
             ("Switchback type", self.switchback),
             ("Server", self.server),
             ("EC2 URL", self.url or "the default"),
@@ -117,6 +121,10 @@ class Answers:
         ]
 
 
+RECOVERY_KITS = (
+    Option("Generic Application: LifeKeeper's own, for any scripts", str(Form.GENERIC)),
+    Option("Amazon EC2: a kit of its own, not yet tried on a real LifeKeeper", str(Form.OWN)),
+)
 SWITCHBACKS = (
     Option("intelligent (an administrator switches back)", "intelligent"),
     Option("automatic (comes back as soon as its server is back)", "automatic"),

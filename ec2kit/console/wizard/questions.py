@@ -13,6 +13,7 @@ from ec2kit.console.wizard import credentials, extension
 from ec2kit.console.wizard.answers import (
     EIP,
     KINDS,
+    RECOVERY_KITS,
     ROUTE,
     SWITCHBACKS,
     Answers,
@@ -31,15 +32,20 @@ from ec2kit.host.log import Journal
 from ec2kit.lifekeeper import actions, contract, info
 from ec2kit.lifekeeper.cluster import cluster_now
 from ec2kit.lifekeeper.entry import terms
-from ec2kit.verbs.process import attempt, settings_now
+from ec2kit.lifekeeper.forms import Form
+from ec2kit.verbs.process import attempt, forget_strangers, settings_now
 
 
-def main() -> int:
-    """Ask, create, and extend if that is wanted; the exit code, 130 when it was cancelled."""
+def main(*, generic: bool = False) -> int:
+    """Ask, create, and extend if that is wanted; the exit code, 130 when it was cancelled.
+
+    generic: the first choice is a Generic Application.
+    """
+    forget_strangers()
     guard.allow(math.inf)  # a person may take all day over the answers
     guard.unknown(ExitCode.UNAVAILABLE, INTERRUPTED)
     try:
-        outcome = attempt(_wizard, Journal("create", ""))
+        outcome = attempt(partial(_wizard, generic=generic), Journal("create", ""))
     except KeyboardInterrupt:
         outcome = _cancelled()
     if isinstance(outcome, KitError):
@@ -49,9 +55,11 @@ def main() -> int:
     return outcome
 
 
-def _wizard() -> int:
+def _wizard(*, generic: bool) -> int:
     cluster = cluster_now()
-    first = Answers(cluster.system, tuple(cluster.lcd.systems()), server=cluster.system)
+    extended = cluster.lcd.has(contract.EXTEND_MANAGER)  # from here
+    form = Form.GENERIC if generic or extended else Form.OWN
+    first = Answers(cluster.system, tuple(cluster.lcd.systems()), server=cluster.system, form=str(form))
     print("Create an EC2 resource. Nothing is made before the end; Ctrl-C cancels.\n")
     try:
         made = walk(_QUESTIONS, first)
@@ -63,6 +71,10 @@ def _wizard() -> int:
 def _cancelled() -> int:
     print("Cancelled; nothing was created.")
     return INTERRUPTED
+
+
+def _recovery_kit(answers: Answers, back: bool) -> Answers:
+    return replace(answers, form=choose("Recovery kit", RECOVERY_KITS, default=answers.form, back=back))
 
 
 def _switchback(answers: Answers, back: bool) -> Answers:
@@ -172,6 +184,7 @@ def _created(answers: Answers) -> int:
 
 
 _QUESTIONS = (
+    Question("recovery-kit", _recovery_kit),
     Question("switchback", _switchback),
     Question("server", _server),
     Question("url", _url),

@@ -57,6 +57,7 @@ def test_an_access_key_typed_unseen(figure1: Lab) -> None:
     figure1.ec2.credentials[KEY] = time.time() + 3600
     with Watch(SECRET) as watch:
         seen = wizard(node)
+        seen.choose("Recovery kit", "Amazon EC2")
         seen.choose("Switchback type")
         seen.choose("Server")
         seen.answer("EC2 URL")

@@ -31,6 +31,7 @@ def footprint(lab: Lab) -> dict[str, Any]:
 
 def to_the_type(seen: Terminal) -> None:
     """Answer the first four questions with their defaults."""
+    seen.choose("Recovery kit", "Amazon EC2")
     seen.choose("Switchback type")
     seen.choose("Server", "node1 (this system)")
     seen.answer("EC2 URL")
@@ -68,12 +69,43 @@ def test_a_route_table_from_the_first_question_to_the_extension(figure1: Lab) ->
     assert snapshot(figure1.ec2.truth()) == before
 
 
+def test_a_generic_application_is_the_default_where_it_can_be_extended(managed1: Lab) -> None:
+    """The first question is which recovery kit; the options that would do the same say so."""
+    seen = wizard(managed1.node1)
+    seen.choose("Recovery kit", "Generic Application")
+    seen.choose("Switchback type")
+    seen.choose("Server", "node1 (this system)")
+    seen.answer("EC2 URL")
+    seen.choose("Credentials", "the instance's role")
+    seen.choose("EC2 resource type", "route table")
+    seen.choose("IP resource", "ip-vip  10.1.0.10")
+    seen.answer("Tag")
+    seen.sees("--switchback intelligent --generic")
+    seen.choose("Create", "Create")
+    seen.choose(f"{TAG} is created; extend it to another server now", "Extend to: node2")
+    seen.answer("Template priority")
+    seen.answer("Target priority")
+    assert seen.ends() == 0
+    assert "Hierarchy successfully extended" in seen.shown
+    for node, state in ((managed1.node1, "ISP"), (managed1.node2, "OSU")):
+        assert (made(node, TAG)[1:3], made(node, TAG)[6]) == (["gen", "app"], state)
+
+
+def test_generic_alone_asks_too(figure1: Lab) -> None:
+    """The form is marked then, where LifeKeeper has no extend manager, too."""
+    seen = Terminal(figure1.node1, str(figure1.node1.root / "bin/ec2kit"), "create", "--generic")
+    seen.choose("Recovery kit", "Generic Application")
+    seen.choose("Switchback type", "Cancel")
+    assert seen.ends() == 130
+
+
 def test_an_elastic_ip_with_going_back(figure2: Lab) -> None:
     """The wrong interface, Back, the right one; `<` in a text; an invalid tag is asked again."""
     assert isinstance(figure2.vpc, AddressLab)
     used, free = figure2.vpc.public_ip, figure2.vpc.free_ip
     script = figure2.node1.lkroot / "lkadm/subsys/comm/ec2/bin/create"
     seen = Terminal(figure2.node1, str(script))
+    seen.choose("Recovery kit", "Amazon EC2")
     seen.choose("Switchback type", "automatic")
     seen.choose("Server", "Back")
     seen.choose("Switchback type", "automatic (comes back")
@@ -114,10 +146,11 @@ def test_cancelling_leaves_nothing_behind(figure1: Lab) -> None:
         assert "Traceback" not in seen.shown
 
     seen = wizard(figure1.node1)
-    seen.choose("Switchback type", "Cancel")
+    seen.choose("Recovery kit", "Cancel")
     cancelled(seen)
 
     seen = wizard(figure1.node1)
+    seen.choose("Recovery kit", "Amazon EC2")
     seen.choose("Switchback type")
     seen.choose("Server")
     seen.answer("EC2 URL")
@@ -201,6 +234,7 @@ def test_creating_on_the_other_server(figure2: Lab) -> None:
     assert isinstance(figure2.vpc, AddressLab)
     free, tag = figure2.vpc.free_ip, f"ec2-{figure2.vpc.free_ip}"
     seen = wizard(figure2.node1)
+    seen.choose("Recovery kit", "Amazon EC2")
     seen.choose("Switchback type")
     seen.choose("Server", "node2")
     seen.answer("EC2 URL")
