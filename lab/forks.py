@@ -61,15 +61,22 @@ class Process:
 
     def wait_below(self, caller: int) -> int:
         """The exit code. When its caller ends first, it is killed with its group, as one that is of the caller's."""
-        with suppress(ProcessLookupError):  # one of them has ended
-            alive = os.pidfd_open(caller)
-            try:
-                line = self._line.fileno()
-                if line not in select.select([line, alive], [], [])[0]:
-                    os.killpg(self.pid, signal.SIGKILL)
-            finally:
-                os.close(alive)
+        with suppress(ProcessLookupError):  # it has ended
+            if not self._ends_before(caller):
+                os.killpg(self.pid, signal.SIGKILL)
         return self.wait()
+
+    def _ends_before(self, caller: int) -> bool:
+        """Wait until it or its caller ends; whether that was this one."""
+        try:
+            alive = os.pidfd_open(caller)
+        except ProcessLookupError:
+            return False
+        try:
+            line = self._line.fileno()
+            return line in select.select([line, alive], [], [])[0]
+        finally:
+            os.close(alive)
 
     def _receive(self) -> bytes:
         said = self._line.recv(64)

@@ -14,7 +14,7 @@ import re
 import stat
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from ec2kit.core.errors import KitError, Misconfigured, Unavailable
@@ -136,17 +136,13 @@ def _add(path: Path, line: bytes) -> int:
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
     """Hold the folder, made for root alone, against another run of the kit. Raises Unavailable while one holds it."""
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle = _folder(folder)
-    except OSError as error:
-        raise _refused("written", folder, error) from error
-    try:
-        if not _lock(handle):
-            raise _busy(folder)
+    with ExitStack() as held:
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            held.enter_context(_locked(folder, 0))
+        except OSError as error:
+            raise _refused("written", folder, error) from error
         yield
-    finally:
-        os.close(handle)
 
 
 @contextmanager
@@ -157,16 +153,12 @@ def _locked(folder: Path, seconds: float) -> Iterator[None]:
         end = time.monotonic() + seconds
         while not _lock(handle):
             if time.monotonic() >= end:
-                raise _busy(folder)
+                cure = "Run it again when that has ended; lslocks shows which process it is"
+                raise Unavailable(f"another run of the kit holds the lock on {folder}", cure)
             time.sleep(_POLL)
         yield
     finally:
         os.close(handle)
-
-
-def _busy(folder: Path) -> Unavailable:
-    cure = "Run it again when that has ended; lslocks shows which process it is"
-    return Unavailable(f"another run of the kit holds the lock on {folder}", cure)
 
 
 def _lock(handle: int) -> bool:

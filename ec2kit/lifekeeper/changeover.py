@@ -1,7 +1,7 @@
-"""A resource changes its form: LifeKeeper forgets it and gets it anew, here first. The address stays where it is.
+"""A resource changes its form: LifeKeeper forgets it and gets it again, here first. The address stays where it is.
 
-What is needed to make it anew is written down before the first step. When it cannot be made anew here, it is made as
-it was; whatever was cut off, the same command completes.
+What is needed to make it again is written down before the first step. When it cannot be made here in the new form, it
+is made as it was; whatever was cut off, the same command completes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ec2kit.verbs.run import Run
 
 @dataclass(frozen=True)
 class Facts:
-    """What makes a resource anew. form: what it had; infos, priorities, parents: by system, this one first."""
+    """What makes a resource again. form: what it had; infos, priorities, parents: by system, this one first."""
 
     tag: str
     form: str
@@ -68,13 +68,13 @@ def change(tag: str, to: Form, cluster: Cluster, run: Run) -> None:
                 print(f"{tag} is of type {to} already")
                 return
             facts = _facts(here, to, cluster)
+        known = info.decode(facts.infos[cluster.system])
+        lifecycle.check(known.resource, replace(run, reach=known.reach))
+        cluster.refuse_busy(cluster.system)
         print(
             f"Changing {tag} from {facts.form} to {to} on {', '.join(facts.infos)}. LifeKeeper does not watch it "
             "meanwhile; its clients notice nothing"
         )
-        known = info.decode(facts.infos[cluster.system])
-        lifecycle.check(known.resource, replace(run, reach=known.reach))
-        cluster.refuse_busy(cluster.system)
         files.replace(path, json.dumps(asdict(facts)))
         _carry_out(facts, to, cluster, path)
         _finish(facts, to, cluster, path)
@@ -137,7 +137,7 @@ def _there(facts: Facts, system: str, cluster: Cluster) -> Instance | None:
 
 
 def _facts(here: Instance, to: Form, cluster: Cluster) -> Facts:
-    """What there is, once it is sure that it can be made anew. Raises Misconfigured or Unavailable."""
+    """What there is, once it is sure that it can be made again. Raises Misconfigured or Unavailable."""
     tag, lcd, found = here.tag, cluster.lcd, cluster.systems_with(here.tag)
     if here.state != contract.IN_SERVICE:
         raise Misconfigured(
@@ -145,7 +145,7 @@ def _facts(here: Instance, to: Form, cluster: Cluster) -> Facts:
         )
     if lcd.children(tag, system=cluster.system) or set(found.values()) != {tag}:
         raise Misconfigured(
-            f"{tag} has others below it, or another tag on another system", "Delete it and create it anew"
+            f"{tag} has others below it, or another tag on another system", "Delete it and create it again"
         )
     needed = [contract.CREATE_GENERIC, *([contract.EXTEND_MANAGER] if len(found) > 1 else [])]
     missing = [str(lcd.path(program)) for program in needed if not lcd.has(program)]
@@ -161,13 +161,12 @@ def _facts(here: Instance, to: Form, cluster: Cluster) -> Facts:
         cluster.script("ec2kit", system, "info", tag, "--template", cluster.system, *interface)
         cluster.refuse_busy(system)
         infos[system] = there.info
-    switchback = here.switchback if here.switchback in contract.SWITCHBACK else "intelligent"
     parents = {system: lcd.parents(tag, system=system) for system in infos}
-    return Facts(tag, str(here.form), switchback, infos, cluster.priorities(tag), parents)
+    return Facts(tag, str(here.form), here.usual_switchback, infos, cluster.priorities(tag), parents)
 
 
 def _carry_out(facts: Facts, to: Form, cluster: Cluster, path: Path) -> None:
-    """Make it anew here, then on the others; as it was, when it cannot be made here."""
+    """Make it here, then on the others; as it was, when it cannot be made here."""
     before = FORMS[facts.form]
     try:
         _make(facts, to, cluster)
@@ -180,7 +179,10 @@ def _carry_out(facts: Facts, to: Form, cluster: Cluster, path: Path) -> None:
             raise _unfinished(
                 facts, to, f"{_said(error)}; and it could not be made again as it was: {_said(second)}"
             ) from error
-        _finish(facts, before, cluster, path)
+        if isinstance(error, KitError):
+            _finish(facts, before, cluster, path)
+        else:  # a program that was cut off may have done its work all the same, so the note stays
+            print(f"Cancelled. To be sure that all is as it was: ec2kit properties {facts.tag} --set type={before}")
         raise
     except DeadlineExceeded as error:
         raise _unfinished(facts, to, str(error)) from error
@@ -207,7 +209,7 @@ def _make(facts: Facts, form: Form, cluster: Cluster) -> None:
         print(f"Making {tag}, of type {form}, on {here}")
         to_make = Outline(info.decode(facts.infos[here]), contract.IN_SERVICE)
         create.make(form, tag, to_make, facts.switchback, here, lcd)
-    _put_below(facts, here, cluster)
+    managers.put_below(tag, facts.parents[here], here, lcd)
 
 
 def _extend(facts: Facts, form: Form, cluster: Cluster) -> None:
@@ -230,7 +232,7 @@ def _extend(facts: Facts, form: Form, cluster: Cluster) -> None:
         there = lcd.instance(tag, system=system)
         if there and there.info != known:
             lcd.run("ins_setinfo", "-d", system, "-t", tag, "-v", known)
-        _put_below(facts, system, cluster)
+        managers.put_below(tag, facts.parents[system], system, lcd)
 
 
 def _take_away_other(facts: Facts, form: Form, system: str, cluster: Cluster) -> None:
@@ -244,14 +246,6 @@ def _take_away_other(facts: Facts, form: Form, system: str, cluster: Cluster) ->
         cluster.lcd.run("flg_create", "-d", system, *flag, accept=[ALREADY_EXISTS])
         print(f"Removing {facts.tag}, of type {there.form}, from {system}")
         managers.take_away(facts.tag, system, cluster)
-
-
-def _put_below(facts: Facts, system: str, cluster: Cluster) -> None:
-    there = cluster.lcd.parents(facts.tag, system=system)
-    for parent in facts.parents[system]:
-        if parent not in there and cluster.lcd.instance(parent, system=system):
-            pair = ("-p", parent, "-c", facts.tag)
-            cluster.lcd.run("dep_create", "-d", system, *pair, accept=[ALREADY_EXISTS])
 
 
 def _finish(facts: Facts, form: Form, cluster: Cluster, path: Path) -> None:

@@ -58,6 +58,11 @@ class Instance:
         """What it protects: `EC2-10.1.0.10`."""
         return forms.identity(self.id, self.info)
 
+    @property
+    def usual_switchback(self) -> str:
+        """Its switchback type; `intelligent`, LifeKeeper's default, where it is unknown."""
+        return self.switchback if self.switchback in contract.SWITCHBACK else "intelligent"
+
     @classmethod
     def of(cls, line: str) -> Instance:
         """Read one line of ins_list. Raises Unavailable when it is in no known form."""

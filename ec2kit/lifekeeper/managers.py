@@ -5,7 +5,7 @@ The steps and their words are those that LifeKeeper prints. Each takes the admin
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from ec2kit.core.errors import KitError, Misconfigured, Unavailable
@@ -99,9 +99,9 @@ def _by_manager(
     known = _info_there(tag, to, interface, cluster) if here.form is Form.GENERIC else ""
     if there is not None:
         with cluster.locked(tag, [cluster.system, to]):
-            print(f"{to} has {tag} from an extension that was not completed; it is made anew")
+            print(f"{to} has {tag} from an extension that was not completed; it is made again")
             take_away(tag, to, cluster)
-    switchback = wanted.switchback or (here.switchback if here.switchback in contract.SWITCHBACK else "intelligent")
+    switchback = wanted.switchback or here.usual_switchback
     values = contract.BUNDLE_SEPARATOR.join([tag, *([tag, known] if known else interface[1:])])
     first = not cluster.priorities(tag)
     number = _OTHER if first and numbers[1] == _FIRST else numbers[1]
@@ -178,11 +178,17 @@ def _complete_manager(tag: str, to: str, known: str, cluster: Cluster) -> None:
     if known and made.info != known:
         print(f"Writing the info field of {tag} on {to}")
         lcd.run("ins_setinfo", "-d", to, "-t", tag, "-v", known)
-    there = lcd.parents(tag, system=to)
-    for parent in lcd.parents(tag, system=cluster.system):
-        if parent not in there and lcd.instance(parent, system=to) is not None:
-            print(f"Making {parent} depend on {tag} on {to}")
-            lcd.run("dep_create", "-d", to, "-p", parent, "-c", tag, accept=[ALREADY_EXISTS])
+    for parent in put_below(tag, lcd.parents(tag, system=cluster.system), to, lcd):
+        print(f"{parent} depends on {tag} on {to} now")
+
+
+def put_below(tag: str, parents: Iterable[str], system: str, lcd: Lcd) -> list[str]:
+    """Make those of the parents depend on a resource that are on that system and do not yet; which these were."""
+    known = lcd.parents(tag, system=system)
+    missing = [each for each in parents if each not in known and lcd.instance(each, system=system) is not None]
+    for parent in missing:
+        lcd.run("dep_create", "-d", system, "-p", parent, "-c", tag, accept=[ALREADY_EXISTS])
+    return missing
 
 
 def _set_priorities(tag: str, to: str, numbers: tuple[int, int], cluster: Cluster) -> None:
@@ -211,11 +217,9 @@ def _complete(wanted: Extension, here: Instance, numbers: tuple[int, int], clust
     """Make the new instance part of the hierarchy: dependencies, switchback, equivalencies."""
     tag, to, lcd = wanted.tag, wanted.to, cluster.lcd
     print("Creating dependencies")
-    for parent in lcd.parents(tag, system=cluster.system):
-        if lcd.instance(parent, system=to) is not None:
-            lcd.run("dep_create", "-d", to, "-p", parent, "-c", tag, accept=[ALREADY_EXISTS])
+    put_below(tag, lcd.parents(tag, system=cluster.system), to, lcd)
     print("Setting switchback type for hierarchy")
-    switchback = wanted.switchback or (here.switchback if here.switchback in contract.SWITCHBACK else "intelligent")
+    switchback = wanted.switchback or here.usual_switchback
     for where in {cluster.system, to} if wanted.switchback else {to}:
         lcd.run("ins_setas", "-d", where, "-t", tag, "-s", contract.SWITCHBACK[switchback])
     print("Creating equivalencies")

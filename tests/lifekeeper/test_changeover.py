@@ -146,6 +146,32 @@ def test_what_was_cut_off_is_completed(managed1: Lab, program: str, form: str) -
 
 
 @pytest.mark.executed
+def test_a_change_that_is_cancelled_can_be_made_sure_of(managed2: Lab) -> None:
+    """Ctrl-C where LifeKeeper's program does its work all the same: it is as it was, or the line told makes it so."""
+    lab = managed2
+    protected(lab, EIP)
+    properties = told(lab.node1, EIP)
+    begun = lab.node1.root / "begun"
+    late = f'[ -e {begun} ] && exec "$0.kept" "$@"\ntouch {begun}; setsid sh -c "sleep 4; exec $0.kept $*" & sleep 60'
+    replaced(lab.node1, "eqv_remove", late)
+    command = [str(lab.node1.root / "bin/ec2kit"), "properties", EIP, "--set", "type=gen/app"]
+    with subprocess.Popen(command, env=lab.node1.environment, stdout=subprocess.PIPE, text=True) as run:
+        while not begun.exists():
+            time.sleep(0.02)
+        run.send_signal(signal.SIGINT)
+        output, _ = run.communicate(timeout=60)
+    assert run.returncode == -signal.SIGINT
+    assert f"To be sure that all is as it was: ec2kit properties {EIP} --set type=comm/ec2" in output
+    limit = time.monotonic() + 20
+    while lab.node1.lk("eqv_list", "-t", EIP).stdout and time.monotonic() < limit:
+        time.sleep(0.1)
+    assert told(lab.node1, EIP) != properties, "it has done its work behind the kit's back"
+    good(changed(lab.node1, EIP, "comm/ec2"))
+    assert told(lab.node1, EIP) == properties
+    assert clean(lab)
+
+
+@pytest.mark.executed
 def test_what_was_cut_off_is_deleted_with_its_key(managed2: Lab) -> None:
     """Also on a system that has no instance any more."""
     managed2.ec2.credentials[KEY_ID] = time.time() + 3600

@@ -175,7 +175,7 @@ def test_what_the_manager_has_not_made_is_made(managed1: Lab) -> None:
     replaced(managed1.node1, "../lkadm/bin/extmgrDoExtend.pl", text)
     said = good(managed1.node1.ec2kit("extend", ROUTE, "--to", "node2"))
     assert f"Writing the info field of {ROUTE} on node2" in said
-    assert f"Making ip-vip depend on {ROUTE} on node2" in said
+    assert f"ip-vip depends on {ROUTE} on node2 now" in said
     assert made(managed1.node2, ROUTE)[5] == made(managed1.node1, ROUTE)[5]
     assert managed1.node2.lk("dep_list", "-fC").stdout == f"ip-vipC{ROUTE}\n"
 

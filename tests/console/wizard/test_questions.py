@@ -29,18 +29,18 @@ def footprint(lab: Lab) -> dict[str, Any]:
     return {"files": sorted(files), "contents": contents, "lists": lists, "ec2": snapshot(lab.ec2.truth())}
 
 
-def to_the_type(seen: Terminal) -> None:
-    """Answer the first four questions with their defaults."""
-    seen.choose("Recovery kit", "Amazon EC2")
+def to_the_type(seen: Terminal, kit: str = "Amazon EC2") -> None:
+    """Choose the recovery kit, and answer the four questions behind it with their defaults."""
+    seen.choose("Recovery kit", kit)
     seen.choose("Switchback type")
     seen.choose("Server", "node1 (this system)")
     seen.answer("EC2 URL")
     seen.choose("Credentials", "the instance's role")
 
 
-def to_the_end(seen: Terminal) -> None:
+def to_the_end(seen: Terminal, kit: str = "Amazon EC2") -> None:
     """Answer everything up to the summary with its default."""
-    to_the_type(seen)
+    to_the_type(seen, kit)
     seen.choose("EC2 resource type", "route table")
     seen.choose("IP resource", "ip-vip  10.1.0.10")
     seen.answer("Tag")
@@ -72,14 +72,7 @@ def test_a_route_table_from_the_first_question_to_the_extension(figure1: Lab) ->
 def test_a_generic_application_is_the_default_where_it_can_be_extended(managed1: Lab) -> None:
     """The first question is which recovery kit; the options that would do the same say so."""
     seen = wizard(managed1.node1)
-    seen.choose("Recovery kit", "Generic Application")
-    seen.choose("Switchback type")
-    seen.choose("Server", "node1 (this system)")
-    seen.answer("EC2 URL")
-    seen.choose("Credentials", "the instance's role")
-    seen.choose("EC2 resource type", "route table")
-    seen.choose("IP resource", "ip-vip  10.1.0.10")
-    seen.answer("Tag")
+    to_the_end(seen, "Generic Application")
     seen.sees("--switchback intelligent --generic")
     seen.choose("Create", "Create")
     seen.choose(f"{TAG} is created; extend it to another server now", "Extend to: node2")
