@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 
 import boto3
 
-from ec2kit.core.model import ElasticIpResource, RouteResource, TableId
+from ec2kit.core.kinds.elastic_ip import ElasticIpResource
+from ec2kit.core.kinds.route import RouteResource
+from ec2kit.core.model import TableId
 from ec2kit.lifekeeper.info import Info, encode
 from lab import PROJECT
 from lab.ec2.server import Call, Ec2

@@ -9,18 +9,20 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ec2kit import __version__
 from ec2kit.console.outcome import Outcome
 from ec2kit.core.errors import ExitCode, KitError
+from ec2kit.core.kinds.kind import Kind, Resource
+from ec2kit.core.kinds.known import KINDS
 from ec2kit.core.messages import Level
-from ec2kit.core.model import ElasticIpResource, Reach, Resource, RouteResource, TableId
+from ec2kit.core.model import Reach
 from ec2kit.core.settings import Budget
 from ec2kit.host import guard
 from ec2kit.host.log import Journal
 from ec2kit.lifekeeper import contract
-from ec2kit.lifekeeper.options import create_parser, creation, creation_of, ipv4, resource_parser
+from ec2kit.lifekeeper.options import create_parser, creation, creation_of, given_of, resource_parser, value_of
 from ec2kit.verbs import lifecycle
 from ec2kit.verbs.process import begin, conclude
 from ec2kit.verbs.run import Run
@@ -120,9 +122,13 @@ def _run_verb(options: argparse.Namespace) -> int:
 
 
 def _resource(options: argparse.Namespace) -> Resource:
-    if options.kind == "route":
-        return RouteResource(options.address, options.interface, frozenset(map(TableId, options.table)))
-    return ElasticIpResource(options.address, options.interface)
+    kind = KINDS[options.kind]
+    given = {
+        each.field: given_of(options, each.option or "address") for each in kind.parameters if each.option is not None
+    }
+    several = {each.field for each in kind.parameters if each.many}
+    values = {name: frozenset(value) if name in several else value for name, value in given.items()}
+    return kind.having({**values, "interface": options.interface})
 
 
 def parser() -> argparse.ArgumentParser:
@@ -132,19 +138,23 @@ def parser() -> argparse.ArgumentParser:
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
     for name, (_, _, help_) in _VERBS.items():
         kinds = verbs.add_parser(name, help=help_).add_subparsers(dest="kind", required=True, metavar="KIND")
-        route = kinds.add_parser("route", parents=[_common()], help="entries of route tables for a virtual IP")
-        route.add_argument("address", type=ipv4, metavar="VIP", help="the virtual IP, such as 10.1.0.10")
-        route.add_argument(
-            "--table", action="append", default=[], metavar="RTB", help="a table that must have the entry; repeat"
-        )
-        eip = kinds.add_parser("eip", parents=[_common()], help="an Elastic IP")
-        eip.add_argument("address", type=ipv4, metavar="ELASTIC-IP")
+        for kind in KINDS.values():
+            _add_parameters(kinds.add_parser(kind.name, parents=[_common()], help=kind.help), kind)
     asks = "Without any option, or with --generic alone, it asks for all of it on a terminal."
     about = "create a LifeKeeper resource"
     creating = verbs.add_parser("create", parents=[create_parser()], help=about, epilog=asks)
     creating.set_defaults(refuse=creating.error)
     _add_hierarchy(verbs)
     return top
+
+
+def _add_parameters(parser: argparse.ArgumentParser, kind: Kind) -> None:
+    """A kind's own parameters."""
+    for each in kind.parameters:
+        if each.option is not None:
+            more: dict[str, Any] = {"action": "append", "default": []} if each.many else {}
+            name, read = each.option or "address", value_of(each.form)
+            parser.add_argument(name, type=read, metavar=each.metavar, help=each.help, **more)
 
 
 def _add_hierarchy(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

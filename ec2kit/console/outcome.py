@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from ec2kit.core import schema
 from ec2kit.core.errors import ExitCode, KitError
-from ec2kit.core.model import Resource
+from ec2kit.core.kinds.kind import Resource
 from ec2kit.core.schema import Object
+from ec2kit.core.steps import steps_of
 from ec2kit.verbs.run import Record
 
 
@@ -53,16 +54,16 @@ class Outcome:
         record, site = self.record, self.record.site
         return schema.VERSION | {
             "verb": self.verb,
-            "resource": schema.resource(self.resource),
+            "resource": {"kind": self.resource.kind, "interface": self.resource.interface, **self.resource.as_json()},
             "outcome": self.code.name,
             "exit_code": int(self.code),
             "held": self.held,
             "summary": self.summary,
             "cure": self.error.cure if self.error else "",
             "node": schema.node(site.node) if site else None,
-            "view": schema.view(record.view) if record.view else None,
-            "steps": [schema.step(step) for step in record.done],
-            "todo": [[schema.step(step) for step in batch] for batch in record.todo],
+            "view": record.view.as_json() if record.view else None,
+            "steps": [step.as_json() for step in record.done],
+            "todo": [[step.as_json() for step in batch] for batch in record.todo],
             "api_calls": site.ec2.attempts if site else None,
             "seconds": round(self.seconds, 3),
         }
@@ -96,10 +97,10 @@ class Outcome:
             name, style = ("PLAN", "bold yellow") if record.todo else ("OK", "bold green")
             calls = f", {record.site.ec2.attempts} API calls" if record.site else ""
             out.print(Text.assemble((name, style), f" {self.summary}", (f"  ({self.seconds:.2f} s{calls})", "dim")))
-        for step in record.done or [step for batch in record.todo for step in batch]:
+        for step in record.done or steps_of(record.todo):
             out.print(Text(f"  - {step}"))
         if record.view:
-            tables.show_view(record.view, {str(record.view.eni): "this node"}, out)
+            tables.show_view(record.view, {str(record.view.seat): "this node"}, out)
 
     def _show_failure(self, error: KitError, *, plain: bool) -> None:
         why = f" {self.verb} {self.resource}: {error.why}"

@@ -11,12 +11,10 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from ec2kit.core.kinds.route import RouteView
 from ec2kit.lifekeeper.contract import IN_SERVICE
 
 if TYPE_CHECKING:  # a verb's outcome needs nothing of LifeKeeper's
-    from ec2kit.core.kinds.elastic_ip import ElasticIpView
-    from ec2kit.core.kinds.known import View
+    from ec2kit.core.kinds.kind import View
     from ec2kit.lifekeeper.history import Entry
     from ec2kit.lifekeeper.properties import Properties, Property
     from ec2kit.lifekeeper.status import Part, Status
@@ -25,7 +23,6 @@ _ENDLESS = 10_000  # columns, of what is not a terminal
 _ID = 24  # characters, with room to spare: an id of EC2's has 21
 _LEAST = 12  # columns that a sentence needs
 _VERDICT = {"held": "bold green", "lost": "bold red", "unknown": "bold yellow", "held, but out of service": "yellow"}
-_LINK = {True: "up", False: "down", None: "not checked"}
 _DEFAULTS = {"ec2-url": "the Region's", "profile": "the instance's role", "region": "the instance's"}
 
 
@@ -35,24 +32,8 @@ def screen() -> Console:
 
 
 def show_view(view: View, nodes: Mapping[str, str], out: Console) -> None:
-    """Print what EC2 shows: each route table's target, or the Elastic IP's association. nodes: whose an ENI is."""
-    if isinstance(view, RouteView):
-        _show_route(view, nodes, out)
-    else:
-        _show_elastic_ip(view, nodes, out)
-
-
-def _show_route(view: RouteView, nodes: Mapping[str, str], out: Console) -> None:
-    rows = [(entry.table, entry.target, entry.state, nodes.get(entry.target, "")) for entry in view.entries]
-    rows += [(name, "-", "missing", "") for name in view.missing]
-    draw(out, ("Route table", "Target", "State", ""), rows)
-
-
-def _show_elastic_ip(view: ElasticIpView, nodes: Mapping[str, str], out: Console) -> None:
-    there = view.association
-    where = (there.eni or "another kind of target") if there else "nothing"
-    row = (view.public_ip, where, (there.private_ip or "-") if there else "-", _LINK[view.link], nodes.get(where, ""))
-    draw(out, ("Elastic IP", "Associated with", "Private IP", "Link", ""), [row])
+    """Print what EC2 shows. nodes: whose an ENI is."""
+    draw(out, view.headings, view.rows(nodes))
 
 
 def show_status(found: Iterable[Status]) -> None:

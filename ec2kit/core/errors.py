@@ -7,6 +7,7 @@ Misconfigured  the question makes no sense until a person fixes it
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import IntEnum
 
 
@@ -39,6 +40,23 @@ class KitError(Exception):
         """The whole last line: what happened, then what to do."""
         end = "" if self.cure.endswith("?") else "."
         return f"{self}. {self.cure}{end}" if self.cure else f"{self}."
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is not as it must be. `fatal` ones forbid the creation, others are cautions."""
+
+    what: str
+    cure: str
+    fatal: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.what}. {self.cure}"
+
+    @classmethod
+    def of(cls, error: KitError) -> Problem:
+        """The problem that an error tells."""
+        return cls(str(error), error.cure)
 
 
 class NotHeld(KitError):

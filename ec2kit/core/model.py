@@ -1,12 +1,12 @@
-"""The words of the domain: what is protected, where this node is, what EC2 tells. Pure."""
+"""The words of the domain: where this node is, what EC2 tells. Pure."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from ipaddress import IPv4Address, IPv4Network
-from typing import ClassVar, NewType
+from ipaddress import IPv4Network
+from typing import NewType
 
 from ec2kit.core.errors import KitError, Misconfigured
 
@@ -18,48 +18,6 @@ AssociationId = NewType("AssociationId", str)
 Destination = NewType("Destination", str)  # "10.1.0.10/32"
 ACTIVE = "active"  # the state of a route whose target is there
 BY_HAND = "CreateRoute"  # the origin of a route that a call has made
-
-
-@dataclass(frozen=True)
-class RouteResource:
-    """A virtual IP that route tables send to one node.
-
-    interface: network interface of this node whose ENI gets the traffic; None is the one that has it already, else
-    the one with the default route. tables: the route tables recorded at create, whose entry is made again when it is
-    lost.
-    """
-
-    kind: ClassVar = "route"
-    vip: IPv4Address
-    interface: str | None = None
-    tables: frozenset[TableId] = frozenset()
-
-    @property
-    def destination(self) -> Destination:
-        """The route's destination, `10.1.0.10/32`."""
-        return Destination(f"{self.vip}/32")
-
-    def __str__(self) -> str:
-        return f"route {self.destination}"
-
-
-@dataclass(frozen=True)
-class ElasticIpResource:
-    """An Elastic IP that is associated with the ENI behind one interface of the active node.
-
-    allocation: its allocation id, where that is named as well; both must belong to the same Elastic IP.
-    """
-
-    kind: ClassVar = "eip"
-    public_ip: IPv4Address
-    interface: str | None = None
-    allocation: AllocationId | None = None
-
-    def __str__(self) -> str:
-        return f"Elastic IP {self.public_ip}"
-
-
-Resource = RouteResource | ElasticIpResource
 
 
 @dataclass(frozen=True)
@@ -167,7 +125,7 @@ class NetworkInterface:
     """One ENI. private_ip: its primary private address, empty when it has no IPv4 address.
 
     elastic_ip: the Elastic IP on that address, if there is one. mac: its hardware address, lower case; empty when EC2
-    does not tell it.
+    does not tell it. instance: the one that it is attached to.
     """
 
     id: EniId
@@ -175,6 +133,7 @@ class NetworkInterface:
     source_dest_check: bool
     elastic_ip: str | None = None
     mac: str = ""
+    instance: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,204 +1,96 @@
 """The steps that can change anything: each is one call, idempotent, and says in words what it does and why. Pure.
 
-Names of steps and of their parameters are those of the EC2 API:
-docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Operations.html
+Each kind of address has its own, in its module of ec2kit.core.kinds. Names of steps and of their parameters are those
+of the EC2 API: docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Operations.html
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import ClassVar
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
 
-from ec2kit.core.model import AllocationId, AssociationId, Destination, EniId, TableId
+from ec2kit.core.messages import Message
+
+Told = tuple[Message, dict[str, object]]  # a line for the log: the message, and what fills its text
 
 
 @dataclass(frozen=True)
-class ReplaceRoute:
-    """Point one existing entry at our ENI."""
-
-    method: ClassVar = "replace_route"
-    table: TableId
-    destination: Destination
-    eni: EniId
-    was: str = field(default="", compare=False)
-
-    def parameters(self) -> dict[str, object]:
-        """The call's parameters."""
-        return _entry(self.table, self.destination, self.eni)
+class Step(ABC):
+    """One change. A field that its repr hides is not told to programs either."""
 
     @property
+    @abstractmethod
     def subject(self) -> str:
         """What the step is about; a view says by the same word what it has seen right."""
-        return self.table
 
     @property
+    @abstractmethod
     def finding(self) -> str:
         """What makes the step necessary."""
-        return f"{self.table} sends {self.destination} to {self.was or 'another target'}"
 
-    def __str__(self) -> str:
-        return f"point {self.destination} in {self.table} at {self.eni}" + (f" (was {self.was})" if self.was else "")
+    def as_json(self) -> dict[str, Any]:
+        """The step's name, and what it names."""
+        told = {each.name: getattr(self, each.name) for each in fields(self) if each.repr}
+        listed = {name: list(value) if isinstance(value, tuple) else value for name, value in told.items()}
+        return {"step": type(self).__name__, **listed}
 
 
 @dataclass(frozen=True)
-class CreateRoute:
-    """Make the entry again in a recorded table that has lost it."""
+class Ec2Step(Step):
+    """One call of EC2's. method: its name as boto3 writes it.
 
-    method: ClassVar = "create_route"
-    table: TableId
-    destination: Destination
-    eni: EniId
-
-    def parameters(self) -> dict[str, object]:
-        """The call's parameters."""
-        return _entry(self.table, self.destination, self.eni)
-
-    @property
-    def subject(self) -> str:
-        """What the step is about; a view says by the same word what it has seen right."""
-        return self.table
-
-    @property
-    def finding(self) -> str:
-        """What makes the step necessary."""
-        return f"{self.table} has lost its entry for {self.destination}"
-
-    def __str__(self) -> str:
-        return f"create {self.destination} in {self.table} (lost) with target {self.eni}"
-
-
-@dataclass(frozen=True)
-class DisableSourceDestCheck:
-    """Let our ENI take packets for an address that is not its own."""
-
-    method: ClassVar = "modify_network_interface_attribute"
-    eni: EniId
-
-    def parameters(self) -> dict[str, object]:
-        """The call's parameters."""
-        return {"NetworkInterfaceId": self.eni, "SourceDestCheck": {"Value": False}}
-
-    @property
-    def subject(self) -> str:
-        """What the step is about; a view says by the same word what it has seen right."""
-        return self.eni
-
-    @property
-    def finding(self) -> str:
-        """What makes the step necessary."""
-        return f"the source/dest check of {self.eni} is on"
-
-    def __str__(self) -> str:
-        return f"switch off the source/dest check of {self.eni}"
-
-
-@dataclass(frozen=True)
-class AssociateAddress:
-    """Associate the Elastic IP with our ENI, wherever it is now.
-
-    taken: the look has shown it somewhere else. Where it has shown it on nothing, EC2 refuses the step when the peer
-    has taken the address since (AllowReassociation). displaces: other Elastic IPs that lose their place by it.
+    aimed: at what was read and at nothing that came after it, so it may be sent however old the look is.
     """
 
-    method: ClassVar = "associate_address"
-    public_ip: str
-    allocation: AllocationId
-    eni: EniId
-    private_ip: str
-    was: EniId | None = field(default=None, compare=False)
-    displaces: tuple[str, ...] = field(default=(), compare=False)
-    taken: bool = field(default=False, compare=False)
+    method: ClassVar[str]
+    aimed: ClassVar[bool] = False
 
+    @abstractmethod
     def parameters(self) -> dict[str, object]:
         """The call's parameters."""
-        return {
-            "AllocationId": self.allocation,
-            "NetworkInterfaceId": self.eni,
-            "PrivateIpAddress": self.private_ip,
-            "AllowReassociation": self.taken,
-        }
 
     @property
-    def subject(self) -> str:
-        """What the step is about; a view says by the same word what it has seen right."""
-        return self.public_ip
+    def cautions(self) -> tuple[Told, ...]:
+        """What somebody else loses by it."""
+        return ()
 
     @property
-    def finding(self) -> str:
-        """What makes the step necessary."""
-        return f"{self.public_ip} is associated with {self.was or 'nothing'}"
-
-    def __str__(self) -> str:
-        return (
-            f"associate {self.public_ip} with {self.eni} ({self.private_ip})"
-            + (f", taken from {self.was}" if self.was else "")
-            + (f", displacing {' '.join(self.displaces)}" if self.displaces else "")
-        )
+    def operation(self) -> str:
+        """EC2's name of the call, as IAM policies and error messages use it: `ReplaceRoute`."""
+        return "".join(word.capitalize() for word in self.method.split("_"))
 
 
 @dataclass(frozen=True)
-class DisassociateAddress:
-    """End exactly the association that was just read: it is a compare-and-swap, the peer's has another id."""
-
-    method: ClassVar = "disassociate_address"
-    public_ip: str
-    association: AssociationId
-    eni: EniId
-
-    def parameters(self) -> dict[str, object]:
-        """The call's parameters."""
-        return {"AssociationId": self.association}
-
-    @property
-    def subject(self) -> str:
-        """What the step is about; a view says by the same word what it has seen right."""
-        return self.public_ip
-
-    @property
-    def finding(self) -> str:
-        """What makes the step necessary."""
-        return f"{self.public_ip} is associated with {self.eni}"
-
-    def __str__(self) -> str:
-        return f"disassociate {self.public_ip} from {self.eni} ({self.association})"
-
-
-@dataclass(frozen=True)
-class BringLinkUp:
+class BringLinkUp(Step):
     """Take the interface down and up again because it has no link. The only step that is not an EC2 call."""
 
     interface: str
 
     @property
     def subject(self) -> str:
-        """What the step is about; a view says by the same word what it has seen right."""
+        """The interface."""
         return self.interface
 
     @property
     def finding(self) -> str:
-        """What makes the step necessary."""
+        """It has no link."""
         return f"{self.interface} has no link"
 
     def __str__(self) -> str:
         return f"take {self.interface} down and up again"
 
 
-Ec2Step = ReplaceRoute | CreateRoute | DisableSourceDestCheck | AssociateAddress | DisassociateAddress
-Step = Ec2Step | BringLinkUp
 Batch = tuple[Step, ...]  # independent of each other: they go out together
 Plan = tuple[Batch, ...]  # one batch after the other; the next only when the one before was accepted
 
 
-def _entry(table: TableId, destination: Destination, eni: EniId) -> dict[str, object]:
-    return {"RouteTableId": table, "DestinationCidrBlock": destination, "NetworkInterfaceId": eni}
+def steps_of(plan: Plan) -> list[Step]:
+    """All of them, in their order."""
+    return [step for batch in plan for step in batch]
 
 
 def findings(plan: Plan, *, most: int = 3) -> str:
     """Why a plan is not empty, in words; the first `most` findings are told, the others counted."""
-    found = [step.finding for batch in plan for step in batch]
+    found = [step.finding for step in steps_of(plan)]
     return "; ".join(found[:most]) + (f"; and {len(found) - most} more" if len(found) > most else "")
-
-
-def operation(step: Ec2Step) -> str:
-    """EC2's name of the step's call, as IAM policies and error messages use it: `ReplaceRoute`."""
-    return "".join(word.capitalize() for word in step.method.split("_"))

@@ -10,17 +10,19 @@ import math
 import random
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 import botocore.exceptions
 from botocore.parsers import ResponseParserError
 
 from ec2kit.core import backoff
-from ec2kit.core.errors import Stale, Unanswered, Unavailable
+from ec2kit.core.errors import KitError, Stale, Unanswered, Unavailable
+from ec2kit.core.facts import Answers, Listing
 from ec2kit.core.model import (
     ACTIVE,
     BY_HAND,
@@ -35,19 +37,25 @@ from ec2kit.core.model import (
     Route,
     RouteTable,
     TableId,
-    VpcId,
 )
 from ec2kit.core.pace import Pace
-from ec2kit.core.steps import Ec2Step, operation
+from ec2kit.core.steps import Ec2Step
 from ec2kit.ec2.refusals import NO_CREDENTIALS, no_credentials, refusal, throttled
 from ec2kit.ec2.session import Signer, client
 from ec2kit.host.deadline import Deadline
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.client import EC2Client
-    from mypy_boto3_ec2.type_defs import AddressTypeDef, FilterTypeDef, NetworkInterfaceTypeDef, RouteTypeDef
+    from mypy_boto3_ec2.type_defs import (
+        AddressTypeDef,
+        FilterTypeDef,
+        NetworkInterfaceTypeDef,
+        RouteTableTypeDef,
+        RouteTypeDef,
+    )
 
 _PAGE = 100  # DescribeRouteTables: MaxResults 5..100
+_VALUES = 200  # of a filter, at most: docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html
 _MOST_PAGES = 100
 _FAILED = 500  # the status of an answer of EC2 that does not tell whether it would have served the call
 _NUMBER = "ec2kit_number"  # in botocore's context of a call: its number in the pace
@@ -166,28 +174,54 @@ class Ec2:
         if (late := self._late) > 0:
             raise Stale(f"not sent: what the look showed is {backoff.FRESH + late:.0f} s old by now")
 
-    def route_tables(self, vpc: VpcId, destination: Destination | None = None) -> list[RouteTable]:
-        """All route tables of the VPC, or those with an entry for the destination; all pages."""
-        filters: list[FilterTypeDef] = [{"Name": "vpc-id", "Values": [vpc]}]
-        if destination:
-            filters.append({"Name": "route.destination-cidr-block", "Values": [destination]})
-        pages = self._client.get_paginator("describe_route_tables").paginate(
-            Filters=filters, PaginationConfig={"PageSize": _PAGE}
-        )
-        with self._asking("DescribeRouteTables", vpc):
-            return [
-                RouteTable(TableId(table["RouteTableId"]), tuple(_routes(table["Routes"])))
-                for number, page in enumerate(pages, 1)
-                for table in _bounded(page, number)["RouteTables"]
-            ]
+    def ask(self, query: Listing[T]) -> tuple[T, ...]:
+        """What EC2 answers. Raises KitError."""
+        (call,) = self.calls([query])
+        answer = call()[query]
+        if isinstance(answer, KitError):
+            raise answer
+        return cast("tuple[T, ...]", answer)
 
-    def interfaces(self, instance: str) -> list[NetworkInterface]:
-        """The ENIs that are attached to an instance."""
-        with self._asking("DescribeNetworkInterfaces", instance):
-            answer = self._client.describe_network_interfaces(
-                Filters=[{"Name": "attachment.instance-id", "Values": [instance]}]
-            )
-            return [_interface(each) for each in answer["NetworkInterfaces"]]
+    def calls(self, queries: Iterable[Listing[Any]]) -> list[Callable[[], Answers]]:
+        """The calls that answer these, to be sent side by side. What has failed has a KitError as its answer."""
+        joined: defaultdict[object, list[Listing[Any]]] = defaultdict(list)
+        for each in queries:
+            joined[type(each), each.scope].append(each)
+        calls: list[Callable[[], Answers]] = []
+        for group in joined.values():
+            if len(group) > 1 and (whole := group[0].whole):
+                calls.append(partial(self._answers, [whole], group))
+            else:
+                calls += [partial(self._answers, group[at : at + _VALUES]) for at in range(0, len(group), _VALUES)]
+        return calls
+
+    def _answers(self, asked: Sequence[Listing[Any]], answered: Sequence[Listing[Any]] = ()) -> Answers:
+        """One call with all its pages, for those that are asked; what it answers of them, and of others."""
+        first, values = asked[0], [each.value for each in asked if each.value is not None]
+        filters: list[FilterTypeDef] = [{"Name": name, "Values": [value]} for name, value in first.scope]
+        if values:
+            filters.append({"Name": first.filtered, "Values": values})
+        subjects = [value for _, value in first.scope] or values or ["this Region"]
+        subject = subjects[0] + (f" and {len(subjects) - 1} more" if len(subjects) > 1 else "")
+        try:
+            with self._asking(_called(first.operation), subject):
+                found = tuple(self._items(first.operation, filters))
+        except KitError as error:
+            return dict.fromkeys([*asked, *answered], error)
+        if len(asked) == 1:
+            return {first: found} | {each: tuple(filter(each.includes, found)) for each in answered}
+        return {each: tuple(filter(each.includes, found)) for each in asked}
+
+    def _items(self, operation: str, filters: list[FilterTypeDef]) -> Iterator[Any]:
+        """What a call shows, page by page."""
+        name, read, size = _SHOWN[operation]
+        if self._client.can_paginate(operation):
+            paginator: Any = self._client.get_paginator(cast("Any", operation))
+            pages = paginator.paginate(Filters=filters, PaginationConfig={"PageSize": size})
+        else:
+            pages = [getattr(self._client, operation)(Filters=filters)]
+        for number, page in enumerate(pages, 1):
+            yield from map(read, _bounded(page, number)[name])
 
     def instance(self, instance: str) -> Ec2Instance | None:
         """The options of an EC2 instance; None when it is not shown."""
@@ -203,19 +237,6 @@ class Ec2:
                 )
             return None
 
-    def addresses_owned(self) -> list[Address]:
-        """All Elastic IPs of the account in this Region."""
-        return self._addresses("this Region", [])
-
-    def addresses_named(self, public_ip: str) -> list[Address]:
-        """The account's Elastic IP of that name, or nothing."""
-        return self._addresses(public_ip, [{"Name": "public-ip", "Values": [public_ip]}])
-
-    def _addresses(self, subject: str, filters: list[FilterTypeDef]) -> list[Address]:
-        with self._asking("DescribeAddresses", subject):
-            answer = self._client.describe_addresses(Filters=filters)
-            return [_address(each) for each in answer["Addresses"]]
-
     def apply(self, step: Ec2Step, fresh: float = math.inf) -> None:
         """Send the step's call. fresh: the second of the run's time until which it may be sent, and sent again.
 
@@ -227,7 +248,7 @@ class Ec2:
         token = _fresh.set(fresh)
         try:
             self._check_fresh()  # before botocore does its work: hundreds of steps may be late at once
-            with self._asking(operation(step), subject):
+            with self._asking(step.operation, subject):
                 getattr(self._client, step.method)(**parameters)
         finally:
             _fresh.reset(token)
@@ -252,11 +273,20 @@ class Ec2:
             raise Unavailable(f"{where} gave an incomplete answer to {called} on {subject}") from error
 
 
+def _called(method: str) -> str:
+    """EC2's name of a call, as IAM policies use it: `DescribeRouteTables`."""
+    return "".join(word.capitalize() for word in method.split("_"))
+
+
 def _bounded(page: T, number: int) -> T:
     """The page; raises Unavailable when there is no end of them."""
     if number > _MOST_PAGES:
-        raise Unavailable(f"EC2 keeps returning more pages of route tables (over {_MOST_PAGES})")
+        raise Unavailable(f"EC2 keeps returning more pages (over {_MOST_PAGES})")
     return page
+
+
+def _route_table(answer: RouteTableTypeDef) -> RouteTable:
+    return RouteTable(TableId(answer["RouteTableId"]), tuple(_routes(answer["Routes"])))
 
 
 def _routes(routes: list[RouteTypeDef]) -> Iterator[Route]:
@@ -289,6 +319,7 @@ def _interface(answer: NetworkInterfaceTypeDef) -> NetworkInterface:
         answer["SourceDestCheck"],
         there["PublicIp"] if there.get("AllocationId") else None,
         answer.get("MacAddress", "").lower(),
+        answer.get("Attachment", {}).get("InstanceId", ""),
     )
 
 
@@ -302,3 +333,12 @@ def _address(answer: AddressTypeDef) -> Address:
             answer.get("InstanceId") or None,
         )
     return Address(answer["PublicIp"], AllocationId(answer["AllocationId"]), association)
+
+
+_SHOWN: dict[
+    str, tuple[str, Callable[[Any], Any], int | None]
+] = {  # where a call's items are, a page's size if not all
+    "describe_route_tables": ("RouteTables", _route_table, _PAGE),
+    "describe_network_interfaces": ("NetworkInterfaces", _interface, None),
+    "describe_addresses": ("Addresses", _address, None),
+}

@@ -99,7 +99,7 @@ class Deadline:
         wanted = min(at_most, len(calls))
         if wanted == 1 or _threads(wanted, work) < wanted:
             work()
-        if wait(futures, timeout=self.left).not_done:
+        if not all(each.done() for each in futures) and wait(futures, timeout=self.left).not_done:
             raise DeadlineExceeded(self.epitaph)
         outcomes: list[T | KitError] = []
         for future in futures:

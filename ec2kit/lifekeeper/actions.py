@@ -195,7 +195,7 @@ def _remove(call: Call, run: Run) -> str:
     known = info.decode(_here(call, run).info)
     run = replace(run, reach=known.reach)
     lifecycle.release(known.resource, run)
-    if known.resource.kind == "route":
+    if known.resource.stays:
         return f"{known.resource} stays as it is"
     return f"{known.resource} is not on this node ({_steps(run)})"
 

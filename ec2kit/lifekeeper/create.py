@@ -6,8 +6,9 @@ import os
 from dataclasses import dataclass, replace
 
 from ec2kit.core import messages, profiles
-from ec2kit.core.errors import KitError, Misconfigured, Unavailable
-from ec2kit.core.model import Resource, RouteResource
+from ec2kit.core.errors import KitError, Misconfigured, Problem, Unavailable
+from ec2kit.core.kinds.kind import Resource
+from ec2kit.core.kinds.known import KINDS
 from ec2kit.host import nic
 from ec2kit.lifekeeper import contract, info, keys, past, preflight, proof
 from ec2kit.lifekeeper.forms import Form
@@ -15,7 +16,6 @@ from ec2kit.lifekeeper.info import Info
 from ec2kit.lifekeeper.lcd import ALREADY_EXISTS, NOT_THERE, Lcd
 from ec2kit.lifekeeper.options import Creation
 from ec2kit.lifekeeper.places import ACTION_PLACES
-from ec2kit.lifekeeper.preflight import Problem
 from ec2kit.lifekeeper.proof import Proof
 from ec2kit.verbs.run import Run
 
@@ -33,7 +33,7 @@ class Outline:
 
 def outline(wanted: Creation, system: str, run: Run, lcd: Lcd, *, refusal: str) -> Outline:
     """Check everything and log all problems. Raises Misconfigured, with `refusal`, or Unavailable."""
-    problems = preflight.host(run.settings, route=wanted.ip_resource is not None)
+    problems = preflight.host(run.settings, wanted.kind)
     if wanted.generic and not lcd.has(contract.CREATE_GENERIC):
         what = f"LifeKeeper's Generic Application kit is not here: there is no {lcd.path(contract.CREATE_GENERIC)}"
         problems.append(Problem(what, "Create it without --generic, as a resource of a kit of its own"))
@@ -104,8 +104,8 @@ def check_extend(template: str, tag: str, run: Run, lcd: Lcd, *, interface: str 
     here = known.resource.interface
     if interface is None and here in nic.names(run.settings.ec2kit_sysfs):
         interface = here
-    problems = preflight.host(run.settings, route=isinstance(known.resource, RouteResource))
-    resource = replace(known.resource, interface=interface)
+    problems = preflight.host(run.settings, KINDS[known.resource.kind])
+    resource = known.resource.on(interface)
     if missing := keys.missing(tag, known, run):
         problems.append(missing)
     else:

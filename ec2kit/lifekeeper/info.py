@@ -9,11 +9,14 @@ value is written as `=` and two hexadecimal digits, as in quoted-printable (RFC 
 from __future__ import annotations
 
 import re
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
-from ipaddress import AddressValueError, IPv4Address
 
 from ec2kit.core.errors import Misconfigured
-from ec2kit.core.model import BY_SETTINGS, ElasticIpResource, Reach, Resource, RouteResource, TableId, VpcId
+from ec2kit.core.kinds.kind import Kind, Parameter, Resource
+from ec2kit.core.kinds.known import KINDS
+from ec2kit.core.model import BY_SETTINGS, Reach, VpcId
 from ec2kit.lifekeeper.contract import ID_PREFIX
 
 _VERSION = "1"
@@ -22,7 +25,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9_./-]")
 _ESCAPE = re.compile(r"=([0-9A-F]{2})")
 TAG_CURE = "Use letters, digits and - _ . / =, and do not begin with a dash"
 _CURE = "Create the resource again, or correct the field with ins_setinfo"
-_ONCE = ("ec2kit", "kind", "vip", "eip", "interface", "url", "profile", "region", "vpc")
+_SHARED = {"ec2kit", "kind", "url", "profile", "region", "vpc"}  # the words of each kind
 
 
 def good_tag(tag: str) -> bool:
@@ -32,7 +35,7 @@ def good_tag(tag: str) -> bool:
 
 def identifier(resource: Resource) -> str:
     """LifeKeeper's id of a resource's instances, the same on each system: `EC2-10.1.0.10`."""
-    return f"{ID_PREFIX}{resource.vip if isinstance(resource, RouteResource) else resource.public_ip}"
+    return f"{ID_PREFIX}{resource.address}"
 
 
 def is_ours(text: str) -> bool:
@@ -51,53 +54,58 @@ class Info:
 
 def encode(info: Info) -> str:
     """The info field for `info`; `decode` gives it back."""
-    reach = info.reach
-    match info.resource:
-        case RouteResource(vip, interface, tables):
-            pairs = [("kind", "route"), ("vip", str(vip)), ("interface", interface)]
-            pairs += [("table", table) for table in sorted(tables)]
-        case ElasticIpResource(public_ip, interface):
-            pairs = [("kind", "eip"), ("eip", str(public_ip)), ("interface", interface)]
-    pairs += [("url", reach.url), ("profile", reach.profile), ("region", reach.region), ("vpc", info.vpc)]
-    return " ".join([f"ec2kit={_VERSION}", *(f"{key}={_escape(value)}" for key, value in pairs if value)])
+    resource, reach = info.resource, info.reach
+    words = own_words(KINDS[resource.kind])
+    pairs = [
+        ("kind", resource.kind),
+        *((word, text) for word, each in words.items() for text in each.texts(resource)),
+    ]
+    shared = [("url", reach.url), ("profile", reach.profile), ("region", reach.region), ("vpc", info.vpc)]
+    pairs += [(word, value) for word, value in shared if value]
+    return " ".join([f"ec2kit={_VERSION}", *(f"{word}={_escape(value)}" for word, value in pairs)])
 
 
 def decode(text: str) -> Info:
     """Read an info field. Raises Misconfigured for anything that `encode` did not write."""
-    pairs = [_pair(word) for word in text.split()]
-    values = {key: value for key, value in pairs if key != "table"}
-    if len(values) != len([key for key, _ in pairs if key != "table"]):
-        raise Misconfigured("the resource's info field says something twice", _CURE)
-    if values.get("ec2kit") != _VERSION:
+    values: defaultdict[str, list[str]] = defaultdict(list)
+    for word, value in map(_pair, text.split()):
+        values[word].append(value)
+    if values["ec2kit"] != [_VERSION]:
         raise Misconfigured("the resource's info field is not one of ec2kit's", _CURE)
-    resource: Resource
-    if values.get("kind") == "route" and "eip" not in values:
-        tables = frozenset(TableId(value) for key, value in pairs if key == "table")
-        resource = RouteResource(_address(values, "vip"), values.get("interface"), tables)
-    elif values.get("kind") == "eip" and "vip" not in values:
-        resource = ElasticIpResource(_address(values, "eip"), values.get("interface"))
-    else:
+    kind = KINDS.get(values["kind"][0]) if values["kind"] else None
+    words = own_words(kind) if kind else {}
+    if kind is None or values.keys() - _SHARED - words.keys():
         raise Misconfigured("the resource's info field does not name a known kind of resource", _CURE)
-    vpc = VpcId(values["vpc"]) if "vpc" in values else None
-    reach = Reach(values.get("region"), values.get("profile"), values.get("url"))
-    return Info(resource, reach, vpc)
+    if any(len(given) > 1 for word, given in values.items() if word in _SHARED or not words[word].many):
+        raise Misconfigured("the resource's info field says something twice", _CURE)
+    resource = kind.having({each.field: _value(each, word, values[word]) for word, each in words.items()})
+    region, profile, url, vpc = (next(iter(values[word]), None) for word in ("region", "profile", "url", "vpc"))
+    return Info(resource, Reach(region, profile, url), VpcId(vpc) if vpc else None)
+
+
+def own_words(kind: Kind) -> dict[str, Parameter]:
+    """The parameters that the info field has of a kind, by their words, in its order."""
+    return {each.info: each for each in kind.described if each.info}
+
+
+def _value(parameter: Parameter, word: str, texts: Iterable[str]) -> object:
+    try:
+        value = parameter.value(texts)
+    except ValueError:
+        value = None
+    if value is None and (parameter.required or texts):
+        raise Misconfigured(f"the resource's info field does not have {parameter.form.what} for {word}", _CURE)
+    return value
 
 
 def _pair(word: str) -> tuple[str, str]:
     key, equals, value = word.partition("=")
-    if not equals or not value or key not in (*_ONCE, "table"):
+    if not equals or not value or not (key in _SHARED or any(key in own_words(kind) for kind in KINDS.values())):
         raise Misconfigured("the resource's info field has a word that is not ec2kit's", _CURE)
     try:
         return key, _unescape(value)
     except (ValueError, UnicodeDecodeError):
         raise Misconfigured(f"the resource's info field has a damaged value for {key}", _CURE) from None
-
-
-def _address(values: dict[str, str], key: str) -> IPv4Address:
-    try:
-        return IPv4Address(values.get(key, ""))
-    except AddressValueError:
-        raise Misconfigured(f"the resource's info field has no IPv4 address for {key}", _CURE) from None
 
 
 def _escape(value: str) -> str:

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ec2kit.core import messages, profiles
-from ec2kit.core.errors import KitError
+from ec2kit.core.errors import KitError, Problem
+from ec2kit.core.facts import RouteTables
 from ec2kit.host import files
 from ec2kit.lifekeeper.info import Info
-from ec2kit.lifekeeper.preflight import Problem
 from ec2kit.verbs.locate import locate
 from ec2kit.verbs.run import Run
 
@@ -39,7 +39,7 @@ def kept(tag: str, run: Run) -> Iterator[None]:
 def prove(tag: str, run: Run) -> None:
     """Put a new access key for that resource into this system's credentials file, once EC2 has accepted it."""
     site = locate(None, run, patient=True)
-    site.ec2.route_tables(site.node.vpc)
+    site.ec2.ask(RouteTables(site.node.vpc))
     with kept(tag, run):
         run.log.say(messages.KEY_KEPT, profile=profiles.own(tag), file=run.settings.ec2kit_credentials)
 

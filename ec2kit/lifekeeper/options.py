@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from ipaddress import IPv4Address
-from typing import NoReturn
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, NoReturn
 
 from ec2kit.core import profiles
+from ec2kit.core.kinds.kind import Form as Written
+from ec2kit.core.kinds.kind import Kind, Parameter
+from ec2kit.core.kinds.known import TYPES
 from ec2kit.core.model import BY_SETTINGS, AccessKey, Reach
 from ec2kit.lifekeeper import contract
 from ec2kit.lifekeeper.forms import Form
@@ -17,15 +20,17 @@ from ec2kit.lifekeeper.forms import Form
 
 @dataclass(frozen=True)
 class Creation:
-    """What create is asked for. Exactly one of ip_resource (its tag) and elastic_ip is given.
+    """What create is asked for. given: the values of the kind's options of create, by field.
 
-    server: the system to create it on; None: this one. key_id: an access key whose secret is to be asked for.
-    generic: as a Generic Application of LifeKeeper's.
+    ip_resource: the tag of the IP resource whose address it is, where the kind stands below one. server: the system
+    to create it on; None: this one. key_id: an access key whose secret is to be asked for. generic: as a Generic
+    Application of LifeKeeper's.
     """
 
+    kind: Kind
     tag: str
     ip_resource: str | None = None
-    elastic_ip: IPv4Address | None = None
+    given: Mapping[str, Any] = field(default_factory=dict)
     interface: str | None = None
     switchback: str = "intelligent"
     server: str | None = None
@@ -41,9 +46,10 @@ class Creation:
     def arguments(self) -> list[str]:
         """The options that ask for the same."""
         return [
-            *_words(("--type", "route-table" if self.ip_resource else "elastic-ip")),
+            *_words(("--type", self.kind.type_word)),
             *_words(("--ip-resource", self.ip_resource), ("--interface", self.interface)),
-            *_words(("--elastic-ip", self.elastic_ip), ("--tag", self.tag), ("--switchback", self.switchback)),
+            *_words(*((str(each.creation), self.given.get(each.field)) for each in self.kind.creation)),
+            *_words(("--tag", self.tag), ("--switchback", self.switchback)),
             *_words(("--server", self.server)),
             *(["--generic"] if self.generic else []),
             *reach_options(self.reach, self.key_id),
@@ -53,10 +59,11 @@ class Creation:
 def resource_parser(*, required: bool) -> argparse.ArgumentParser:
     """The options that name a resource, and EC2's URL. required: whether --type is."""
     parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument("--type", choices=["route-table", "elastic-ip"], required=required)
+    parser.add_argument("--type", choices=list(TYPES), required=required)
     parser.add_argument("--ip-resource", metavar="TAG", help="the IP resource whose address the route tables move")
     parser.add_argument("--interface", help="network interface of this node, such as eth1")
-    parser.add_argument("--elastic-ip", type=ipv4, metavar="A.B.C.D")
+    for each in _creation().values():
+        parser.add_argument(str(each.creation), type=value_of(each.form), metavar="A.B.C.D", help=each.help)
     parser.add_argument("--tag", help="tag of the new resource (default: ec2-<resource>)")
     parser.add_argument("--ec2-url", metavar="URL")
     return parser
@@ -96,14 +103,20 @@ def ask_key(identifier: str | None) -> AccessKey | None:
 
 def creation(options: argparse.Namespace, refuse: Callable[[str], NoReturn]) -> Creation:
     """What the parser's options ask for, the default tag filled in; `refuse` is told when they do not fit."""
-    if options.type == "route-table" and (not options.ip_resource or options.elastic_ip):
-        refuse("--type route-table needs --ip-resource TAG, and no --elastic-ip")
-    if options.type == "elastic-ip" and (not options.elastic_ip or not options.interface or options.ip_resource):
-        refuse("--type elastic-ip needs --interface and --elastic-ip, and no --ip-resource")
+    kind = TYPES[options.type]
+    below = kind.resource.below
+    needed = [str(each.creation) for each in kind.creation if each.required]
+    needed = [*(["--ip-resource"] if below else []), *(["--interface"] if kind.place else []), *needed]
+    others = [option for option, each in _creation().items() if each not in kind.creation]
+    others += [] if below else ["--ip-resource"]
+    if not all(given_of(options, each) for each in needed) or any(given_of(options, each) for each in others):
+        refuse(f"--type {kind.type_word} needs {' and '.join(needed)}, and no {' or '.join(others)}")
+    given = {each.field: given_of(options, str(each.creation)) for each in kind.creation}
     return Creation(
-        tag=options.tag or f"ec2-{options.ip_resource or options.elastic_ip}",
+        kind,
+        tag=options.tag or f"ec2-{options.ip_resource or given[kind.address.field]}",
         ip_resource=options.ip_resource,
-        elastic_ip=options.elastic_ip,
+        given={name: value for name, value in given.items() if value is not None},
         interface=options.interface,
         switchback=options.switchback,
         server=options.server,
@@ -136,9 +149,23 @@ def _words(*pairs: tuple[str, object]) -> list[str]:
     ]
 
 
-def ipv4(text: str) -> IPv4Address:
-    """An IPv4 address, for argparse; `/32` behind it is allowed."""
+def _creation() -> dict[str, Parameter]:
+    """The parameters that create takes as options, by option."""
+    return {str(each.creation): each for kind in TYPES.values() for each in kind.creation}
+
+
+def given_of(options: argparse.Namespace, option: str) -> Any:
+    """What was given for an option."""
+    return getattr(options, option.removeprefix("--").replace("-", "_"))
+
+
+def value_of(form: Written) -> Callable[[str], Any]:
+    """What reads a value, for argparse."""
+    return partial(_read, form)
+
+
+def _read(form: Written, text: str) -> Any:
     try:
-        return IPv4Address(text.removesuffix("/32"))
+        return form.read(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not an IPv4 address such as 10.1.0.10") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not {form.what} such as {form.like}") from None

@@ -3,45 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-from ec2kit.core.errors import KitError, Misconfigured
-from ec2kit.core.kinds.elastic_ip import ElasticIpView
-from ec2kit.core.kinds.route import RouteView
+from ec2kit.core.errors import Misconfigured, Problem
+from ec2kit.core.kinds.kind import Kind
 from ec2kit.core.model import Ec2Instance, Node, VpcId
 from ec2kit.core.settings import Settings
-from ec2kit.core.steps import ReplaceRoute
 
 _ADVISED_RESRVRECTIMEOUT = 300  # the guide, "User System Setup", notes
 
 
-@dataclass(frozen=True)
-class Problem:
-    """One thing that is not as it must be. `fatal` ones forbid the creation, others are cautions."""
-
-    what: str
-    cure: str
-    fatal: bool = True
-
-    def __str__(self) -> str:
-        return f"{self.what}. {self.cure}"
-
-    @classmethod
-    def of(cls, error: KitError) -> Problem:
-        """The problem that an error tells."""
-        return cls(str(error), error.cure)
-
-
-def host(settings: Settings, *, route: bool) -> list[Problem]:
+def host(settings: Settings, kind: Kind) -> list[Problem]:
     """Check this system's LifeKeeper settings."""
-    problems = []
-    if route and settings.nobcastping != 1:
-        problems.append(
-            Problem(
-                "NOBCASTPING is not 1: LifeKeeper would ping for the virtual IP, which is in no subnet",
-                "Put NOBCASTPING=1 into /etc/default/LifeKeeper on every node",
-            )
-        )
+    problems = kind.settings(settings)
     if settings.resrvrectimeout < _ADVISED_RESRVRECTIMEOUT:
         problems.append(
             Problem(
@@ -133,49 +106,3 @@ def _refuse_used(number: int, used: Mapping[str, int], option: str) -> None:
         raise Misconfigured(
             f"priority {number} is in use by {owner}", f"Choose another number from 1 to 999 with {option}"
         )
-
-
-def route(view: RouteView, *, active: bool) -> list[Problem]:
-    """Check a route view. active: this node has the address now, so the entries must point at it."""
-    problems = []
-    if view.source_dest_check:
-        problems.append(
-            Problem(
-                f"the source/dest check of {view.eni} is on: it would drop the traffic for {view.destination}",
-                "aws ec2 modify-network-interface-attribute --no-source-dest-check "
-                f"--network-interface-id {view.eni}",
-                fatal=active,  # where the address is not yet, in-service switches it off
-            )
-        )
-    astray = [step for batch in view.drift() for step in batch if isinstance(step, ReplaceRoute)]
-    problems += [
-        Problem(
-            f"{view.destination} in {step.table} points at {step.was}, not at this node's {view.eni}",
-            f"aws ec2 replace-route --route-table-id {step.table} --destination-cidr-block {view.destination} "
-            f"--network-interface-id {view.eni}",
-        )
-        for step in astray
-        if active
-    ]
-    return problems
-
-
-def elastic_ip(view: ElasticIpView, *, way_out: bool) -> list[Problem]:
-    """Check an address view: the Elastic IP is the account's, and whom it would displace.
-
-    way_out: it is to be on the interface of the default route.
-    """
-    problems = [Problem(*view.way_out, fatal=False)] if way_out else []
-    try:
-        view.drift()
-    except Misconfigured as error:
-        problems.append(Problem.of(error))
-    problems += [
-        Problem(
-            f"Elastic IP {other} is on {view.private_ip} of {view.eni}; {view.public_ip} will take its place",
-            "Move it to another address first if it is still needed",
-            fatal=False,
-        )
-        for other in view.others
-    ]
-    return problems

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from ipaddress import AddressValueError, IPv4Address
 
 from ec2kit.core import messages
-from ec2kit.core.errors import Misconfigured, NotHeld, Unavailable
-from ec2kit.core.kinds.elastic_ip import ElasticIpView
-from ec2kit.core.kinds.known import View
-from ec2kit.core.kinds.route import RouteView
-from ec2kit.core.model import ElasticIpResource, Resource, RouteResource, TableId, VpcId
+from ec2kit.core.errors import Misconfigured, NotHeld, Problem, Unavailable
+from ec2kit.core.facts import RouteTables
+from ec2kit.core.kinds.kind import Resource, View
+from ec2kit.core.model import VpcId
 from ec2kit.lifekeeper import contract, info, preflight
 from ec2kit.lifekeeper.forms import Form
 from ec2kit.lifekeeper.info import Info
 from ec2kit.lifekeeper.lcd import Instance, Lcd
 from ec2kit.lifekeeper.options import Creation
-from ec2kit.lifekeeper.preflight import Problem
-from ec2kit.verbs import witness
 from ec2kit.verbs.locate import locate
 from ec2kit.verbs.look import look
 from ec2kit.verbs.run import Run, Site
@@ -25,8 +22,10 @@ from ec2kit.verbs.run import Run, Site
 
 def named(wanted: Creation, system: str, lcd: Lcd) -> tuple[Resource | None, list[Problem]]:
     """The resource that is asked for, or the problems with the IP resource that should name it."""
-    if wanted.elastic_ip is not None:
-        return ElasticIpResource(wanted.elastic_ip, wanted.interface), []
+    kind = wanted.kind
+    given = {**wanted.given, "interface": wanted.interface}
+    if not kind.resource.below:
+        return kind.having(given), []
     tag = wanted.ip_resource or ""
     there = lcd.instance(tag)
     if there is None or (there.app, there.type) != (contract.IP_APP, contract.IP_TYPE):
@@ -34,7 +33,7 @@ def named(wanted: Creation, system: str, lcd: Lcd) -> tuple[Resource | None, lis
     try:
         vip = IPv4Address(there.id.removeprefix(contract.IP_ID_PREFIX))
     except AddressValueError:
-        return None, [Problem(f"the IP resource {tag} is not IPv4", "Route tables move IPv4 addresses only")]
+        return None, [Problem(f"the IP resource {tag} is not IPv4", "The kit moves IPv4 addresses only")]
     problems = []
     if there.state != contract.IN_SERVICE:
         problems.append(Problem(f"the IP resource {tag} is {there.state}, not ISP", "Bring it into service here"))
@@ -47,7 +46,7 @@ def named(wanted: Creation, system: str, lcd: Lcd) -> tuple[Resource | None, lis
                 fatal=False,
             )
         )
-    return RouteResource(vip, wanted.interface), problems
+    return kind.having({**given, kind.address.field: vip}), problems
 
 
 @dataclass
@@ -81,9 +80,9 @@ def tag_problems(wanted: Creation, resource: Resource | None, system: str, lcd: 
 
 
 def _left_over(there: Instance, wanted: Creation, resource: Resource) -> bool:
-    """Whether it can be what is left: an Elastic IP's, which is in no hierarchy at first, if it does not serve."""
+    """Whether it can be what is left: one that is in no hierarchy at first, if it does not serve."""
     serves = there.state in contract.IN_SERVICE_STATES
-    return isinstance(resource, RouteResource) or (wanted.generic and not serves)
+    return resource.below or (wanted.generic and not serves)
 
 
 def half_made(there: Instance, form: Form, resource: Resource, lcd: Lcd) -> bool:
@@ -100,7 +99,7 @@ def proven(resource: Resource | None, interface: str | None, run: Run) -> Proof:
     seen = Proof()
     try:
         site = locate(interface, run, patient=True)
-        site.ec2.route_tables(site.node.vpc)
+        site.ec2.ask(RouteTables(site.node.vpc))
         seen = _look(resource, site, run, active=True)
     except (Misconfigured, NotHeld) as error:
         seen.problems.append(Problem.of(error))
@@ -115,9 +114,6 @@ def on_target(resource: Resource, known: Info, run: Run) -> Proof:
         seen.problems += preflight.one_vpc(known.vpc, site.node)
         if not seen.problems:
             seen = _look(resource, site, run, active=False)
-        if isinstance(seen.view, RouteView) and seen.view.gone and not seen.view.entries:
-            what = "none of the recorded route tables is in this node's VPC"
-            seen.problems.append(Problem(what, "Both nodes must be in one VPC"))
     except (Misconfigured, NotHeld) as error:
         seen.problems.append(Problem.of(error))
     return seen
@@ -134,15 +130,10 @@ def _look(resource: Resource | None, site: Site, run: Run, *, active: bool) -> P
     node = run.record.site.node if run.record.site else site.node
     if node.interface != site.node.interface:
         run.log.say(messages.TRAFFIC_HERE, resource=resource, node=node)
-    seen.resource = resource = replace(resource, interface=node.interface)
-    match seen.view:
-        case RouteView() as view:
-            seen.problems += preflight.route(view, active=active)
-            if isinstance(resource, RouteResource):
-                tables = frozenset(entry.table for entry in view.entries) | resource.tables - frozenset(view.gone)
-                seen.resource = replace(resource, tables=frozenset(map(TableId, tables)))
-        case ElasticIpView() as view:
-            seen.problems += preflight.elastic_ip(view, way_out=witness.is_way_out(view, run))
+    seen.resource = resource = resource.on(node.interface)
+    if seen.view:
+        seen.problems += seen.view.problems(active=active)
+        seen.resource = resource.recorded(seen.view)
     return seen
 
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 
 from ec2kit.core import schema
 from ec2kit.core.errors import KitError, Misconfigured
-from ec2kit.core.kinds.route import RouteView
-from ec2kit.core.model import RouteResource, TableId
+from ec2kit.core.kinds.known import KINDS
 from ec2kit.core.schema import Object
 from ec2kit.lifekeeper import contract, info
 from ec2kit.lifekeeper.cluster import Cluster
@@ -65,7 +64,11 @@ class Properties:
             "switchback": there.switchback,
             "priority": self.priorities.get(system),
             "interface": resource.interface,
-            **({"tables": sorted(resource.tables)} if isinstance(resource, RouteResource) else {}),
+            **{
+                each.field: texts if each.many else next(iter(texts), None)
+                for each in KINDS[resource.kind].parameters[1:]
+                if each.info and ((texts := each.texts(resource)) or each.many)
+            },
             "ec2-url": reach.url,
             "profile": reach.profile,
             "region": reach.region,
@@ -128,9 +131,10 @@ def _wanted_info(known: Info, wanted: Mapping[str, str], run: Run) -> Info:
     seen = look(known.resource, locate(known.resource.interface, run), run)
     resource = known.resource
     if "tables" in wanted:
-        if not isinstance(resource, RouteResource) or not isinstance(seen, RouteView):
+        refreshed = resource.refreshed(seen)
+        if refreshed is None:
             raise Misconfigured(f"{resource} has no route tables", "tables=refresh is for a route-table resource")
-        resource = replace(resource, tables=frozenset(TableId(entry.table) for entry in seen.entries))
+        resource = refreshed
     return replace(known, resource=resource, reach=reach)
 
 
@@ -148,7 +152,7 @@ def _change_info(tag: str, before: str, wanted: Info, cluster: Cluster) -> None:
             known = info.decode(there.info)
             interface = [known.resource.interface] if known.resource.interface else []
             cluster.script("canextend", system, cluster.system, tag, *interface)
-            resource = replace(wanted.resource, interface=known.resource.interface)
+            resource = wanted.resource.on(known.resource.interface)
             others[system] = replace(wanted, resource=resource)
     except (KitError, KeyboardInterrupt):
         lcd.run("ins_setinfo", "-t", tag, "-v", before)

@@ -13,7 +13,8 @@ from functools import partial
 
 from ec2kit.core import messages, schema
 from ec2kit.core.errors import ExitCode, KitError, NotHeld
-from ec2kit.core.kinds.known import View
+from ec2kit.core.kinds.kind import View
+from ec2kit.core.kinds.known import read_view
 from ec2kit.core.schema import Object
 from ec2kit.lifekeeper import history, info, past
 from ec2kit.lifekeeper.cluster import Cluster
@@ -63,7 +64,7 @@ class Part:
             "since": self.since,
             "interface": self.interface,
             "eni": self.eni,
-            "view": schema.view(self.view) if self.view else None,
+            "view": self.view.as_json() if self.view else None,
             "actions": [history.as_json(entry) | {"outcome": entry.outcome} for entry in self.actions],
         }
 
@@ -88,7 +89,7 @@ class Part:
             since=since if isinstance(since, int | float) else None,
             interface=schema.optional(told.get("interface"), str),
             eni=schema.optional(told.get("eni"), str),
-            view=schema.view_of(told.get("view")),
+            view=read_view(told.get("view")),
             actions=tuple(entry for entry in entries if entry),
         )
 

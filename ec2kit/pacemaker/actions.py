@@ -1,4 +1,4 @@
-"""The OCF grammar: how Pacemaker calls the agents ocf:ec2kit:route and ocf:ec2kit:eip, and what it reads from them.
+"""The OCF grammar: how Pacemaker calls the agents of the provider ec2kit, and what it reads from them.
 
 The action is the only argument; everything else is in the environment. The scripts in ocf/ answer meta-data by
 themselves. OCF resource agent API 1.0, github.com/ClusterLabs/OCF-spec. What Pacemaker does on each exit code:
@@ -19,13 +19,12 @@ from functools import partial
 
 from ec2kit.core import messages
 from ec2kit.core.errors import Astray, KitError, Misconfigured, NotHeld
+from ec2kit.core.kinds.kind import Kind, Resource
 from ec2kit.core.messages import Level
-from ec2kit.core.model import Resource, RouteResource
 from ec2kit.core.settings import Budget, Settings
 from ec2kit.host import guard
 from ec2kit.host.log import Journal, daemon
 from ec2kit.pacemaker import agents
-from ec2kit.pacemaker.agents import Agent
 from ec2kit.pacemaker.memory import LET_GO, Memory, Word
 from ec2kit.verbs import lifecycle, repeats
 from ec2kit.verbs.process import begin, conclude
@@ -52,7 +51,7 @@ class Code(IntEnum):
 class Call:
     """One call of an agent. recurring: a monitor of what Pacemaker has started, not a probe."""
 
-    agent: Agent
+    kind: Kind
     action: str
     instance: str
     recurring: bool
@@ -60,7 +59,7 @@ class Call:
     @property
     def memory(self) -> Memory:
         """What this node remembers of the resource."""
-        return Memory(self.agent.kind, self.instance)
+        return Memory(self.kind.name, self.instance)
 
     @property
     def budget(self) -> Budget:
@@ -84,7 +83,7 @@ def main(kind: str, arguments: Sequence[str] | None = None) -> int:
     if call.action == "stop":
         run.log.past = {}  # it may try for a long time
     try:
-        named = agents.parameters(call.agent, os.environ)
+        named = agents.parameters(call.kind, os.environ)
     except Misconfigured as error:
         return _refuse(call, run, error)
     run = replace(run, reach=named.reach)
@@ -98,7 +97,7 @@ def _usage(call: Call) -> Code:
     asked = call.action in {"usage", "help"}
     code = Code.SUCCESS if asked else Code.ERR_UNIMPLEMENTED if call.action else Code.ERR_ARGS
     guard.verdict(code)
-    print(agents.usage(call.agent), file=sys.stdout if asked else sys.stderr)
+    print(agents.usage(call.kind), file=sys.stdout if asked else sys.stderr)
     return code
 
 
@@ -112,7 +111,7 @@ def _seconds(call: Call, settings: Settings) -> float:
 
 def _journal(call: Call) -> Journal:
     least = Level.INFO if call.action in {"start", "stop"} else Level.NOTIFY
-    return Journal(call.action, call.instance, least=least, sender=daemon(f"{call.agent.kind}({call.instance})"))
+    return Journal(call.action, call.instance, least=least, sender=daemon(f"{call.kind.name}({call.instance})"))
 
 
 def _milliseconds(name: str) -> int:
@@ -140,12 +139,12 @@ def _stop(call: Call, resource: Resource, run: Run) -> str:
     """Let go. A stop that fails costs the node its life, so it goes on while there is time, unless it may give up."""
     lifecycle.release(resource, run, persistent=call.memory.recall() not in LET_GO)
     call.memory.write(Word.STOPPED, run.log)
-    return f"{resource} {'stays as it is' if isinstance(resource, RouteResource) else 'is not on this node'}"
+    return f"{resource} {'stays as it is' if resource.stays else 'is not on this node'}"
 
 
 def _monitor(call: Call, resource: Resource, run: Run) -> str:
-    """Look. Of a route that was stopped here nothing is asked: its entries may well still show this node."""
-    if isinstance(resource, RouteResource) and call.memory.recall() is Word.STOPPED:
+    """Look. Of what stays when it is stopped nothing is asked then: EC2 may well still show this node."""
+    if resource.stays and call.memory.recall() is Word.STOPPED:
         raise NotHeld(f"{resource} was stopped on this node")
     try:
         lifecycle.check(resource, run)
@@ -222,7 +221,7 @@ def _tell(call: Call, run: Run, outcome: str | KitError, code: int) -> None:
 
 def _refuse(call: Call, run: Run, error: Misconfigured) -> Code:
     """The parameters cannot be used, on any node. What was never started with them is stopped."""
-    if call.action == "stop" and (call.agent is agents.ROUTE or call.memory.recall() is not Word.HELD):
+    if call.action == "stop" and (call.kind.resource.stays or call.memory.recall() is not Word.HELD):
         guard.verdict(Code.SUCCESS)
         what = f"it was never started here, for its parameters cannot be used: {error}"
         run.log.say(messages.END_OK, seconds=run.deadline.spent, what=what)

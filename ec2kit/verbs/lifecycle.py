@@ -22,10 +22,8 @@ from typing import TYPE_CHECKING
 from ec2kit.core import backoff, messages
 from ec2kit.core.errors import Astray, KitError, Misconfigured, NotHeld, Stale, Unanswered, Unavailable
 from ec2kit.core.evidence import CONFIRM_PAUSE, Evidence
-from ec2kit.core.kinds.elastic_ip import ElasticIpView
-from ec2kit.core.kinds.known import View
-from ec2kit.core.model import ElasticIpResource, Resource, RouteResource
-from ec2kit.core.steps import AssociateAddress, BringLinkUp, DisassociateAddress, Plan, Step, findings
+from ec2kit.core.kinds.kind import Resource, View
+from ec2kit.core.steps import BringLinkUp, Ec2Step, Plan, Step, findings, steps_of
 from ec2kit.host import nic
 from ec2kit.verbs import witness
 from ec2kit.verbs.locate import locate
@@ -49,11 +47,11 @@ def hold(resource: Resource, run: Run, site: Site | None = None) -> None:
 def release(resource: Resource, run: Run, site: Site | None = None, *, persistent: bool = True) -> None:
     """Let go of the address if this node has it, and return only when looks prove that it does not.
 
-    A route is left as it is and nothing is asked: the node that takes over moves it.
+    Of an address that stays, nothing is asked: the node that takes over moves it.
     persistent: go on while there is time, unless EC2_MAX_RETRY is set, for a failure may cost the node its life.
     """
-    if isinstance(resource, RouteResource):
-        run.log.say(messages.ROUTE_STAYS, destination=resource.destination)
+    if resource.stays:
+        run.log.say(messages.ROUTE_STAYS, destination=resource.target)
     else:
         endless = persistent and not run.settings.ec2_max_retry_given
         _Task(resource, run, site, lambda view: view.release(), let_go=True, endless=endless).converge()
@@ -65,12 +63,12 @@ def check(resource: Resource, run: Run, site: Site | None = None) -> None:
     Raises Astray when it is on this node, but on another interface.
     """
     site = site or locate(resource.interface, run)
-    first = _judge(resource, site, run)
+    first = _judge(resource, site, run, frugal=True)
     if first is None:
         return
     run.log.say(messages.SUSPECT, why=first.error)
     run.deadline.sleep(CONFIRM_PAUSE, "the second look, which is to confirm a loss")
-    second = _judge(resource, site, run)
+    second = _judge(resource, site, run, frugal=False)
     if second is None:
         return
     if first.same_loss(second):
@@ -80,7 +78,7 @@ def check(resource: Resource, run: Run, site: Site | None = None) -> None:
 
 def check_once(resource: Resource, site: Site, run: Run) -> None:
     """As check, by one look: for where a loss that is told in error fails nothing."""
-    if doubt := _judge(resource, site, run):
+    if doubt := _judge(resource, site, run, frugal=True):
         raise doubt.error
 
 
@@ -88,8 +86,8 @@ def plan(resource: Resource, run: Run) -> None:
     """Put what hold would do now into the run's record; nothing is changed."""
     view = look(resource, locate(resource.interface, run), run)
     run.record.todo = view.drift()
-    if isinstance(view, ElasticIpView) and witness.is_way_out(view, run):
-        run.log.say(messages.CAUTION, problem=". ".join(view.way_out))
+    for problem in view.cautions:
+        run.log.say(messages.CAUTION, problem=problem)
 
 
 @dataclass(frozen=True)
@@ -107,10 +105,10 @@ class _Doubt:
         return not told or any(not entry.startswith("eni-") for entry in told)
 
 
-def _judge(resource: Resource, site: Site, run: Run) -> _Doubt | None:
+def _judge(resource: Resource, site: Site, run: Run, *, frugal: bool) -> _Doubt | None:
     """One look: None when this node holds the address. Raises Astray."""
     try:
-        view = look(resource, site, run, expect_here=True)
+        view = look(resource, site, run, frugal=frugal)
     except NotHeld as error:
         return _Doubt(_EVERYTHING, error)
     lost = view.lost
@@ -165,7 +163,7 @@ class _Task:
         try:
             site = self.site or self._locate()
             while True:
-                todo = self._look(site, refused, expect_here=looked)
+                todo = self._look(site, refused, frugal=looked and not self.let_go)
                 looked = True
                 if todo:
                     if acted and not any(isinstance(error, Stale) for error in refused.values()):
@@ -189,20 +187,20 @@ class _Task:
                 raise
             return self.run.record.site
 
-    def _look(self, site: Site, refused: dict[Step, KitError], *, expect_here: bool) -> Plan:
+    def _look(self, site: Site, refused: dict[Step, KitError], *, frugal: bool) -> Plan:
         """What a look still shows to be missing."""
         at = self.run.deadline.spent
         silent = next((error for error in refused.values() if isinstance(error, Unanswered)), None)
         if silent and self._gone(silent, at):
             return ()
         try:
-            view = look(self.resource, site, self.run, expect_here=expect_here and not self.let_go)
+            view = look(self.resource, site, self.run, frugal=frugal)
         except Unavailable as error:
             if self._gone(error, at):
                 return ()
             raise
         todo = self.wanted(view)
-        right = view.subjects - {step.subject for batch in todo for step in batch}
+        right = view.subjects - {step.subject for step in steps_of(todo)}
         self.seen.saw(right, at, self.run.deadline.spent)
         return todo
 
@@ -211,25 +209,25 @@ class _Task:
 
         Where EC2 has not said that it took the call, it must have shown the address here before.
         """
-        if not (isinstance(self.resource, ElasticIpResource) and self.let_go and self.run.record.acted):
+        if not (self.let_go and self.run.record.acted and (self.run.record.done or self.shown)):
             return False
-        if not (self.run.record.done or self.shown) or witness.here(self.resource.public_ip, self.run) is not False:
+        if witness.here(self.resource, self.run) is not False:
             return False
-        self.run.log.say(messages.WITNESS, why=error, public_ip=self.resource.public_ip)
-        self.seen.saw({str(self.resource.public_ip)}, at, self.run.deadline.spent)
+        self.run.log.say(messages.WITNESS, why=error, public_ip=self.resource.address)
+        self.seen.saw({self.resource.address}, at, self.run.deadline.spent)
         return True
 
     def _act(self, todo: Plan, ec2: Ec2) -> dict[Step, KitError]:
         """Apply the batches in their order, up to the first in which a step is refused; the refused steps."""
         run = self.run
-        if self.let_go and isinstance(self.resource, ElasticIpResource) and not run.record.acted:
-            self.shown = witness.here(self.resource.public_ip, run) is True
+        if self.let_go and not run.record.acted:
+            self.shown = witness.here(self.resource, run) is True
         run.record.acted = True
         done = len(run.record.done)
         refused: dict[Step, KitError] = {}
         for batch in todo:
-            for step in batch:
-                _warn_displaced(step, run)
+            for message, values in [told for step in batch if isinstance(step, Ec2Step) for told in step.cautions]:
+                run.log.say(message, **values)
             outcomes = run.deadline.together([partial(_apply, step, ec2, run) for step in batch])
             refused = {step: each for step, each in zip(batch, outcomes, strict=True) if isinstance(each, KitError)}
             for step, error in refused.items():
@@ -252,25 +250,12 @@ def _unfinished(resource: Resource, todo: Plan, refused: dict[Step, KitError]) -
 
 
 def _apply(step: Step, ec2: Ec2, run: Run) -> None:
-    if isinstance(step, BringLinkUp):
+    if isinstance(step, Ec2Step):
+        ec2.apply(step, math.inf if step.aimed else run.record.seen + backoff.FRESH)
+    elif isinstance(step, BringLinkUp):
         _bring_link_up(step.interface, run)
-    else:
-        aimed = isinstance(step, DisassociateAddress)  # at what was read, and at nothing that comes after it
-        ec2.apply(step, math.inf if aimed else run.record.seen + backoff.FRESH)
     run.record.done.append(step)
     run.log.say(messages.STEP, step=step)
-
-
-def _warn_displaced(step: Step, run: Run) -> None:
-    if isinstance(step, AssociateAddress):
-        for other in step.displaces:
-            run.log.say(
-                messages.DISPLACED,
-                other=other,
-                private_ip=step.private_ip,
-                eni=step.eni,
-                public_ip=step.public_ip,
-            )
 
 
 def _bring_link_up(interface: str, run: Run) -> None:

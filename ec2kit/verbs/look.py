@@ -1,108 +1,125 @@
-"""What EC2 shows: the edges' facts put together into one view, which comes from a complete look or not at all."""
+"""A look: what the kinds of address ask is asked side by side, until a view comes out of the answers.
+
+Several resources can be looked at at once: what they ask of EC2 is joined. They must have one way to EC2 (Reach,
+credentials, Region).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
-from ec2kit.core import messages
 from ec2kit.core.backoff import FRESH
-from ec2kit.core.errors import Unavailable
-from ec2kit.core.kinds import elastic_ip
-from ec2kit.core.kinds.elastic_ip import ElasticIpView
-from ec2kit.core.kinds.known import View
-from ec2kit.core.kinds.route import RouteView
-from ec2kit.core.model import Address, ElasticIpResource, NetworkInterface, Resource, RouteResource, RouteTable
+from ec2kit.core.errors import KitError, Unavailable
+from ec2kit.core.facts import Answers, DefaultInterface, Facts, Interfaces, Link, Listing, Metadata, Open, Query
+from ec2kit.core.kinds.kind import Resource, View
+from ec2kit.core.model import Node
 from ec2kit.host import nic
+from ec2kit.verbs.locate import metadata_of
 from ec2kit.verbs.run import Run, Site
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from ec2kit.ec2.client import Ec2
 
 
-def look(resource: Resource, site: Site, run: Run, *, expect_here: bool = False) -> View:
-    """One complete look: all questions at once. Raises the first KitError when any is not answered.
+def look(resource: Resource, site: Site, run: Run, *, frugal: bool = False) -> View:
+    """One complete look. Raises the KitError of what was not answered, or of what the answers show.
 
-    expect_here: an Elastic IP is first asked for by its name alone; when it is on our ENI, that is enough.
-    What comes of it is in the run's record: the view, when it was seen, and where this node has the address.
+    frugal: only what is needed in any case is asked, one thing after the other. What comes of it is in the run's
+    record: the view, when it was seen, and where this node has the address.
     """
-    if isinstance(resource, RouteResource):
-        view, ours = _route(resource, site, run)
-    else:
-        view, ours = _elastic_ip(resource, site, run, expect_here=expect_here)
+    asked = _Conversation(site.ec2, run)
+    (view,) = asked.views([(resource, site.node)], frugal=frugal)
+    run.record.seen = asked.oldest
+    if isinstance(view, KitError):
+        raise view
+    if run.record.view is None:  # told once a run
+        for message, values in view.notices:
+            run.log.say(message, **values)
     run.record.view = view
-    for seat in (each for each in ours if each.id == view.eni):
-        run.record.site = replace(site, node=site.node.at(seat))
+    for seat in asked.answers.get(Interfaces(site.node.instance), ()):
+        if seat.id == view.seat:
+            run.record.site = replace(site, node=site.node.at(seat))
     return view
 
 
-def _route(resource: RouteResource, site: Site, run: Run) -> tuple[View, list[NetworkInterface]]:
-    tables, ours = _both(lambda: _tables(resource, site, run), site, run)
-    view = RouteView.of(resource, site.node, tables, ours)
-    if run.record.view is None:  # told once a run
-        for table in view.gone:
-            run.log.say(messages.TABLE_GONE, table=table)
-        for entry in view.foreign:
-            run.log.say(messages.FOREIGN, destination=view.destination, entry=entry)
-    return view, ours
+def looks(wanted: Sequence[tuple[Resource, Node]], ec2: Ec2, run: Run, *, frugal: bool) -> list[View | KitError]:
+    """One complete look at several resources: the view, or the KitError, of each."""
+    return _Conversation(ec2, run).views(wanted, frugal=frugal)
 
 
-def _tables(resource: RouteResource, site: Site, run: Run) -> list[RouteTable]:
-    """The route tables that a decision needs: those with our entry when that is all of them, else every one.
+@dataclass
+class _Conversation:
+    """What has been answered, and when EC2 did: seconds of the run."""
 
-    Asked for those with our entry, EC2 sends one page where the VPC has five. But a table that is not among them may
-    have lost the entry or be gone, and none at all may mean another account: only the whole list tells.
-    """
-    having = site.ec2.route_tables(site.node.vpc, resource.destination)
-    run.record.seen = run.deadline.spent
-    made = any(table.entries(resource.destination) for table in having)
-    if made and resource.tables <= {table.id for table in having}:
-        return having
-    every = site.ec2.route_tables(site.node.vpc)
-    run.record.seen = run.deadline.spent
-    return every
+    ec2: Ec2
+    run: Run
+    answers: Answers = field(default_factory=dict)
+    at: dict[Query[Any], float] = field(default_factory=dict)
+
+    @property
+    def oldest(self) -> float:
+        """When the oldest of EC2's answers has come."""
+        return min(self.at.values(), default=0.0)
+
+    def views(self, wanted: Sequence[tuple[Resource, Node]], *, frugal: bool) -> list[View | KitError]:
+        """Ask until each has its view. Where an answer comes long after another, the old one is asked for again."""
+        views = self._until_complete(wanted, frugal=frugal)
+        old = [each for each, at in self.at.items() if self.run.deadline.spent - at > FRESH / 2]
+        if not old:
+            return views
+        for each in old:
+            del self.answers[each], self.at[each]
+        return self._until_complete(wanted, frugal=frugal)
+
+    def _until_complete(self, wanted: Sequence[tuple[Resource, Node]], *, frugal: bool) -> list[View | KitError]:
+        views: dict[int, View | KitError] = {}
+        while len(views) < len(wanted):
+            missing: dict[Query[Any], None] = {}  # in the order of the resources
+            for number, (resource, node) in enumerate(wanted):
+                if number in views:
+                    continue
+                try:
+                    views[number] = resource.view(node, Facts(self.answers, frugal=frugal))
+                except Open as open_:
+                    missing |= dict.fromkeys(open_.queries)
+                except KitError as error:
+                    views[number] = error
+            self._ask(missing)
+        return [views[number] for number in range(len(wanted))]
+
+    def _ask(self, queries: Iterable[Query[Any]]) -> None:
+        """Host and metadata in line, for they are near and the metadata one connection; EC2's calls side by side."""
+        calls = self.ec2.calls([each for each in queries if isinstance(each, Listing)])
+        for each in queries:
+            if not isinstance(each, Listing):
+                self.answers[each] = _answer(each, self.run)
+        for told in self.run.deadline.together([self._timed(call) for call in calls]):
+            if isinstance(told, KitError):
+                raise told
+            self.answers.update(told)
+
+    def _timed(self, call: Callable[[], Answers]) -> Callable[[], Answers]:
+        def ask() -> Answers:
+            told = call()
+            self.at |= dict.fromkeys(told, self.run.deadline.spent)
+            return told
+
+        return ask
 
 
-def _elastic_ip(
-    resource: ElasticIpResource, site: Site, run: Run, *, expect_here: bool
-) -> tuple[View, list[NetworkInterface]]:
-    ec2, node = site.ec2, site.node
-    if expect_here:
-        own = _address(resource, site, run)
-        ours = [] if elastic_ip.settled(own, node) else ec2.interfaces(node.instance)
-    else:
-        own, ours = _both(lambda: _address(resource, site, run), site, run)
-    view = ElasticIpView.of(resource, node, own, ours)
-    if view.interface is None or view.eni is None or run.settings.ip_nolinkcheck:
-        return view, ours
+def _answer(query: Query[Any], run: Run) -> object:
+    """What this machine or its metadata tell; the KitError when they do not."""
+    settings = run.settings
     try:
-        return replace(view, link=nic.has_link(run.settings.ec2kit_sysfs, view.interface)), ours
-    except Unavailable as error:  # what lets go of the address does not need to know
-        return replace(view, lack=error), ours
-
-
-def _both(owner: Callable[[], T], site: Site, run: Run) -> tuple[T, list[NetworkInterface]]:
-    """Who has the address, and this instance's ENIs, asked side by side.
-
-    Where one answer comes long after the other, the old one is asked for again; who has the address last.
-    """
-    at = 0.0
-
-    def interfaces() -> list[NetworkInterface]:
-        nonlocal at
-        found = site.ec2.interfaces(site.node.instance)
-        at = run.deadline.spent
-        return found
-
-    who, ours = run.deadline.both(owner, interfaces)
-    if run.deadline.spent - at > FRESH / 2:
-        ours = interfaces()
-    if run.deadline.spent - run.record.seen > FRESH / 2:
-        who = owner()
-    return who, ours
-
-
-def _address(resource: ElasticIpResource, site: Site, run: Run) -> Address | None:
-    addresses = site.ec2.addresses_named(str(resource.public_ip))
-    run.record.seen = run.deadline.spent
-    return elastic_ip.named(resource, addresses)
+        match query:
+            case Link(interface):
+                return None if settings.ip_nolinkcheck else nic.has_link(settings.ec2kit_sysfs, interface)
+            case DefaultInterface():
+                return nic.default_interface(settings.ec2kit_sysfs, settings.ec2kit_procfs)
+            case Metadata(path):
+                return metadata_of(run).get(path)
+    except KitError as error:
+        return error
+    return Unavailable(f"nobody knows how to ask for {query}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ec2kit.core.kinds.known import View
+from ec2kit.core.kinds.kind import View
 from ec2kit.core.model import BY_SETTINGS, AccessKey, Node, Reach
 from ec2kit.core.settings import Settings
 from ec2kit.core.steps import Plan, Step

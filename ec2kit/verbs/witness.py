@@ -6,36 +6,29 @@ address of each ENI: docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-da
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address
-
 from ec2kit.core.errors import KitError
-from ec2kit.core.kinds.elastic_ip import ElasticIpView
-from ec2kit.host import nic
+from ec2kit.core.kinds.kind import Resource
 from ec2kit.verbs.locate import metadata_of
 from ec2kit.verbs.run import Run
 
 _MACS = "network/interfaces/macs/"
 
 
-def here(public_ip: IPv4Address, run: Run) -> bool | None:
+def here(resource: Resource, run: Run) -> bool | None:
     """Whether the metadata show the address on one of this instance's ENIs; None when they do not tell.
 
     That an item is not there proves something only where the item beside it, the private addresses, is.
     """
+    if resource.public is None:
+        return None
     metadata = metadata_of(run)
     try:
         enis = [f"{_MACS}{mac.strip('/')}" for mac in metadata.need(_MACS).split()]
-        if any(metadata.get(f"{eni}/ipv4-associations/{public_ip}") for eni in enis):
+        if resource.public and any(metadata.get(f"{eni}/ipv4-associations/{resource.address}") for eni in enis):
             return True
-        return False if all(metadata.get(f"{eni}/local-ipv4s") for eni in enis) else None
+        private = [(metadata.get(f"{eni}/local-ipv4s") or "").split() for eni in enis]
+        if not resource.public and any(resource.address in addresses for addresses in private):
+            return True
+        return False if all(private) else None
     except KitError:
         return None
-
-
-def is_way_out(view: ElasticIpView, run: Run) -> bool:
-    """Whether the address is for the interface of the default route, which may be this node's way to EC2."""
-    try:
-        default = nic.default_interface(run.settings.ec2kit_sysfs, run.settings.ec2kit_procfs)
-    except KitError:
-        return False
-    return default is not None and view.interface == default

@@ -6,16 +6,10 @@ import botocore.session
 import pytest
 from botocore.validate import ParamValidator
 
+from ec2kit.core.kinds.elastic_ip import AssociateAddress, DisassociateAddress
+from ec2kit.core.kinds.route import CreateRoute, DisableSourceDestCheck, ReplaceRoute
 from ec2kit.core.model import AllocationId, AssociationId, Destination, EniId, TableId
-from ec2kit.core.steps import (
-    AssociateAddress,
-    CreateRoute,
-    DisableSourceDestCheck,
-    DisassociateAddress,
-    Ec2Step,
-    ReplaceRoute,
-    operation,
-)
+from ec2kit.core.steps import Ec2Step
 
 TABLE, VIP, ENI = TableId("rtb-1"), Destination("10.1.0.10/32"), EniId("eni-1")
 STEPS: list[Ec2Step] = [
@@ -27,11 +21,11 @@ STEPS: list[Ec2Step] = [
 ]
 
 
-@pytest.mark.parametrize("step", STEPS, ids=operation)
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.operation)
 def test_request_shapes_are_ec2s(step: Ec2Step) -> None:
     """Operation and parameters exist, and have the types, that botocore's model of EC2 says; none is unknown."""
     model = botocore.session.get_session().get_service_model("ec2")
-    shape = model.operation_model(operation(step)).input_shape
+    shape = model.operation_model(step.operation).input_shape
     assert shape is not None
     assert ParamValidator().validate(step.parameters(), shape).has_errors() is False
     assert set(step.parameters()) <= set(shape.members)

@@ -9,8 +9,9 @@ import pytest
 
 from ec2kit.core.backoff import FRESH
 from ec2kit.core.errors import Stale, Unavailable
+from ec2kit.core.facts import ElasticIps, Interfaces, RouteTables
+from ec2kit.core.kinds.route import ReplaceRoute
 from ec2kit.core.model import Destination, EniId, NetworkInterface, TableId, VpcId
-from ec2kit.core.steps import ReplaceRoute
 from ec2kit.ec2.client import Ec2
 from ec2kit.host.deadline import SIDE_BY_SIDE, Deadline
 from lab import wire
@@ -28,7 +29,7 @@ def test_every_failure_becomes_unavailable(lab: LabEc2, kind: Any) -> None:
     """Never an empty answer, and never botocore's own exception."""
     lab.refuse(kind)
     with pytest.raises(Unavailable) as caught:
-        ec2(lab.url, retries=0, seconds=2).route_tables(VpcId("vpc-1"))
+        ec2(lab.url, retries=0, seconds=2).ask(RouteTables(VpcId("vpc-1")))
     assert "DescribeRouteTables on vpc-1" in str(caught.value)
     assert caught.value.__cause__ is not None
 
@@ -37,7 +38,7 @@ def test_retries_are_those_of_the_setting(lab: LabEc2) -> None:
     """EC2_MAX_RETRY=2 is three attempts; botocore's own `max_attempts` would make it three retries."""
     lab.refuse("error500")
     with pytest.raises(Unavailable):
-        ec2(lab.url, retries=2).interfaces(INSTANCE)
+        ec2(lab.url, retries=2).ask(Interfaces(INSTANCE))
     assert len(lab.calls) == 3
 
 
@@ -62,7 +63,7 @@ def test_the_elastic_ip_on_an_eni_is_told_from_a_public_ip_of_amazons(
     asked = ec2("https://ec2.example.com")
     answer: Any = lambda **_: wire.response(200, told)  # noqa: E731  the stubs do not know that this hook answers
     asked._client.meta.events.register("before-send.ec2", answer)
-    assert asked.interfaces(INSTANCE) == [NetworkInterface(EniId("eni-1"), "10.0.1.11", True, elastic_ip)]
+    assert asked.ask(Interfaces(INSTANCE)) == (NetworkInterface(EniId("eni-1"), "10.0.1.11", True, elastic_ip),)
 
 
 def test_an_eni_without_an_ipv4_address_spoils_no_answer() -> None:
@@ -75,7 +76,7 @@ def test_an_eni_without_an_ipv4_address_spoils_no_answer() -> None:
     asked = ec2("https://ec2.example.com")
     answer: Any = lambda **_: wire.response(200, told)  # noqa: E731  the stubs do not know that this hook answers
     asked._client.meta.events.register("before-send.ec2", answer)
-    assert asked.interfaces(INSTANCE) == [NetworkInterface(EniId("eni-1"), "", True, None, "0e:01")]
+    assert asked.ask(Interfaces(INSTANCE)) == (NetworkInterface(EniId("eni-1"), "", True, None, "0e:01"),)
 
 
 STEP = ReplaceRoute(TableId("rtb-1"), Destination("10.1.0.10/32"), EniId("eni-1"), "local")
@@ -144,7 +145,7 @@ def test_a_throttled_question_is_asked_until_it_is_answered(lab: LabEc2) -> None
     acting, budget = patient(lab)
     with pytest.raises(Stale):
         acting.apply(STEP, budget.spent - 1)
-    assert acting.route_tables(VpcId("vpc-1")) == []
+    assert acting.ask(RouteTables(VpcId("vpc-1"))) == ()
     assert [call.status for call in lab.calls] == [503, 503, 503, 200]
 
 
@@ -152,9 +153,9 @@ def test_each_action_has_a_pace_of_its_own(lab: LabEc2) -> None:
     """So has each bucket of EC2's: that one action is throttled slows no other down."""
     lab.refuse("throttled", "DescribeRouteTables", times=1)
     acting, _ = patient(lab)
-    acting.route_tables(VpcId("vpc-1"))
+    acting.ask(RouteTables(VpcId("vpc-1")))
     assert acting.paces["DescribeRouteTables"].rate < 10
-    acting.addresses_owned()
+    acting.ask(ElasticIps())
     assert acting.paces["DescribeAddresses"].rate == math.inf
 
 
@@ -162,7 +163,7 @@ def test_hundreds_of_calls_side_by_side_share_one_pace(lab: LabEc2) -> None:
     """Real threads: 60 questions through a bucket of 20 that refills with ten a second, and few are refused."""
     lab.buckets = Buckets({"DescribeAddresses": Size(20, 10)}, fees=True)
     acting, budget = patient(lab)
-    found = budget.together([lambda: acting.addresses_named("203.0.113.10")] * 60)
-    assert found == [[]] * 60
+    found = budget.together([lambda: acting.ask(ElasticIps("203.0.113.10"))] * 60)
+    assert found == [()] * 60
     assert budget.spent < 4 * 1.5 + 2
     assert len(lab.calls) < 60 + SIDE_BY_SIDE + 20

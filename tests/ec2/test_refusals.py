@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ec2kit.core.errors import Unavailable
+from ec2kit.core.facts import RouteTables
 from ec2kit.core.model import VpcId
 from ec2kit.ec2.refusals import refusal
 from lab.ec2.server import Ec2 as LabEc2
@@ -34,7 +35,7 @@ def test_ec2s_own_message_is_not_repeated(lab: LabEc2) -> None:
     """It can hold an encoded authorization message, account and request details; the code is enough."""
     lab.refuse("denied")
     with pytest.raises(Unavailable) as caught:
-        ec2(lab.url, retries=0).route_tables(VpcId("vpc-1"))
+        ec2(lab.url, retries=0).ask(RouteTables(VpcId("vpc-1")))
     assert "You are not authorized" in str(caught.value.__cause__), "the lab's message, as EC2's"
     assert "You are not authorized" not in caught.value.why
     assert "UnauthorizedOperation" in caught.value.why

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ec2kit.core.errors import Misconfigured, Unavailable
+from ec2kit.core.facts import ElasticIps, Interfaces
 from ec2kit.ec2.client import Ec2
 from ec2kit.ec2.session import Signer
 from ec2kit.host.deadline import Deadline
@@ -26,12 +28,12 @@ def test_the_root_certificates_are_read_once(tmp_path: Path) -> None:
     with LabEc2(tls=authority) as lab:
         lab.delay_ms = 200  # so that each call has a connection of its own
         kit = ec2(lab.url, AWS_CA_BUNDLE=str(authority.bundle))
-        kit.addresses_owned()
+        kit.ask(ElasticIps())
         authority.bundle.unlink()
-        answers = Deadline(20).together([kit.addresses_owned] * 3)
-        assert (answers, lab.connections) == ([[], [], []], 3)
+        answers = Deadline(20).together([partial(kit.ask, ElasticIps())] * 3)
+        assert (answers, lab.connections) == ([(), (), ()], 3)
         with pytest.raises(Unavailable, match="SSLError"):
-            ec2(lab.url).addresses_owned()
+            ec2(lab.url).ask(ElasticIps())
 
 
 @pytest.fixture
@@ -47,7 +49,7 @@ def test_no_credentials_is_unavailable_and_says_what_to_do(lab: LabEc2) -> None:
     with Imds(NodeIdentity("i-1", "us-east-1", "us-east-1a", "123456789012", (), "role")) as metadata:
         metadata.refuse("missing", "GET /latest/meta-data/iam/security-credentials/")
         with pytest.raises(Unavailable, match="no credentials") as caught:
-            ec2(lab.url, AWS_EC2_METADATA_SERVICE_ENDPOINT=metadata.url).interfaces(INSTANCE)
+            ec2(lab.url, AWS_EC2_METADATA_SERVICE_ENDPOINT=metadata.url).ask(Interfaces(INSTANCE))
     assert "Attach a role" in caught.value.cure
 
 
@@ -57,7 +59,7 @@ def test_a_role_that_the_metadata_does_not_tell_names_the_metadata(lab: LabEc2) 
     with pytest.raises(
         Unavailable, match=r"no credentials for .*: the metadata service at .* does not answer"
     ) as caught:
-        ec2(lab.url, AWS_EC2_METADATA_SERVICE_ENDPOINT="http://127.0.0.1:9").interfaces(INSTANCE)
+        ec2(lab.url, AWS_EC2_METADATA_SERVICE_ENDPOINT="http://127.0.0.1:9").ask(Interfaces(INSTANCE))
     assert "Check that this instance can reach it" in caught.value.cure
     assert not caught.value.permanent
 
@@ -69,8 +71,8 @@ def test_credentials_that_cannot_be_had_just_now_are_unavailable(lab: LabEc2, tm
     settings = {"AWS_CONFIG_FILE": str(config)}
     reach: Any = {"region": "us-east-1", "url": lab.url}
     with pytest.raises(Unavailable, match="no credentials"):
-        Ec2(settings, **reach, signer=Signer("helper"), action="test", retries=0, deadline=Deadline(5)).interfaces(
-            INSTANCE
+        Ec2(settings, **reach, signer=Signer("helper"), action="test", retries=0, deadline=Deadline(5)).ask(
+            Interfaces(INSTANCE)
         )
 
 

@@ -15,6 +15,7 @@ from botocore.exceptions import BotoCoreError
 from botocore.loaders import Loader
 from botocore.model import ServiceModel, Shape
 
+from ec2kit.core.facts import RouteTables
 from ec2kit.core.model import VpcId
 from ec2kit.ec2 import shapes
 from ec2kit.ec2.client import Ec2
@@ -201,7 +202,7 @@ def shapes_of(lab: LabEc2, folder: Path, monkeypatch: pytest.MonkeyPatch) -> int
         monkeypatch.setenv(name, "x")
     monkeypatch.setattr(shapes.loader, "__defaults__", (folder,))
     reach = Ec2({}, region="us-east-1", url=lab.url, action="check", retries=0, deadline=Deadline(30))
-    assert len(reach.route_tables(VpcId(vpc))) == 4
+    assert len(reach.ask(RouteTables(VpcId(vpc)))) == 4
     return len(reach._client.meta.service_model.shape_names)
 
 

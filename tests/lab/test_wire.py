@@ -13,15 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ec2kit.core.errors import KitError
+from ec2kit.core.facts import ElasticIps, Interfaces, RouteTables
+from ec2kit.core.kinds.elastic_ip import AssociateAddress, DisassociateAddress
+from ec2kit.core.kinds.route import CreateRoute, DisableSourceDestCheck, ReplaceRoute
 from ec2kit.core.model import AccessKey, AllocationId, AssociationId, Destination, EniId, TableId, VpcId
-from ec2kit.core.steps import (
-    AssociateAddress,
-    CreateRoute,
-    DisableSourceDestCheck,
-    DisassociateAddress,
-    Ec2Step,
-    ReplaceRoute,
-)
+from ec2kit.core.steps import Ec2Step
 from ec2kit.ec2.client import Ec2
 from ec2kit.ec2.session import Signer
 from ec2kit.host.deadline import Deadline
@@ -77,11 +73,11 @@ class Both:
         """Every look of the kit shows the same in both."""
         names = [str(ip) for ip in self.state.held]
         looks: list[Callable[[Ec2], object]] = [
-            lambda asked: asked.route_tables(VpcId(self.lab.vpc)),
-            lambda asked: asked.interfaces("i-00000000000000000"),
-            lambda asked: asked.addresses_named("198.51.100.1"),
-            *(lambda asked, of=node.instance_id: asked.interfaces(of) for node in self.lab.nodes.values()),
-            *(lambda asked, name=name: asked.addresses_named(name) for name in names),
+            lambda asked: asked.ask(RouteTables(VpcId(self.lab.vpc))),
+            lambda asked: asked.ask(Interfaces("i-00000000000000000")),
+            lambda asked: asked.ask(ElasticIps("198.51.100.1")),
+            *(lambda asked, of=node.instance_id: asked.ask(Interfaces(of)) for node in self.lab.nodes.values()),
+            *(lambda asked, name=name: asked.ask(ElasticIps(name)) for name in names),
             *(lambda asked, to=to: _having(asked, self.lab.vpc, to) for to in (LOCAL, "10.1.0.10/32", NOWHERE)),
             lambda asked: _tables(asked, self.lab.vpc),
             *(lambda asked, of=node.instance_id: _attached(asked, of) for node in self.lab.nodes.values()),
@@ -105,7 +101,7 @@ class Both:
         if what == "associate":
             allocation = AllocationId(self.state.held[name].allocation)
             return AssociateAddress(name, allocation, eni, self.state.private[eni])
-        (address,) = asked.addresses_named(name)
+        (address,) = asked.ask(ElasticIps(name))
         gone = AssociationId("eipassoc-00000000000000000")
         return DisassociateAddress(name, address.association.id if address.association else gone, eni)
 
@@ -200,7 +196,7 @@ def _facts(ask: Callable[[Ec2], object], asked: Ec2) -> object:
         found = ask(asked)
     except KitError as error:
         return type(error), str(error)
-    if not isinstance(found, list):
+    if not isinstance(found, list | tuple):
         return found
     return {_plain(each) for each in found}
 

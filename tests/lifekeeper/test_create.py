@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ec2kit.core.model import ElasticIpResource, RouteResource
+from ec2kit.core.kinds.elastic_ip import ElasticIpResource
+from ec2kit.core.kinds.route import RouteResource
 from ec2kit.lifekeeper import info
 from lab.ec2.vpc import AddressLab, snapshot
 from lab.lifekeeper.generic import copy_of

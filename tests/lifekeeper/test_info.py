@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ec2kit.core.errors import Misconfigured
-from ec2kit.core.model import ElasticIpResource, Reach, RouteResource, TableId
+from ec2kit.core.kinds.elastic_ip import ElasticIpResource
+from ec2kit.core.kinds.route import RouteResource
+from ec2kit.core.model import Reach, TableId
 from ec2kit.lifekeeper.info import Info, decode, encode, good_tag
 
 ADDRESSES = st.ip_addresses(v=4).map(lambda address: IPv4Address(int(address)))
@@ -45,8 +47,8 @@ def test_garbage_is_misconfigured_and_nothing_else(text: str) -> None:
     [
         ("", "not one of ec2kit's"),
         ("ec2kit=2 kind=route vip=10.1.0.10", "not one of ec2kit's"),
-        ("ec2kit=1 kind=route vip=10.1.0.300", "no IPv4 address for vip"),
-        ("ec2kit=1 kind=route vip=fd00=3A=3A1", "no IPv4 address for vip"),
+        ("ec2kit=1 kind=route vip=10.1.0.300", "an IPv4 address for vip"),
+        ("ec2kit=1 kind=route vip=fd00=3A=3A1", "an IPv4 address for vip"),
         ("ec2kit=1 kind=route vip=10.1.0.10 vip=10.1.0.11", "something twice"),
         ("ec2kit=1 kind=eip vip=10.1.0.10", "does not name a known kind"),
         ("ec2kit=1 kind=route vip=10.1.0.10 interface=eth=1", "damaged value for interface"),

@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ec2kit.core.kinds.kind import Kind
+from ec2kit.core.kinds.known import TYPES
 from ec2kit.core.model import Reach
 from ec2kit.lifekeeper.options import Creation, creation_of
 from lab.nodes import Lab
@@ -15,12 +17,19 @@ from tests.support.hierarchy import CREATE, ROUTE
 
 WORDS = st.none() | st.text(max_size=8)
 NAMES = st.text(min_size=1, max_size=8)
-KINDS = st.builds(lambda tag: (tag, None), NAMES) | st.ip_addresses(v=4).map(lambda ip: (None, IPv4Address(int(ip))))
+ADDRESSES = st.ip_addresses(v=4).map(lambda ip: IPv4Address(int(ip)))
+KINDS = st.sampled_from([*TYPES.values()]).flatmap(
+    lambda kind: st.tuples(
+        st.just(kind),
+        NAMES if kind.resource.below else st.none(),
+        st.fixed_dictionaries({each.field: ADDRESSES for each in kind.creation if each.required}),
+    )
+)
 
 
 @given(KINDS, NAMES, NAMES, WORDS, st.sampled_from(["intelligent", "automatic"]), WORDS, WORDS, st.booleans())
 def test_the_words_of_a_creation_ask_for_the_same(
-    kind: tuple[str | None, IPv4Address | None],
+    kind: tuple[Kind, str | None, dict[str, IPv4Address]],
     tag: str,
     interface: str,
     server: str | None,
@@ -31,7 +40,7 @@ def test_the_words_of_a_creation_ask_for_the_same(
 ) -> None:
     """Another system's create makes of them what this one would: an empty value is not the same as none."""
     reach = Reach(profile=None if by_key else signer, url=url)
-    wanted = Creation(tag, *kind, interface, switchback, server, reach, signer if by_key else None)
+    wanted = Creation(kind[0], tag, *kind[1:], interface, switchback, server, reach, signer if by_key else None)
     assert creation_of(wanted.arguments()) == wanted
 
 

@@ -26,17 +26,11 @@ from botocore.awsrequest import AWSResponse
 from greenlet import getcurrent, greenlet
 
 from ec2kit.core.errors import DeadlineExceeded, KitError, NotHeld
+from ec2kit.core.kinds.elastic_ip import ElasticIpResource
+from ec2kit.core.kinds.kind import Resource
+from ec2kit.core.kinds.route import RouteResource
 from ec2kit.core.messages import Level
-from ec2kit.core.model import (
-    AccessKey,
-    ElasticIpResource,
-    EniId,
-    Node,
-    Resource,
-    RouteResource,
-    TableId,
-    VpcId,
-)
+from ec2kit.core.model import AccessKey, EniId, Node, TableId, VpcId
 from ec2kit.core.pace import Pace
 from ec2kit.core.settings import Settings
 from ec2kit.ec2.client import Ec2

@@ -14,7 +14,9 @@ from subprocess import CompletedProcess
 import pytest
 
 from ec2kit.core.errors import Misconfigured
-from ec2kit.core.model import BY_SETTINGS, ElasticIpResource, Reach, RouteResource, TableId
+from ec2kit.core.kinds.elastic_ip import ElasticIpResource
+from ec2kit.core.kinds.route import RouteResource
+from ec2kit.core.model import BY_SETTINGS, Reach, TableId
 from ec2kit.pacemaker import agents
 from lab import PROJECT
 from lab.ec2.faults import Kind
@@ -28,7 +30,7 @@ from tests.support.programs import hurry
 SUCCESS, GENERIC, ARGS, UNIMPLEMENTED, INSTALLED, CONFIGURED, NOT_RUNNING = 0, 1, 2, 3, 5, 6, 7
 UNKNOWN: tuple[Kind, ...] = ("throttled", "denied", "reset", "hang", "garbage")
 KINDS = ("route", "eip")
-AGENTS = {"route": agents.ROUTE, "eip": agents.EIP}
+AGENTS = agents.AGENTS
 PLAIN = {"route": {"ip": "10.1.0.10"}, "eip": {"elastic_ip": "203.0.113.10"}}
 DTD = Path("/usr/share/resource-agents/ra-api-1.dtd")
 
@@ -122,23 +124,25 @@ def test_the_meta_data_is_valid(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_parameter_of_the_meta_data_is_read(kind: str) -> None:
     """A value of the wrong form is refused by name, and the example of it is taken."""
-    described = AGENTS[kind].parameters
-    good = {f"OCF_RESKEY_{each.name}": each.like for each in described}
+    described = agents.described(AGENTS[kind])
+    good = {f"OCF_RESKEY_{name}": each.example for name, each in described.items()}
     agents.parameters(AGENTS[kind], good)
-    for each in described:
-        with pytest.raises(Misconfigured, match=each.name):
-            agents.parameters(AGENTS[kind], good | {f"OCF_RESKEY_{each.name}": "/ no good"})
+    for name in described:
+        with pytest.raises(Misconfigured, match=name):
+            agents.parameters(AGENTS[kind], good | {f"OCF_RESKEY_{name}": "/ no good"})
 
 
 def test_what_the_parameters_name() -> None:
     """The command line's words for the same: interface, tables, Region, profile, URL."""
     given = {"ip": "10.1.0.10/32", "interface": "eth1", "routing_table": "rtb-1, rtb-2,rtb-3", "region": "eu-west-1"}
     given |= {"profile": "cluster", "endpoint_url": "https://ec2.example"}
-    named = agents.parameters(agents.ROUTE, {f"OCF_RESKEY_{name}": value for name, value in given.items()})
+    named = agents.parameters(AGENTS["route"], {f"OCF_RESKEY_{name}": value for name, value in given.items()})
     tables = frozenset(map(TableId, ("rtb-1", "rtb-2", "rtb-3")))
     assert named.resource == RouteResource(IPv4Address("10.1.0.10"), "eth1", tables)
     assert named.reach == Reach("eu-west-1", "cluster", "https://ec2.example")
-    bare = agents.parameters(agents.EIP, {"OCF_RESKEY_elastic_ip": "203.0.113.10", "OCF_RESKEY_profile": "default"})
+    bare = agents.parameters(
+        AGENTS["eip"], {"OCF_RESKEY_elastic_ip": "203.0.113.10", "OCF_RESKEY_profile": "default"}
+    )
     assert bare == agents.Parameters(ElasticIpResource(IPv4Address("203.0.113.10")), BY_SETTINGS)
 
 
@@ -150,7 +154,7 @@ def test_the_lines_for_crm_and_pcs_name_parameters_that_there_are(page: str) -> 
     assert len(lines) == (2 if page == "README.md" else 4)
     for kind, words in lines:
         given = dict(word.split("=") for word in words.split() if word != "params")
-        assert set(given) <= {each.name for each in AGENTS[kind].parameters}
+        assert set(given) <= set(agents.described(AGENTS[kind]))
         agents.parameters(AGENTS[kind], {f"OCF_RESKEY_{name}": value for name, value in given.items()})
 
 

@@ -28,8 +28,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from ec2kit.core.backoff import FRESH
 from ec2kit.core.errors import KitError, Misconfigured, NotHeld, Unavailable
+from ec2kit.core.kinds.kind import Resource
 from ec2kit.core.messages import Level
-from ec2kit.core.model import AccessKey, EniId, Node, Resource, VpcId
+from ec2kit.core.model import AccessKey, EniId, Node, VpcId
 from ec2kit.core.settings import Settings
 from ec2kit.ec2.client import Ec2
 from ec2kit.ec2.session import Signer
@@ -162,7 +163,7 @@ class Timeline:
 
     clock: Clock
     states: list[tuple[float, State]]
-    late: list[tuple[Runner, str, Call]] = field(default_factory=list)
+    late: list[tuple[Runner, str, tuple[str, ...], Call]] = field(default_factory=list)
 
     @property
     def now(self) -> State:
@@ -270,7 +271,7 @@ class TwoNodes(RuleBasedStateMachine):
         node = self.runners[name]
         if node.running is not None:
             if reached and isinstance(node.waits, Call) and node.waits.changing:
-                self._change(node, node.waits, node.verb)
+                self._change(node, node.waits, node.verb, node.enis)
             node.running.throw(GreenletExit)
             node.running = None
 
@@ -321,8 +322,8 @@ class TwoNodes(RuleBasedStateMachine):
     @rule()
     def arrive(self) -> None:
         """A call that its sender has given up arrives after all."""
-        node, verb, call = self.timeline.late.pop(0)
-        self._change(node, call, verb)
+        node, verb, enis, call = self.timeline.late.pop(0)
+        self._change(node, call, verb, enis)
 
     @rule(seconds=st.sampled_from([0.1, 1.0, 120.0]))
     def wait(self, seconds: float) -> None:
@@ -394,10 +395,10 @@ class TwoNodes(RuleBasedStateMachine):
             "nothing but what was read itself is changed on old facts"
         )
         if how == "late":
-            self.timeline.late.append((node, node.verb, call))
+            self.timeline.late.append((node, node.verb, node.enis, call))
             code = ""
         else:
-            code = self._change(node, call, node.verb)
+            code = self._change(node, call, node.verb, node.enis)
         if how == "error after":
             return wire.error(500, "InternalError")
         return lost or (wire.error(400, code) if code else wire.response(200, wire.done(call)))
@@ -412,7 +413,7 @@ class TwoNodes(RuleBasedStateMachine):
             state = old if how == "stale" else wire.mixed(old, state, self.half)
         return wire.response(200, wire.answer(state, call))
 
-    def _change(self, node: Runner, call: Call, verb: str) -> str:
+    def _change(self, node: Runner, call: Call, verb: str, enis: tuple[str, ...]) -> str:
         """Make the change that a node has sent, if EC2 takes it; EC2's error code, else empty."""
         before = self.timeline.now
         try:
@@ -420,7 +421,7 @@ class TwoNodes(RuleBasedStateMachine):
         except wire.RefusedError as error:
             return str(error)
         assert verb != "quickCheck", "quickCheck changes nothing"
-        assert only_ours(before, after, node.enis), (before, after)
+        assert only_ours(before, after, enis), (before, after)
         if call.action == "DisassociateAddress":
             assert before.held[PUBLIC_IP].eni in (node.eni, SECOND[node.name]), "the peer's is never removed"
         self.timeline.put(after)

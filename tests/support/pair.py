@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address
 
-from ec2kit.core.model import ElasticIpResource, Resource, RouteResource, TableId
+from ec2kit.core.kinds.elastic_ip import ElasticIpResource
+from ec2kit.core.kinds.kind import Resource
+from ec2kit.core.kinds.route import RouteResource
+from ec2kit.core.model import TableId
 from lab.wire import Held, State
 
 VIP, NEIGHBOUR = "10.1.0.10/32", "10.1.0.20/32"

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from ipaddress import AddressValueError, IPv4Address
 
 from ec2kit.console.wizard.prompts import Option
+from ec2kit.core.choices import Choices
+from ec2kit.core.kinds.kind import Asked, Kind, Parameter
+from ec2kit.core.kinds.known import TYPES
 from ec2kit.core.model import AccessKey, Reach
 from ec2kit.lifekeeper import contract
-from ec2kit.lifekeeper.choices import Choices
 from ec2kit.lifekeeper.forms import Form
 from ec2kit.lifekeeper.lcd import Instance
 from ec2kit.lifekeeper.options import Creation
 
-ROUTE, EIP = "route-table", "elastic-ip"
 ROLE, PROFILE, KEY = "role", "profile", "key"
 
 
@@ -23,7 +24,9 @@ ROLE, PROFILE, KEY = "role", "profile", "key"
 class Answers:
     """All answers so far; each has its default. here: this system. choices: what EC2 showed for these credentials.
 
-    form: of the resource in LifeKeeper, by its name. url: empty for the default. tag: empty for the suggested one.
+    form: of the resource in LifeKeeper, by its name. url: empty for the default. type: create's word for the kind of
+    address. given: what only that kind is asked for, by field; empty texts are not given. tag: empty for the
+    suggested one.
     """
 
     here: str
@@ -37,10 +40,10 @@ class Answers:
     key_id: str = ""
     key: AccessKey | None = None
     choices: Choices | None = None
-    kind: str = ROUTE
+    type: str = next(iter(TYPES))
     ip_resource: str = ""
     interface: str = ""
-    elastic_ip: str = ""
+    given: Mapping[str, str] = field(default_factory=dict)
     tag: str = ""
 
     @property
@@ -49,9 +52,24 @@ class Answers:
         return self.server == self.here
 
     @property
+    def kind(self) -> Kind:
+        """The kind of address."""
+        return TYPES[self.type]
+
+    @property
+    def below(self) -> bool:
+        """Whether the address is that of an IP resource."""
+        return self.kind.resource.below
+
+    @property
+    def asked(self) -> dict[Parameter, str]:
+        """The kind's own parameters that are given, with their values."""
+        return {each: value for each in self.kind.creation if (value := self.given.get(each.field))}
+
+    @property
     def suggested(self) -> str:
         """The tag that create would take."""
-        return f"ec2-{self.ip_resource if self.kind == ROUTE else self.elastic_ip}"
+        return f"ec2-{self.ip_resource if self.below else self.given.get(self.kind.address.field, '')}"
 
     @property
     def name(self) -> str:
@@ -71,12 +89,12 @@ class Answers:
     @property
     def creation(self) -> Creation:
         """What create is asked for."""
-        route = self.kind == ROUTE
         return Creation(
+            self.kind,
             tag=self.name,
-            ip_resource=self.ip_resource if route else None,
-            elastic_ip=None if route else IPv4Address(self.elastic_ip),
-            interface=None if route else self.interface,
+            ip_resource=self.ip_resource if self.below else None,
+            given={each.field: each.form.read(value) for each, value in self.asked.items()},
+            interface=self.interface if self.kind.place else None,
             switchback=self.switchback,
             server=None if self.local else self.server,
             reach=self.reach,
@@ -105,11 +123,10 @@ class Answers:
             PROFILE: f"profile {self.profile}",
             KEY: f"access key {self.key_id}",
         }[self.signer]
-        if self.kind == ROUTE:
-            named = [("EC2 resource type", "route table (backend cluster)"), ("IP resource", self.ip_resource)]
-        else:
-            named = [("EC2 resource type", "Elastic IP (frontend cluster)"), ("Network interface", self.interface)]
-            named.append(("Elastic IP", self.elastic_ip))
+        named = [("EC2 resource type", self.kind.summary)]
+        named += [("IP resource", self.ip_resource)] if self.below else []
+        named += [("Network interface", self.interface)] if self.kind.place else []
+        named += [(each.asked.question, value) for each, value in self.asked.items() if each.asked]
         return [
             ("Recovery kit", f"{'Generic Application' if self.creation.generic else 'Amazon EC2'} ({self.form})"),
             ("Switchback type", self.switchback),
@@ -129,14 +146,11 @@ SWITCHBACKS = (
     Option("intelligent (an administrator switches back)", "intelligent"),
     Option("automatic (comes back as soon as its server is back)", "automatic"),
 )
-KINDS = (
-    Option("route table: a virtual IP in the VPC (backend cluster)", ROUTE),
-    Option("Elastic IP: an address in the Internet (frontend cluster)", EIP),
-)
+KINDS = tuple(Option(kind.option, name) for name, kind in TYPES.items())
 
 
 def ip_resources(found: Iterable[Instance]) -> list[Option]:
-    """The IP resources that route tables can move: in service, and IPv4."""
+    """The IP resources whose address can be moved: in service, and IPv4."""
     return [
         Option(f"{each.tag}  {address}", each.tag)
         for each in found
@@ -160,13 +174,9 @@ def interfaces(choices: Choices) -> list[Option]:
     ]
 
 
-def elastic_ips(choices: Choices, interface: str) -> list[Option]:
-    """The Elastic IPs of that interface first, then the free ones."""
-    on_it = [ip for each in choices.interfaces if each.name == interface for ip in each.elastic_ips]
-    return [
-        *(Option(f"{ip}  on {interface} now", ip) for ip in on_it),
-        *(Option(f"{ip}  free", ip) for ip in choices.free),
-    ]
+def offered(asked: Asked, choices: Choices | None, interface: str) -> list[Option]:
+    """What can be chosen for a parameter of the kind's own."""
+    return [Option(*each) for each in asked.options(choices, interface)] if choices else []
 
 
 def command(words: Sequence[str]) -> str:

@@ -9,12 +9,13 @@ from functools import partial
 from ec2kit.console.wizard.answers import KEY, PROFILE, Answers
 from ec2kit.console.wizard.prompts import Back, Question, choose, text
 from ec2kit.core import profiles
+from ec2kit.core.choices import Choices
 from ec2kit.core.errors import ExitCode, KitError, Misconfigured, Unavailable
 from ec2kit.core.messages import Level
 from ec2kit.core.settings import Budget
 from ec2kit.host import guard
 from ec2kit.host.log import Journal
-from ec2kit.lifekeeper.choices import Choices, choices
+from ec2kit.lifekeeper.choices import choices
 from ec2kit.lifekeeper.cluster import cluster_now
 from ec2kit.lifekeeper.options import reach_options
 from ec2kit.verbs.process import attempt, begin, conclude

@@ -11,20 +11,20 @@ from functools import partial
 
 from ec2kit.console.wizard import credentials, extension
 from ec2kit.console.wizard.answers import (
-    EIP,
     KINDS,
     RECOVERY_KITS,
-    ROUTE,
     SWITCHBACKS,
     Answers,
     command,
-    elastic_ips,
     interfaces,
     ip_resources,
+    offered,
 )
 from ec2kit.console.wizard.credentials import choices_of
 from ec2kit.console.wizard.prompts import Back, Cancelled, Option, Question, choose, text, walk
 from ec2kit.core.errors import ExitCode, KitError, Misconfigured
+from ec2kit.core.kinds.kind import Asked, Parameter
+from ec2kit.core.kinds.known import TYPES
 from ec2kit.core.settings import refuse_plain_http
 from ec2kit.host import guard
 from ec2kit.host.deadline import INTERRUPTED
@@ -99,8 +99,8 @@ def _url(answers: Answers, back: bool) -> Answers:
     return replace(answers, url=url)
 
 
-def _kind(answers: Answers, back: bool) -> Answers:
-    return replace(answers, kind=choose("EC2 resource type", KINDS, default=answers.kind, back=back))
+def _type(answers: Answers, back: bool) -> Answers:
+    return replace(answers, type=choose("EC2 resource type", KINDS, default=answers.type, back=back))
 
 
 def _ip_resource(answers: Answers, back: bool) -> Answers:
@@ -123,15 +123,24 @@ def _interface(answers: Answers, back: bool) -> Answers:
     return replace(answers, interface=choose("Network interface", options, default=answers.interface, back=back))
 
 
-def _elastic_ip(answers: Answers, back: bool) -> Answers:
-    options = elastic_ips(choices_of(answers), answers.interface)
-    if not options:
-        print(
-            f"No Elastic IP is on {answers.interface}, and none is free. Choose the interface that has one, or "
-            "allocate one (aws ec2 allocate-address) and begin again."
+def _question(parameter: Parameter, asked: Asked) -> Question[Answers]:
+    """The question for a parameter of a kind's own; one that need not be given is asked where there is a choice."""
+
+    def ask(answers: Answers, back: bool) -> Answers:
+        options = offered(asked, choices_of(answers), answers.interface)
+        if not options:
+            print(asked.none.format(interface=answers.interface))
+            raise Back
+        default = answers.given.get(parameter.field, "")
+        chosen = choose(asked.question, options, default=default, back=back)
+        return replace(answers, given={**answers.given, parameter.field: chosen})
+
+    def applies(answers: Answers) -> bool:
+        return parameter in answers.kind.creation and (
+            parameter.required or bool(offered(asked, answers.choices, answers.interface))
         )
-        raise Back
-    return replace(answers, elastic_ip=choose("Elastic IP", options, default=answers.elastic_ip, back=back))
+
+    return Question(str(parameter.creation).removeprefix("--"), ask, applies)
 
 
 def _tag(answers: Answers, back: bool) -> Answers:
@@ -189,10 +198,10 @@ _QUESTIONS = (
     Question("server", _server),
     Question("url", _url),
     *credentials.QUESTIONS,
-    Question("type", _kind),
-    Question("ip-resource", _ip_resource, lambda answers: answers.kind == ROUTE),
-    Question("interface", _interface, lambda answers: answers.kind == EIP),
-    Question("elastic-ip", _elastic_ip, lambda answers: answers.kind == EIP),
+    Question("type", _type),
+    Question("ip-resource", _ip_resource, lambda answers: answers.below),
+    Question("interface", _interface, lambda answers: answers.kind.place),
+    *(_question(each, each.asked) for kind in TYPES.values() for each in kind.creation if each.asked),
     Question("tag", _tag),
     Question("create", _confirm),
 )

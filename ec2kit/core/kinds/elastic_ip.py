@@ -11,16 +11,146 @@ without them nothing tells an address that is elsewhere from credentials of anot
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from ipaddress import IPv4Address
+from typing import ClassVar
 
-from ec2kit.core.errors import Astray, KitError, Misconfigured
-from ec2kit.core.model import Address, AllocationId, Association, ElasticIpResource, EniId, NetworkInterface, Node
-from ec2kit.core.steps import AssociateAddress, BringLinkUp, DisassociateAddress, Plan, Step
+from ec2kit.core import messages
+from ec2kit.core.choices import Choices
+from ec2kit.core.errors import Astray, KitError, Misconfigured, Problem, Unavailable
+from ec2kit.core.facts import DefaultInterface, ElasticIps, Facts, Interfaces, Link
+from ec2kit.core.kinds.kind import ADDRESS, ALLOCATION, Asked, Kind, Parameter, Resource, View
+from ec2kit.core.model import Address, AllocationId, Association, AssociationId, EniId, NetworkInterface, Node
+from ec2kit.core.schema import Object, optional
+from ec2kit.core.steps import BringLinkUp, Ec2Step, Plan, Step, Told
 
 
 @dataclass(frozen=True)
-class ElasticIpView:
+class ElasticIpResource(Resource):
+    """An Elastic IP that is associated with the ENI behind one interface of the active node.
+
+    allocation: its allocation id, where that is named as well; both must belong to the same Elastic IP.
+    """
+
+    kind: ClassVar = "eip"
+    public: ClassVar = True
+    public_ip: IPv4Address
+    interface: str | None = None
+    allocation: AllocationId | None = None
+
+    @property
+    def address(self) -> str:
+        """The Elastic IP."""
+        return str(self.public_ip)
+
+    def __str__(self) -> str:
+        return f"Elastic IP {self.public_ip}"
+
+    def view(self, node: Node, facts: Facts) -> ElasticIpView:
+        """The association, the instance's ENIs where that alone does not settle it, and the link.
+
+        A frugal look asks for the Elastic IP alone first; when it is on our ENI, that is enough.
+        """
+        named, ours = ElasticIps(self.address), Interfaces(node.instance)
+        facts.want(named, along=[ours])
+        own = next(iter(facts.of(named)), None)
+        view = ElasticIpView.of(self, node, own, () if settled(own, node) else facts.of(ours))
+        interface = view.interface
+        if interface is None or view.eni is None:
+            return view
+        if not facts.frugal:
+            view = replace(view, default_route=_default(facts) == interface)
+        try:
+            return replace(view, link=facts.of(Link(interface)))
+        except Unavailable as error:  # what lets go of the address does not need to know
+            return replace(view, lack=error)
+
+    def as_json(self) -> Object:
+        """What was asked for."""
+        return {"public_ip": self.address}
+
+
+@dataclass(frozen=True)
+class AssociateAddress(Ec2Step):
+    """Associate the Elastic IP with our ENI, wherever it is now.
+
+    taken: the look has shown it somewhere else. Where it has shown it on nothing, EC2 refuses the step when the peer
+    has taken the address since (AllowReassociation). displaces: other Elastic IPs that lose their place by it.
+    """
+
+    method: ClassVar = "associate_address"
+    public_ip: str
+    allocation: AllocationId
+    eni: EniId
+    private_ip: str
+    was: EniId | None = field(default=None, compare=False)
+    displaces: tuple[str, ...] = field(default=(), compare=False)
+    taken: bool = field(default=False, compare=False, repr=False)
+
+    def parameters(self) -> dict[str, object]:
+        """The call's parameters."""
+        return {
+            "AllocationId": self.allocation,
+            "NetworkInterfaceId": self.eni,
+            "PrivateIpAddress": self.private_ip,
+            "AllowReassociation": self.taken,
+        }
+
+    @property
+    def subject(self) -> str:
+        """The Elastic IP."""
+        return self.public_ip
+
+    @property
+    def finding(self) -> str:
+        """What a look has shown."""
+        return f"{self.public_ip} is associated with {self.was or 'nothing'}"
+
+    @property
+    def cautions(self) -> tuple[Told, ...]:
+        """Each Elastic IP that loses its place by it."""
+        place = {"private_ip": self.private_ip, "eni": self.eni, "public_ip": self.public_ip}
+        return tuple((messages.DISPLACED, {"other": other, **place}) for other in self.displaces)
+
+    def __str__(self) -> str:
+        return (
+            f"associate {self.public_ip} with {self.eni} ({self.private_ip})"
+            + (f", taken from {self.was}" if self.was else "")
+            + (f", displacing {' '.join(self.displaces)}" if self.displaces else "")
+        )
+
+
+@dataclass(frozen=True)
+class DisassociateAddress(Ec2Step):
+    """End exactly the association that was just read: it is a compare-and-swap, the peer's has another id."""
+
+    method: ClassVar = "disassociate_address"
+    aimed: ClassVar = True
+    public_ip: str
+    association: AssociationId
+    eni: EniId
+
+    def parameters(self) -> dict[str, object]:
+        """The call's parameters."""
+        return {"AssociationId": self.association}
+
+    @property
+    def subject(self) -> str:
+        """The Elastic IP."""
+        return self.public_ip
+
+    @property
+    def finding(self) -> str:
+        """What a look has shown."""
+        return f"{self.public_ip} is associated with {self.eni}"
+
+    def __str__(self) -> str:
+        return f"disassociate {self.public_ip} from {self.eni} ({self.association})"
+
+
+@dataclass(frozen=True)
+class ElasticIpView(View):
     """One complete look. allocation is None when the account in use does not own the Elastic IP.
 
     interface, eni: where it is to be; eni is None where this node has none now. lack: why this node cannot hold it.
@@ -28,8 +158,10 @@ class ElasticIpView:
     that place. here: it is on an ENI of this instance. nearby: it is on another one; at: the interface, if this host
     has it.
     link: None when the link check is switched off. expected: the allocation id that the resource names.
+    default_route: the interface is that of the default route, as far as that was asked.
     """
 
+    headings: ClassVar = ("Elastic IP", "Associated with", "Private IP", "Link", "")
     public_ip: str
     allocation: AllocationId | None
     association: Association | None
@@ -42,6 +174,7 @@ class ElasticIpView:
     at: str | None = None
     link: bool | None = None
     expected: AllocationId | None = None
+    default_route: bool = False
     lack: KitError | None = field(default=None, compare=False)
 
     @classmethod
@@ -94,14 +227,14 @@ class ElasticIpView:
         return self.here and not self.nearby
 
     @property
+    def seat(self) -> EniId | None:
+        """The ENI that it is to be on."""
+        return self.eni
+
+    @property
     def subjects(self) -> frozenset[str]:
         """The Elastic IP: what a run must see right."""
         return frozenset({self.public_ip})
-
-    @property
-    def lost(self) -> frozenset[str]:
-        """What proves that the address does not reach this node: the Elastic IP, or the link under it."""
-        return frozenset() if self.nearby else frozenset(step.subject for batch in self.drift() for step in batch)
 
     @property
     def contradicted(self) -> bool:
@@ -109,13 +242,18 @@ class ElasticIpView:
         return self.allocation is not None and self.expected not in {None, self.allocation}
 
     @property
-    def way_out(self) -> tuple[str, str]:
-        """What it means that the address is on the interface of the default route, and what to do."""
-        what = (
-            f"{self.public_ip} is for {self.interface}, which has this node's default route: where the node reaches "
-            "EC2 by that address, each release cuts its own way to EC2 off"
-        )
-        return what, "Give it another way: a VPC endpoint for EC2, a NAT gateway, or another interface"
+    def cautions(self) -> list[Problem]:
+        """The interface of the default route, which may be this node's way to EC2."""
+        if not self.default_route:
+            return []
+        return [
+            Problem(
+                f"{self.public_ip} is for {self.interface}, which has this node's default route: where the node "
+                "reaches EC2 by that address, each release cuts its own way to EC2 off",
+                "Give it another way: a VPC endpoint for EC2, a NAT gateway, or another interface",
+                fatal=False,
+            )
+        ]
 
     def drift(self) -> Plan:
         """The steps that are missing until this node holds the address; empty when it does.
@@ -163,13 +301,131 @@ class ElasticIpView:
             raise Astray(str(self.lack), self.lack.cure)
         return ((DisassociateAddress(self.public_ip, there.id, there.eni),),)
 
+    def problems(self, *, active: bool) -> list[Problem]:  # noqa: ARG002  its place may be taken on either
+        """That it is not the account's, that this node cannot hold it, and whom it would displace."""
+        problems = self.cautions
+        try:
+            self.drift()
+        except Misconfigured as error:
+            problems.append(Problem.of(error))
+        problems += [
+            Problem(
+                f"Elastic IP {other} is on {self.private_ip} of {self.eni}; {self.public_ip} will take its place",
+                "Move it to another address first if it is still needed",
+                fatal=False,
+            )
+            for other in self.others
+        ]
+        return problems
 
-def named(resource: ElasticIpResource, addresses: Iterable[Address]) -> Address | None:
-    """The resource's own Elastic IP among these; None when it is not there."""
-    return next((each for each in addresses if each.public_ip == str(resource.public_ip)), None)
+    def rows(self, nodes: Mapping[str, str]) -> list[tuple[str, ...]]:
+        """What it is associated with, and the link there."""
+        there = self.association
+        where = (there.eni or "another kind of target") if there else "nothing"
+        private_ip = (there.private_ip or "-") if there else "-"
+        return [(self.public_ip, where, private_ip, _LINK[self.link], nodes.get(where, ""))]
+
+    def as_json(self) -> Object:
+        """All of it."""
+        there = self.association
+        return {
+            "public_ip": self.public_ip,
+            "allocation": self.allocation,
+            "association": {"id": there.id, "eni": there.eni, "private_ip": there.private_ip} if there else None,
+            "interface": self.interface,
+            "eni": self.eni,
+            "private_ip": self.private_ip,
+            "others": list(self.others),
+            "here": self.here,
+            "nearby": self.nearby,
+            "link": self.link,
+            "expected": self.expected,
+        }
+
+
+_LINK = {True: "up", False: "down", None: "not checked"}
+
+
+def _read_view(told: Object) -> ElasticIpView:
+    there, link = told["association"], told["link"]
+    return ElasticIpView(
+        public_ip=str(told["public_ip"]),
+        allocation=optional(told["allocation"], AllocationId),
+        association=_read_association(there) if there else None,
+        interface=optional(told["interface"], str),
+        eni=optional(told["eni"], EniId),
+        private_ip=str(told["private_ip"]),
+        others=tuple(map(str, told["others"])),
+        here=bool(told.get("here", there and there["eni"] == told["eni"])),
+        nearby=bool(told.get("nearby")),
+        link=link if isinstance(link, bool) else None,
+        expected=optional(told["expected"], AllocationId),
+    )
+
+
+def _read_association(told: Object) -> Association:
+    return Association(
+        AssociationId(str(told["id"])), optional(told["eni"], EniId), optional(told["private_ip"], str)
+    )
+
+
+def _default(facts: Facts) -> str | None:
+    try:
+        return facts.of(DefaultInterface())
+    except KitError:  # nothing is said of it then
+        return None
 
 
 def settled(address: Address | None, node: Node) -> bool:
     """Whether the Elastic IP is on the very ENI that it is to be on, and EC2 knows that one as this instance's."""
     there = address.association if address else None
     return there is not None and there.eni == node.eni and there.instance == node.instance
+
+
+def _offered(choices: Choices, interface: str) -> list[tuple[str, str]]:
+    """The Elastic IPs of that interface first, then the free ones."""
+    on_it = [ip for each in choices.interfaces if each.name == interface for ip in each.elastic_ips]
+    return [*((f"{ip}  on {interface} now", ip) for ip in on_it), *((f"{ip}  free", ip) for ip in choices.free)]
+
+
+ELASTIC_IP = Kind(
+    name="eip",
+    help="an Elastic IP",
+    short="moves an Elastic IP between EC2 instances",
+    long="Associates an Elastic IP with the network interface (ENI) of the node that it is started on. stop ends "
+    "that association, never one of another node. monitor fails only when two complete looks prove the loss.",
+    type_word="elastic-ip",
+    option="Elastic IP: an address in the Internet (frontend cluster)",
+    summary="Elastic IP (frontend cluster)",
+    resource=ElasticIpResource,
+    parameters=(
+        Parameter(
+            "public_ip",
+            ADDRESS,
+            option="",
+            metavar="ELASTIC-IP",
+            creation="--elastic-ip",
+            asked=Asked(
+                "Elastic IP",
+                _offered,
+                "No Elastic IP is on {interface}, and none is free. Choose the interface that has one, or "
+                "allocate one (aws ec2 allocate-address) and begin again.",
+            ),
+            info="eip",
+            ocf="elastic_ip",
+            short="Elastic IP",
+            long="The Elastic IP.",
+            like="203.0.113.10",
+            required=True,
+        ),
+        Parameter(
+            "allocation",
+            ALLOCATION,
+            ocf="allocation_id",
+            short="allocation id",
+            long="The allocation id of the Elastic IP. Not needed; where it is given, it must be that of elastic_ip.",
+        ),
+    ),
+    read_view=_read_view,
+    place=True,
+)

@@ -8,22 +8,163 @@ propagates or a route server advertises is told, and left alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address
+from typing import ClassVar, Self
 
-from ec2kit.core.errors import Misconfigured, NotHeld
-from ec2kit.core.model import (
-    ACTIVE,
-    BY_HAND,
-    Destination,
-    EniId,
-    NetworkInterface,
-    Node,
-    RouteResource,
-    RouteTable,
-    TableId,
-)
-from ec2kit.core.steps import CreateRoute, DisableSourceDestCheck, Plan, ReplaceRoute, Step
+from ec2kit.core import messages
+from ec2kit.core.errors import Misconfigured, NotHeld, Problem
+from ec2kit.core.facts import Facts, Interfaces, RouteTables
+from ec2kit.core.kinds.kind import ADDRESS, TABLE, Kind, Parameter, Resource, View
+from ec2kit.core.model import ACTIVE, BY_HAND, Destination, EniId, NetworkInterface, Node, RouteTable, TableId
+from ec2kit.core.schema import Object
+from ec2kit.core.settings import Settings
+from ec2kit.core.steps import Ec2Step, Plan, Step, Told, steps_of
+
+
+@dataclass(frozen=True)
+class RouteResource(Resource):
+    """A virtual IP that route tables send to one node.
+
+    tables: the route tables recorded at create, whose entry is made again when it is lost.
+    """
+
+    kind: ClassVar = "route"
+    stays: ClassVar = True
+    below: ClassVar = True
+    vip: IPv4Address
+    interface: str | None = None
+    tables: frozenset[TableId] = frozenset()
+
+    @property
+    def address(self) -> str:
+        """The virtual IP."""
+        return str(self.vip)
+
+    @property
+    def destination(self) -> Destination:
+        """The route's destination, `10.1.0.10/32`."""
+        return Destination(f"{self.vip}/32")
+
+    @property
+    def target(self) -> str:
+        """The route's destination."""
+        return self.destination
+
+    def __str__(self) -> str:
+        return f"route {self.destination}"
+
+    def view(self, node: Node, facts: Facts) -> RouteView:
+        """The route tables that a decision needs: those with our entry when that is all of them, else the VPC's.
+
+        Asked for those with our entry, EC2 sends one page where the VPC has five. But a table that is not among them
+        may have lost the entry or be gone, and none at all may mean another account: only the whole list tells.
+        """
+        having, ours = RouteTables(node.vpc, self.destination), Interfaces(node.instance)
+        facts.want(having, ours)
+        tables = facts.of(having)
+        made = any(table.entries(self.destination) for table in tables)
+        if not (made and self.tables <= {table.id for table in tables}):
+            tables = facts.of(RouteTables(node.vpc))
+        return RouteView.of(self, node, tables, facts.of(ours))
+
+    def recorded(self, view: RouteView) -> Self:
+        """With the tables that have the entry, and without those that are gone."""
+        having = frozenset(entry.table for entry in view.entries)
+        return self.having(tables=having | self.tables - frozenset(view.gone))
+
+    def refreshed(self, view: RouteView) -> Self:
+        """With the tables that have the entry, and no others."""
+        return self.having(tables=frozenset(entry.table for entry in view.entries))
+
+    def as_json(self) -> Object:
+        """What was asked for."""
+        return {"destination": self.destination, "tables": sorted(self.tables)}
+
+
+@dataclass(frozen=True)
+class ReplaceRoute(Ec2Step):
+    """Point one existing entry at our ENI."""
+
+    method: ClassVar = "replace_route"
+    table: TableId
+    destination: Destination
+    eni: EniId
+    was: str = field(default="", compare=False)
+
+    def parameters(self) -> dict[str, object]:
+        """The call's parameters."""
+        return _entry(self.table, self.destination, self.eni)
+
+    @property
+    def subject(self) -> str:
+        """The table."""
+        return self.table
+
+    @property
+    def finding(self) -> str:
+        """What a look has shown."""
+        return f"{self.table} sends {self.destination} to {self.was or 'another target'}"
+
+    def __str__(self) -> str:
+        return f"point {self.destination} in {self.table} at {self.eni}" + (f" (was {self.was})" if self.was else "")
+
+
+@dataclass(frozen=True)
+class CreateRoute(Ec2Step):
+    """Make the entry again in a recorded table that has lost it."""
+
+    method: ClassVar = "create_route"
+    table: TableId
+    destination: Destination
+    eni: EniId
+
+    def parameters(self) -> dict[str, object]:
+        """The call's parameters."""
+        return _entry(self.table, self.destination, self.eni)
+
+    @property
+    def subject(self) -> str:
+        """The table."""
+        return self.table
+
+    @property
+    def finding(self) -> str:
+        """What a look has shown."""
+        return f"{self.table} has lost its entry for {self.destination}"
+
+    def __str__(self) -> str:
+        return f"create {self.destination} in {self.table} (lost) with target {self.eni}"
+
+
+@dataclass(frozen=True)
+class DisableSourceDestCheck(Ec2Step):
+    """Let our ENI take packets for an address that is not its own."""
+
+    method: ClassVar = "modify_network_interface_attribute"
+    eni: EniId
+
+    def parameters(self) -> dict[str, object]:
+        """The call's parameters."""
+        return {"NetworkInterfaceId": self.eni, "SourceDestCheck": {"Value": False}}
+
+    @property
+    def subject(self) -> str:
+        """The ENI."""
+        return self.eni
+
+    @property
+    def finding(self) -> str:
+        """What a look has shown."""
+        return f"the source/dest check of {self.eni} is on"
+
+    def __str__(self) -> str:
+        return f"switch off the source/dest check of {self.eni}"
+
+
+def _entry(table: TableId, destination: Destination, eni: EniId) -> dict[str, object]:
+    return {"RouteTableId": table, "DestinationCidrBlock": destination, "NetworkInterfaceId": eni}
 
 
 @dataclass(frozen=True)
@@ -38,9 +179,13 @@ class RouteEntry:
     def __str__(self) -> str:
         return f"{self.table} ({self.target}, {self.state}, origin {self.origin})"
 
+    def as_json(self) -> Object:
+        """All of it."""
+        return {"table": self.table, "target": self.target, "state": self.state, "origin": self.origin}
+
 
 @dataclass(frozen=True)
-class RouteView:
+class RouteView(View):
     """One complete look. missing: recorded tables without the entry; gone: recorded, no longer there.
 
     nearby: tables that send the address to this node, but to another ENI, or not by an entry made by hand.
@@ -48,6 +193,7 @@ class RouteView:
     Raises ValueError without entries and without missing ones: such a view would look healthy.
     """
 
+    headings: ClassVar = ("Route table", "Target", "State", "")
     destination: Destination
     eni: EniId
     source_dest_check: bool
@@ -118,6 +264,11 @@ class RouteView:
         )
 
     @property
+    def seat(self) -> EniId:
+        """The ENI that the entries are to target."""
+        return self.eni
+
+    @property
     def subjects(self) -> frozenset[str]:
         """The tables that should send the address here: what a run must see right, each of them."""
         return frozenset(entry.table for entry in self.entries) | frozenset(self.missing)
@@ -125,9 +276,18 @@ class RouteView:
     @property
     def lost(self) -> frozenset[str]:
         """What proves that the address does not reach this node: tables, and the ENI that would drop its traffic."""
-        wrong = {step.subject for batch in self.drift() for step in batch} - {*self.nearby}
+        wrong = {step.subject for step in steps_of(self.drift())} - {*self.nearby}
         passed_by = self.nearby and all(entry.target != self.eni for entry in self.entries)
         return frozenset(wrong - {self.eni} if passed_by else wrong)
+
+    @property
+    def notices(self) -> tuple[Told, ...]:
+        """Recorded tables that are gone, and entries that are left alone."""
+        gone: list[Told] = [(messages.TABLE_GONE, {"table": table}) for table in self.gone]
+        left: list[Told] = [
+            (messages.FOREIGN, {"destination": self.destination, "entry": entry}) for entry in self.foreign
+        ]
+        return (*gone, *left)
 
     def drift(self) -> Plan:
         """The steps that are missing until this node holds the address; empty when it does.
@@ -153,6 +313,62 @@ class RouteView:
         """Nothing: the node that takes over moves the entries."""
         return ()
 
+    def problems(self, *, active: bool) -> list[Problem]:
+        """The source/dest check; entries that point elsewhere, where the address is to be here; another VPC."""
+        problems = []
+        if self.source_dest_check:
+            problems.append(
+                Problem(
+                    f"the source/dest check of {self.eni} is on: it would drop the traffic for {self.destination}",
+                    "aws ec2 modify-network-interface-attribute --no-source-dest-check "
+                    f"--network-interface-id {self.eni}",
+                    fatal=active,  # where the address is not yet, in-service switches it off
+                )
+            )
+        problems += [
+            Problem(
+                f"{self.destination} in {step.table} points at {step.was}, not at this node's {self.eni}",
+                f"aws ec2 replace-route --route-table-id {step.table} --destination-cidr-block {self.destination} "
+                f"--network-interface-id {self.eni}",
+            )
+            for step in steps_of(self.drift())
+            if active and isinstance(step, ReplaceRoute)
+        ]
+        if self.gone and not self.entries:
+            what = "none of the recorded route tables is in this node's VPC"
+            problems.append(Problem(what, "Both nodes must be in one VPC"))
+        return problems
+
+    def rows(self, nodes: Mapping[str, str]) -> list[tuple[str, ...]]:
+        """Each route table, with its target and whose that is."""
+        rows = [(each.table, each.target, each.state, nodes.get(each.target, "")) for each in self.entries]
+        return [*rows, *((table, "-", "missing", "") for table in self.missing)]
+
+    def as_json(self) -> Object:
+        """All of it."""
+        return {
+            "destination": self.destination,
+            "eni": self.eni,
+            "source_dest_check": self.source_dest_check,
+            "entries": [each.as_json() for each in self.entries],
+            "missing": list(self.missing),
+            "gone": list(self.gone),
+            "nearby": list(self.nearby),
+            "foreign": [each.as_json() for each in self.foreign],
+        }
+
+
+def _read_view(told: Object) -> RouteView:
+    return RouteView(
+        Destination(str(told["destination"])),
+        EniId(str(told["eni"])),
+        bool(told["source_dest_check"]),
+        tuple(RouteEntry(TableId(str(e["table"])), str(e["target"]), str(e["state"])) for e in told["entries"]),
+        tuple(TableId(str(each)) for each in told["missing"]),
+        tuple(TableId(str(each)) for each in told["gone"]),
+        tuple(TableId(str(each)) for each in told.get("nearby", ())),
+    )
+
 
 def _entries(resource: RouteResource, tables: Iterable[RouteTable], *, by_hand: bool) -> tuple[RouteEntry, ...]:
     return tuple(
@@ -171,3 +387,59 @@ def refuse_inside_vpc(resource: RouteResource, node: Node) -> None:
                 "Choose a virtual IP outside every CIDR block of the VPC",
                 permanent=True,
             )
+
+
+def _settings(settings: Settings) -> list[Problem]:
+    if settings.nobcastping == 1:
+        return []
+    return [
+        Problem(
+            "NOBCASTPING is not 1: LifeKeeper would ping for the virtual IP, which is in no subnet",
+            "Put NOBCASTPING=1 into /etc/default/LifeKeeper on every node",
+        )
+    ]
+
+
+ROUTE = Kind(
+    name="route",
+    help="entries of route tables for a virtual IP",
+    short="moves a virtual IP's route-table entries between EC2 instances",
+    long="Makes every route-table entry for a virtual IP, in all route tables of the VPC, target the network "
+    "interface (ENI) of the node that it is started on, and switches that ENI's source/dest check off. The virtual "
+    "IP lies outside the VPC's CIDR blocks; IPaddr2 puts it on the interface. stop changes nothing: the node that "
+    "takes over moves the entries. monitor fails only when two complete looks at EC2 prove the loss.",
+    type_word="route-table",
+    option="route table: a virtual IP in the VPC (backend cluster)",
+    summary="route table (backend cluster)",
+    resource=RouteResource,
+    parameters=(
+        Parameter(
+            "vip",
+            ADDRESS,
+            option="",
+            metavar="VIP",
+            help="the virtual IP, such as 10.1.0.10",
+            info="vip",
+            ocf="ip",
+            short="virtual IP",
+            long="The virtual IP, an IPv4 address.",
+            required=True,
+        ),
+        Parameter(
+            "tables",
+            TABLE,
+            option="--table",
+            metavar="RTB",
+            help="a table that must have the entry; repeat",
+            info="table",
+            ocf="routing_table",
+            short="route tables",
+            long="Route tables that must have the entry, separated by commas: where it is lost, it is made again. "
+            "Entries for the virtual IP in other route tables of the VPC are moved as well.",
+            like="rtb-1,rtb-2",
+            many=True,
+        ),
+    ),
+    read_view=_read_view,
+    settings=_settings,
+)

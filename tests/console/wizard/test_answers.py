@@ -23,7 +23,9 @@ def test_ip_resources_that_route_tables_can_move() -> None:
 def test_the_options_and_the_summary_of_the_answers() -> None:
     """What does not apply is left out, a leading dash is no option, and the secret is nowhere."""
     key = AccessKey(KEY, SECRET)
-    by_key = replace(FIRST, signer=answers.KEY, key_id=KEY, key=key, profile="left", elastic_ip="203.0.113.10")
+    by_key = replace(
+        FIRST, signer=answers.KEY, key_id=KEY, key=key, profile="left", given={"public_ip": "203.0.113.10"}
+    )
     words = by_key.creation.arguments()
     assert words[-2:] == ["--access-key-id", KEY]
     assert not {"--profile", "--elastic-ip", "--server"} & set(words)

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from ec2kit.core.model import ElasticIpResource, RouteResource
+from ec2kit.core.kinds.elastic_ip import ElasticIpResource
+from ec2kit.core.kinds.route import RouteResource
 from ec2kit.lifekeeper import info
 from lab.ec2.vpc import AddressLab, snapshot
 from lab.nodes import Lab

@@ -10,19 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ec2kit.core.errors import Misconfigured, Unavailable
-from ec2kit.core.kinds.elastic_ip import ElasticIpView, named
-from ec2kit.core.model import (
-    Address,
-    AllocationId,
-    Association,
-    AssociationId,
+from ec2kit.core.facts import Link
+from ec2kit.core.kinds.elastic_ip import (
+    AssociateAddress,
+    DisassociateAddress,
     ElasticIpResource,
-    EniId,
-    NetworkInterface,
-    Node,
-    VpcId,
+    ElasticIpView,
 )
-from ec2kit.core.steps import AssociateAddress, BringLinkUp, DisassociateAddress, Step
+from ec2kit.core.model import Address, AllocationId, Association, AssociationId, EniId, NetworkInterface, Node, VpcId
+from ec2kit.core.steps import BringLinkUp, Step
+from tests.support.looks import seen
 
 OURS, SECOND, PEERS = EniId("eni-0a"), EniId("eni-0c"), EniId("eni-0b")
 NAME = "203.0.113.10"
@@ -84,7 +81,10 @@ def view(world: World) -> ElasticIpView:
     ]
     on_primary = (name for name, there in world[0].items() if there and there.private_ip == "10.0.2.11")
     ours = replace(INTERFACES[0], elastic_ip=next(on_primary, None))
-    return replace(ElasticIpView.of(RESOURCE, NODE, named(RESOURCE, known), [ours, INTERFACES[1]]), link=world[1])
+    there = [*known, replace(ours, instance="i-1"), replace(INTERFACES[1], instance="i-1")]
+    shown = seen(RESOURCE, NODE, there, {Link("eth1"): world[1]})
+    assert isinstance(shown, ElasticIpView)
+    return shown
 
 
 def apply(world: World, step: Step) -> World:
@@ -223,9 +223,10 @@ def test_addresses_are_compared_whole() -> None:
     """203.0.113.1 is not 203.0.113.10, though the one is written inside the other."""
     resource = ElasticIpResource(IPv4Address("203.0.113.1"), "eth1")
     known = [Address(NAME, AllocationId("eipalloc-10"), association(1, (OURS, "10.0.2.11", "i-1")))]
-    seen = ElasticIpView.of(resource, NODE, named(resource, known), INTERFACES)
-    assert seen.allocation is None
-    assert seen.release() == ()
+    shown = seen(resource, NODE, [*known, *(replace(each, instance="i-1") for each in INTERFACES)])
+    assert isinstance(shown, ElasticIpView)
+    assert shown.allocation is None
+    assert shown.release() == ()
 
 
 # ---- which of the node's interfaces, and what is said of another one
@@ -241,24 +242,24 @@ def seen_at(node: Node, spot: tuple[EniId | None, str | None, str | None] | None
 @pytest.mark.parametrize("told", ["i-1", None])
 def test_another_interface_of_this_node_is_neither_a_loss_nor_let_go(told: str | None) -> None:
     """hold moves it, release lets go of it, and nothing proves a loss."""
-    seen = seen_at(NODE, (SECOND, "10.0.2.21", told))
-    assert (seen.nearby, seen.lost) == (True, frozenset())
-    assert seen.drift() == ((AssociateAddress(NAME, AllocationId("eipalloc-10"), OURS, "10.0.2.11"),),)
-    assert seen.release() == ((DisassociateAddress(NAME, AssociationId("eipassoc-1"), SECOND),),)
+    shown = seen_at(NODE, (SECOND, "10.0.2.21", told))
+    assert (shown.nearby, shown.lost) == (True, frozenset())
+    assert shown.drift() == ((AssociateAddress(NAME, AllocationId("eipalloc-10"), OURS, "10.0.2.11"),),)
+    assert shown.release() == ((DisassociateAddress(NAME, AssociationId("eipassoc-1"), SECOND),),)
 
 
 def test_without_a_name_the_address_stays_on_the_interface_that_has_it() -> None:
     """The default route may change; that moves no address."""
-    seen = seen_at(UNNAMED, (SECOND, "10.0.2.21", "i-1"))
-    assert (seen.interface, seen.eni, seen.private_ip, seen.nearby) == ("eth2", SECOND, "10.0.2.21", False)
-    assert seen.drift() == ()
+    shown = seen_at(UNNAMED, (SECOND, "10.0.2.21", "i-1"))
+    assert (shown.interface, shown.eni, shown.private_ip, shown.nearby) == ("eth2", SECOND, "10.0.2.21", False)
+    assert shown.drift() == ()
 
 
 def test_without_a_name_what_is_elsewhere_comes_to_the_default_route() -> None:
     """None of ours has it."""
-    seen = seen_at(UNNAMED, (PEERS, "10.0.4.12", "i-2"))
-    assert (seen.interface, seen.eni) == ("eth1", OURS)
-    assert seen.lost == {NAME}
+    shown = seen_at(UNNAMED, (PEERS, "10.0.4.12", "i-2"))
+    assert (shown.interface, shown.eni) == ("eth1", OURS)
+    assert shown.lost == {NAME}
 
 
 LOST_ENI = replace(NODE, eni=None, lack=Misconfigured("eth1 has no ENI"))
@@ -272,10 +273,10 @@ def test_a_node_whose_interface_is_gone_lets_go_of_what_it_has(
     spot: tuple[EniId, str, str | None] | None, released: int
 ) -> None:
     """And says nothing else: what it lacks is no verdict."""
-    seen = seen_at(LOST_ENI, spot)
-    assert len(seen.release()) == released
+    shown = seen_at(LOST_ENI, spot)
+    assert len(shown.release()) == released
     with pytest.raises(Misconfigured, match="eth1 has no ENI"):
-        seen.drift()
+        shown.drift()
 
 
 def test_a_name_that_is_wrong_lets_go_of_nothing() -> None:

@@ -11,20 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ec2kit.core.errors import Misconfigured, NotHeld, Unavailable
-from ec2kit.core.kinds.route import RouteView
-from ec2kit.core.model import (
-    BY_HAND,
-    Destination,
-    EniId,
-    NetworkInterface,
-    Node,
-    Route,
-    RouteResource,
-    RouteTable,
-    TableId,
-    VpcId,
-)
-from ec2kit.core.steps import CreateRoute, DisableSourceDestCheck, Plan, ReplaceRoute, Step
+from ec2kit.core.kinds.route import CreateRoute, DisableSourceDestCheck, ReplaceRoute, RouteResource, RouteView
+from ec2kit.core.model import BY_HAND, Destination, EniId, NetworkInterface, Node, Route, RouteTable, TableId, VpcId
+from ec2kit.core.steps import Ec2Step, Plan, Step
 
 OURS = EniId("eni-0a")
 VIP = Destination("10.1.0.10/32")
@@ -158,8 +147,9 @@ def test_nothing_but_our_destination_and_our_eni_is_ever_named(world: World, res
     except NotHeld:
         return
     for step in steps(plan):
-        assert step.parameters().get("NetworkInterfaceId") == OURS  # type: ignore[union-attr]  # no link step here
-        assert step.parameters().get("DestinationCidrBlock", VIP) == VIP  # type: ignore[union-attr]
+        assert isinstance(step, Ec2Step)
+        assert step.parameters().get("NetworkInterfaceId") == OURS
+        assert step.parameters().get("DestinationCidrBlock", VIP) == VIP
         if isinstance(step, ReplaceRoute | CreateRoute):
             assert step.table in world[0]
         world = apply(world, step)

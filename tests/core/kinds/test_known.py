@@ -1,4 +1,4 @@
-"""The kit's values as JSON, and back: what one system tells, another one reads."""
+"""Views as JSON, and back: what one system tells, another one reads."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ec2kit.core import schema
 from ec2kit.core.kinds.elastic_ip import ElasticIpView
-from ec2kit.core.kinds.known import View
+from ec2kit.core.kinds.kind import View
+from ec2kit.core.kinds.known import read_view
 from ec2kit.core.kinds.route import RouteEntry, RouteView
 from ec2kit.core.model import Association
 
@@ -38,13 +38,13 @@ VIEWS = ROUTES.flatmap(
 @given(VIEWS)
 def test_a_view_is_read_back_as_it_was(seen: View) -> None:
     """Both kinds, through the text of a JSON object; no value is lost or takes another one's place."""
-    assert schema.view_of(json.loads(json.dumps(schema.view(seen)))) == seen
+    assert read_view(json.loads(json.dumps(seen.as_json()))) == seen
 
 
 @given(VIEWS, st.dictionaries(st.text(min_size=20), st.integers(), max_size=3))
 def test_more_keys_do_no_harm(seen: View, more: dict[str, int]) -> None:
     """A newer version may tell more than this one knows."""
-    assert schema.view_of(schema.view(seen) | more) == seen
+    assert read_view(seen.as_json() | more) == seen
 
 
 @pytest.mark.parametrize(
@@ -60,4 +60,4 @@ def test_more_keys_do_no_harm(seen: View, more: dict[str, int]) -> None:
 )
 def test_what_is_not_a_view_is_none(told: Any) -> None:
     """Nothing, half of one, a kind that only a newer version knows, or one that would look healthy without routes."""
-    assert schema.view_of(told) is None
+    assert read_view(told) is None

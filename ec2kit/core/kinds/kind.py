@@ -1,0 +1,304 @@
+"""How a kind of address is described, once: all that people and engines see of it is made from that. Pure.
+
+A new kind is a module beside this one, and a line in ec2kit.core.kinds.known.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from ipaddress import AddressValueError, IPv4Address
+from typing import Any, ClassVar, Self, cast
+
+from ec2kit.core.choices import Choices
+from ec2kit.core.errors import Problem
+from ec2kit.core.facts import Facts
+from ec2kit.core.model import EniId, Node
+from ec2kit.core.schema import Object
+from ec2kit.core.settings import Settings
+from ec2kit.core.steps import Plan, Told, steps_of
+
+# ---- what is written: parameters
+
+
+@dataclass(frozen=True)
+class Form:
+    """How one value is written. pattern: matches it whole; read: makes the value, or raises ValueError."""
+
+    pattern: str
+    read: Callable[[str], Any]
+    what: str  # "an IPv4 address"
+    like: str
+
+
+def _ipv4(text: str) -> IPv4Address:
+    """An IPv4 address; `/32` behind it is allowed."""
+    return IPv4Address(text.removesuffix("/32"))
+
+
+def _id_of(prefix: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if not re.fullmatch(rf"{prefix}-\w+", text):
+            raise ValueError(text)
+        return text
+
+    return read
+
+
+ADDRESS = Form(r"[0-9.]+(/32)?", _ipv4, "an IPv4 address", "10.1.0.10")
+PRIVATE_ADDRESS = replace(ADDRESS, pattern=r"[0-9.]+", read=IPv4Address)
+TABLE = Form(r"rtb-\w+", str, "the id of a route table", "rtb-1")
+ENI = Form(r"eni-\w+", _id_of("eni"), "the id of an ENI", "eni-1")
+ALLOCATION = Form(r"eipalloc-\w+", str, "an allocation id", "eipalloc-1")
+INTERFACE_NAME = Form(r"[^\s/]{1,15}", str, "the name of a network interface", "eth1")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How create's wizard asks for a parameter.
+
+    options: label and value of each answer, of those on the chosen interface; empty: it is not asked for when it need
+    not be given, and `none` is told when it must.
+    """
+
+    question: str
+    options: Callable[[Choices, str], list[tuple[str, str]]]
+    none: str = ""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a resource, and what each of the kit's languages calls it; None: it is not there.
+
+    field: of the resource, and the key of `ec2kit properties`. option: of the command line, empty for the address,
+    which stands alone. creation: the option of create. info: in LifeKeeper's info field. ocf, short, long, like: in
+    the OCF agent. own: each node may have another value.
+    """
+
+    field: str
+    form: Form
+    option: str | None = None
+    metavar: str | None = None
+    help: str | None = None
+    creation: str | None = None
+    asked: Asked | None = None
+    info: str | None = None
+    ocf: str | None = None
+    short: str = ""
+    long: str = ""
+    like: str = ""
+    required: bool = False
+    many: bool = False
+    own: bool = False
+
+    @property
+    def pattern(self) -> str:
+        """What the whole OCF parameter matches; several values stand between commas or blanks."""
+        one = self.form.pattern
+        return rf"{one}([,\s]+{one})*" if self.many else one
+
+    @property
+    def example(self) -> str:
+        """A value of that form."""
+        return self.like or self.form.like
+
+    def texts(self, resource: Resource) -> list[str]:
+        """The resource's values as texts: none, one, or many in order."""
+        value = getattr(resource, self.field)
+        return sorted(map(str, value)) if self.many else [] if value is None else [str(value)]
+
+    def value(self, texts: Iterable[str]) -> Any:
+        """The resource's value from texts. Raises ValueError."""
+        values = [self.form.read(text) for text in texts]
+        return frozenset(values) if self.many else next(iter(values), None)
+
+
+INTERFACE = Parameter(
+    "interface",
+    INTERFACE_NAME,
+    info="interface",
+    ocf="interface",
+    short="network interface",
+    long="Network interface of the node whose ENI gets the address, such as eth1. "
+    "Without it: the one that has the address already, else that of the default route.",
+    own=True,
+)
+
+
+# ---- what is protected, and what EC2 shows of it
+
+
+@dataclass(frozen=True)
+class Resource(ABC):
+    """An address that is on one node at a time.
+
+    interface: network interface of this node whose ENI has it; None is the one that has it already, else the one with
+    the default route. stays: a release changes nothing. below: in LifeKeeper it stands below the IP resource of the
+    same address. public: whether the instance metadata tell it among an ENI's public or its private addresses.
+    """
+
+    kind: ClassVar[str]
+    stays: ClassVar[bool] = False
+    below: ClassVar[bool] = False
+    public: ClassVar[bool | None] = None
+
+    @property
+    @abstractmethod
+    def interface(self) -> str | None:
+        """The network interface of this node."""
+
+    @property
+    @abstractmethod
+    def address(self) -> str:
+        """The address, without a mask."""
+
+    @property
+    def target(self) -> str:
+        """The address as EC2 writes it."""
+        return self.address
+
+    @abstractmethod
+    def view(self, node: Node, facts: Facts) -> View:
+        """What the facts show. Raises Open while some are missing, and KitError when nothing can be seen."""
+
+    @abstractmethod
+    def as_json(self) -> Object:
+        """What was asked for, without kind and interface."""
+
+    def on(self, interface: str | None) -> Self:
+        """The same, on another interface."""
+        return self.having(interface=interface)
+
+    def having(self, **values: Any) -> Self:
+        """The same with other values."""
+        return cast("Self", replace(cast("Any", self), **values))
+
+    def recorded(self, view: Any) -> Self:  # noqa: ARG002  kinds that record nothing
+        """The resource as create and extend record it, with what a look has shown to belong to it."""
+        return self
+
+    def refreshed(self, view: Any) -> Self | None:  # noqa: ARG002
+        """The resource with its route tables as a look shows them; None when it has none."""
+        return None
+
+
+class View(ABC):
+    """One complete look."""
+
+    headings: ClassVar[tuple[str, ...]]
+
+    @property
+    @abstractmethod
+    def seat(self) -> EniId | None:
+        """The ENI of this node that the address is, or is to be, on; None where there is none now."""
+
+    @property
+    @abstractmethod
+    def subjects(self) -> frozenset[str]:
+        """What a run must see right, each by the word that a step about it has as its subject."""
+
+    @property
+    def nearby(self) -> object:
+        """Whether it is on this node, but not at its place."""
+        return False
+
+    @property
+    def lost(self) -> frozenset[str]:
+        """What proves that the address does not reach this node; empty when it is held, or is on it nearby."""
+        return frozenset() if self.nearby else frozenset(step.subject for step in steps_of(self.drift()))
+
+    @property
+    def notices(self) -> tuple[Told, ...]:
+        """What is told once a run."""
+        return ()
+
+    @property
+    def cautions(self) -> list[Problem]:
+        """What a person should know before it is taken."""
+        return []
+
+    @abstractmethod
+    def drift(self) -> Plan:
+        """The steps that are missing until this node holds the address; empty when it does. Raises KitError."""
+
+    @abstractmethod
+    def release(self) -> Plan:
+        """The steps that let go of what this look shows to be this node's; empty when nothing is. Raises KitError."""
+
+    @abstractmethod
+    def problems(self, *, active: bool) -> list[Problem]:
+        """What stands against creating it. active: this node has the address now, not only later."""
+
+    @abstractmethod
+    def rows(self, nodes: Mapping[str, str]) -> list[tuple[str, ...]]:
+        """The lines of a table below the headings. nodes: whose an ENI is."""
+
+    @abstractmethod
+    def as_json(self) -> Object:
+        """All of it."""
+
+
+# ---- the whole description
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of address: what it is called, its parameters (the address first), and how it is read.
+
+    name: on the command line, in the info field, and of the OCF agent; help: behind it. short, long: of the agent's
+    meta-data. type_word: of create; option, summary: in the wizard. read_view: of View.as_json, raises KeyError,
+    TypeError or ValueError for another kind's. settings: problems with LifeKeeper's settings. place: create needs
+    the interface named.
+    """
+
+    name: str
+    help: str
+    short: str
+    long: str
+    type_word: str
+    option: str
+    summary: str
+    resource: type[Resource]
+    parameters: tuple[Parameter, ...]
+    read_view: Callable[[Object], View]
+    settings: Callable[[Settings], list[Problem]] = field(default=lambda _: [])
+    place: bool = False
+
+    @property
+    def address(self) -> Parameter:
+        """The parameter that names the address."""
+        return self.parameters[0]
+
+    @property
+    def described(self) -> tuple[Parameter, ...]:
+        """The parameters of the info field, and of `ec2kit properties`: the interface comes behind the address."""
+        return (self.address, INTERFACE, *self.parameters[1:])
+
+    @property
+    def agent(self) -> tuple[Parameter, ...]:
+        """The parameters of the OCF agent: what kinds share comes last."""
+        return (*(each for each in self.parameters if each.ocf), INTERFACE)
+
+    @property
+    def creation(self) -> tuple[Parameter, ...]:
+        """What create is given by options."""
+        return tuple(each for each in self.parameters if each.creation)
+
+    def made(self, texts: Mapping[str, Sequence[str]]) -> Resource:
+        """The resource from texts by field. Raises ValueError."""
+        known = {each.field: each for each in self.described}
+        return self.having({name: known[name].value(given) for name, given in texts.items()})
+
+    def having(self, values: Mapping[str, Any]) -> Resource:
+        """The resource with these values by field."""
+        return cast("Resource", cast("Any", self.resource)(**values))
+
+
+def ipv4_only(text: str) -> IPv4Address | None:
+    """The address; None when it is not IPv4."""
+    try:
+        return IPv4Address(text)
+    except AddressValueError:
+        return None
