@@ -69,6 +69,7 @@ class NodeInterface:
     private_ip: str
     vpc_cidrs: tuple[str, ...]
     device_number: int
+    subnet_cidr: str = ""  # not told
 
 
 @dataclass(frozen=True)
@@ -112,10 +113,10 @@ class Imds:
     """Instance metadata of `identity` at `url`, running from creation to `close`.
 
     Access key ids begin with ASIA and contain `name`; with `ec2` they are registered there with their expiry,
-    and public-ipv4s and ipv4-associations are answered from there. `credential_seconds` is how long a credential
-    issued from now on lasts; `credential_document` is what is told in its place; `hidden` are the MACs of interfaces
-    that it does not know, not yet or no more; `calls` is the list of (method, path, HTTP status or None while
-    there is no answer). host, port (0: a free one), where: as of `front.Web`.
+    and local-ipv4s, public-ipv4s and ipv4-associations are answered from there. `credential_seconds` is how long a
+    credential issued from now on lasts; `credential_document` is what is told in its place; `hidden` are the MACs of
+    interfaces that it does not know, not yet or no more; `calls` is the list of (method, path, HTTP status or
+    None while there is no answer). host, port (0: a free one), where: as of `front.Web`.
     """
 
     def __init__(
@@ -132,6 +133,10 @@ class Imds:
         self.credential_seconds: float = 21600
         self.credential_document: str | None = None
         self.hidden: set[str] = set()
+        self._behind = 0
+        self._told: dict[
+            str, tuple[str, int]
+        ] = {}  # ENI -> its addresses before the change, and how often told since
         self.calls: list[tuple[str, str, int | None]] = []
         self._ec2 = ec2
         self._label = re.sub(r"[^A-Z0-9]", "", name.upper())
@@ -154,6 +159,22 @@ class Imds:
     def close(self) -> None:
         """Stop; requests that hang are let go."""
         self._web.stop()
+
+    @property
+    def behind(self) -> int:
+        """How many reads of an interface's local-ipv4s still tell what was before a change of it; 0: none.
+
+        "Remapping an IP address is an asynchronous operation. ... check network/interfaces/macs/mac/local-ipv4s in
+        the instance metadata to confirm that the remapping is complete" (API reference, AssignPrivateIpAddresses).
+        What was before is what is so when this is set; after those reads it is what is so then.
+        """
+        return self._behind
+
+    @behind.setter
+    def behind(self, reads: int) -> None:
+        with self._lock:
+            self._behind = reads
+            self._told = {each.eni: (self._addresses(each), 0) for each in self.identity.interfaces}
 
     @property
     def connections(self) -> int:
@@ -198,9 +219,10 @@ class Imds:
         self._faults.add(Rule(kind, request, None, times, {}, skip, then))
 
     def mend(self) -> None:
-        """End all faults."""
+        """End all faults, and be no more behind."""
         self._faults.clear()
         self.fault = None
+        self.behind = 0
 
     @property
     def secrets(self) -> set[str]:
@@ -290,6 +312,8 @@ class Imds:
         }.get(path)
 
     def _find_interface(self, interface: NodeInterface, name: str) -> str | None:
+        if name == "local-ipv4s":
+            return self._late(interface)
         if name in {"public-ipv4s", "ipv4-associations", "ipv4-associations/"}:
             return "\n".join(self._associations(interface.eni)) or None
         if name.startswith("ipv4-associations/"):
@@ -298,19 +322,29 @@ class Imds:
             "interface-id": interface.eni,
             "vpc-id": interface.vpc,
             "subnet-id": interface.subnet,
+            "subnet-ipv4-cidr-block": interface.subnet_cidr or None,
             "device-number": str(interface.device_number),
-            "local-ipv4s": interface.private_ip,
             "vpc-ipv4-cidr-block": interface.vpc_cidrs[0],
             "vpc-ipv4-cidr-blocks": "\n".join(interface.vpc_cidrs),
         }.get(name)
 
     def _associations(self, eni: str) -> dict[str, str]:
         """The Elastic IPs on an ENI, each with its private address, as EC2 has them at the moment."""
-        if self._ec2 is None:
-            return {}
-        filters = [{"Name": "network-interface-id", "Values": [eni]}]
-        found = self._ec2.truth().describe_addresses(Filters=filters)["Addresses"]  # type: ignore[arg-type]  # a plain dict is one
-        return {address["PublicIp"]: address["PrivateIpAddress"] for address in found}
+        worn = self._ec2.worn(eni) if self._ec2 else {}
+        return {public_ip: private_ip for private_ip, public_ip in worn.items() if public_ip}
+
+    def _late(self, interface: NodeInterface) -> str:
+        """Its local-ipv4s, as `behind` wants them."""
+        with self._lock:
+            now = self._addresses(interface)
+            before, times = self._told.get(interface.eni, (now, 0))
+            old = now != before and times < self._behind
+            self._told[interface.eni] = (before, times + 1) if old else (now, 0)
+            return before if old else now
+
+    def _addresses(self, interface: NodeInterface) -> str:
+        """The private addresses of an interface now, the primary one first; without an EC2 that one alone."""
+        return "\n".join(self._ec2.worn(interface.eni) if self._ec2 else ()) or interface.private_ip
 
     def _document(self) -> str:
         node = self.identity

@@ -23,7 +23,7 @@ from ec2kit.pacemaker.agents import AGENTS, FOLDER
 from lab import PROJECT
 from lab.ec2.server import Ec2
 from lab.ec2.tls import Authority
-from lab.ec2.vpc import AddressLab, RouteLab, figure1, figure2, replacement
+from lab.ec2.vpc import AddressLab, PrivateLab, RouteLab, figure1, figure2, figure3, replacement
 from lab.imds import Imds, NodeIdentity
 from lab.lifekeeper import generic, install, store
 from lab.lifekeeper.ipkit import install_ip_kit
@@ -235,12 +235,7 @@ def route_lab(
     with ExitStack() as stack:
         ec2 = stack.enter_context(_ec2(folder, tls=tls))
         lab = _lab(stack, folder, ec2, _seeded(ec2, figure1, tables=tables), forks, manager=manager)
-        for name, state in (("node1", "INIT_ISP"), ("node2", "INIT_OSU")):
-            node = lab.nodes[name]
-            node.lcd("ins_create", "-a", "comm", "-r", "ip", "-t", "ip-vip", "-i", "IP-10.1.0.10", "-I", state)
-        (lab.node1.lkroot / "addresses").write_text("10.1.0.10\n")
-        equal = ("-t", "ip-vip", "-p", "1", "-r", "10", "-S", "node2", "-o", "ip-vip", "-e", "SHARED")
-        lab.node1.lcd("eqv_create", *equal)
+        _protect_ip(lab, "ip-vip", "10.1.0.10")
         yield lab
 
 
@@ -252,6 +247,32 @@ def address_lab(
     with ExitStack() as stack:
         ec2 = stack.enter_context(_ec2(folder, tls=tls))
         yield _lab(stack, folder, ec2, _seeded(ec2, figure2), forks, manager=manager)
+
+
+@contextmanager
+def private_lab(
+    folder: Path, *, tls: bool = False, forks: Path | None = None, manager: bool = False
+) -> Iterator[Lab]:
+    """Figure 3 of the guide, running: the address 10.0.5.50 is protected by the IP kit and is on node1.
+
+    In EC2 it is a secondary address of node1's eth1, with an Elastic IP. The options are route_lab's.
+    """
+    with ExitStack() as stack:
+        ec2 = stack.enter_context(_ec2(folder, tls=tls))
+        vpc = _seeded(ec2, figure3)
+        lab = _lab(stack, folder, ec2, vpc, forks, manager=manager)
+        assert isinstance(vpc, PrivateLab)
+        _protect_ip(lab, f"ip-{vpc.address}", vpc.address)
+        yield lab
+
+
+def _protect_ip(lab: Lab, tag: str, address: str) -> None:
+    """Make LifeKeeper's IP resource on both nodes, in service on node1."""
+    for node, state in ((lab.node1, "INIT_ISP"), (lab.node2, "INIT_OSU")):
+        node.lcd("ins_create", "-a", "comm", "-r", "ip", "-t", tag, "-i", f"IP-{address}", "-I", state)
+    (lab.node1.lkroot / "addresses").write_text(f"{address}\n")
+    equal = ("-t", tag, "-p", "1", "-r", "10", "-S", "node2", "-o", tag, "-e", "SHARED")
+    lab.node1.lcd("eqv_create", *equal)
 
 
 def _ec2(folder: Path, *, tls: bool) -> Ec2:

@@ -154,6 +154,15 @@ class Ec2:
         return self._moto.auto_recovery
 
     @property
+    def most_addresses(self) -> int:
+        """How many private addresses a network interface can have, the primary included; `mend` leaves it."""
+        return self._moto.most_addresses
+
+    @most_addresses.setter
+    def most_addresses(self, most: int) -> None:
+        self._moto.most_addresses = most
+
+    @property
     def calls(self) -> list[Call]:
         """Every call since the start or the last `forget`, in order of arrival, those under way included."""
         with self._lock:
@@ -228,7 +237,10 @@ class Ec2:
         self._web.listen()
 
     def truth(self) -> EC2Client:
-        """A boto3 client straight to moto: not counted, delayed, broken or tightened; `close` closes it."""
+        """A boto3 client straight to moto: not counted, delayed, broken or tightened; `close` closes it.
+
+        Private addresses, and Elastic IPs on them, keep EC2's rules here too.
+        """
         with self._truth_lock:
             if self._truth is None:
                 self._truth = boto3.client(
@@ -244,6 +256,13 @@ class Ec2:
     def fabric(self, vpc: str) -> Fabric:
         """Where the VPC's packets go now; no call of it is counted."""
         return self._moto.fabric(vpc)
+
+    def worn(self, eni: str) -> dict[str, str | None]:
+        """The private addresses of an interface now, the primary one first, each with the Elastic IP on it.
+
+        Empty for one that EC2 does not know. No call of it is counted.
+        """
+        return self._moto.worn(eni)
 
     def _answer(self, exchange: Exchange) -> None:
         path, _, query = exchange.path.partition("?")

@@ -18,10 +18,10 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from lab.ec2.faults import error
 from lab.ec2.front import Reply
+from lab.ec2.private import CHANGES, NAMESPACE, addresses_of, associated, tell, unassociable, worn
 
 ACCOUNT = "123456789012"  # moto's default
 REGION = "us-east-1"  # the lab's
-NAMESPACE = "http://ec2.amazonaws.com/doc/2016-11-15"
 READING = ("Describe", "Get", "List", "Search")  # how the names of actions that change nothing begin
 _TOKEN = "page-"
 _KEYS = {"routeTableSet": "routeTableId", "networkInterfaceSet": "networkInterfaceId", "addressesSet": "publicIp"}
@@ -76,12 +76,14 @@ class Fabric:
     """What of a VPC decides where packets go.
 
     tables: subnet, or "" for all without a table of their own -> {destination: id of the target}. checked: interfaces
-    whose source/dest check is on. addresses: Elastic IP -> its interface.
+    whose source/dest check is on. private: interface -> its private addresses, the primary one first. addresses:
+    Elastic IP -> its interface, and the private address there.
     """
 
     tables: Mapping[str, Mapping[str, str]]
     checked: frozenset[str]
-    addresses: Mapping[str, str]
+    private: Mapping[str, tuple[str, ...]]
+    addresses: Mapping[str, tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -108,8 +110,9 @@ class Moto:
     """moto's one EC2 of this process, reset on creation; calls run one at a time.
 
     `page_size` pages DescribeRouteTables; `blackholes` are interfaces whose routes it shows as blackholes;
-    `auto_recovery` is DescribeInstances's setting by instance id, "default" where none is given. With `remembers`
-    moto is asked the same about the same state only once.
+    `auto_recovery` is DescribeInstances's setting by instance id, "default" where none is given. `most_addresses` is
+    how many private addresses an interface can have, the primary included. With `remembers` moto is asked the same
+    about the same state only once.
     """
 
     def __init__(self) -> None:
@@ -117,6 +120,7 @@ class Moto:
         self.page_size: int | None = None
         self.blackholes: set[str] = set()
         self.auto_recovery: dict[str, str] = {}
+        self.most_addresses = 10  # of c5.large: "IP addresses per network interface per instance type"
         self._lock = threading.RLock()
         self._armed = self._left = 0
         self._before: Any = None
@@ -183,8 +187,17 @@ class Moto:
                 for association in table.associations
             }
             checked = (eni.id for eni in backend.enis.values() if eni.source_dest_check)
-            addresses = {each.public_ip: each.eni.id for each in backend.addresses if each.eni}
-            return Fabric(tables, frozenset(checked), addresses)
+            private = {eni.id: tuple(addresses_of(eni)) for eni in backend.enis.values()}
+            addresses = {each.public_ip: where for where, each in worn(backend).items()}
+            return Fabric(tables, frozenset(checked), private, addresses)
+
+    def worn(self, eni: str) -> dict[str, str | None]:
+        """The private addresses of an interface, the primary one first, each with the Elastic IP on it; no call."""
+        with self._lock:
+            backend: Any = get_backend("ec2")[ACCOUNT][REGION]
+            on = worn(backend)
+            listed = addresses_of(backend.enis[eni]) if eni in backend.enis else []
+            return {each: on[eni, each].public_ip if (eni, each) in on else None for each in listed}
 
     def truth(self, request: Request) -> Reply:
         """What moto answers, with nothing added."""
@@ -199,10 +212,13 @@ class Moto:
             return self._asked(request)
 
     def _asked(self, request: Request) -> Reply:
-        if request.action == "DescribeAddresses":  # moto tells the instance only where the call named one
-            addresses: Any = get_backend("ec2")[ACCOUNT][request.region].addresses
-            for address in addresses:
-                address.instance = address.eni.instance if address.eni else None
+        backend: Any = get_backend("ec2")[ACCOUNT][request.region]
+        if request.action in CHANGES:
+            return CHANGES[request.action](backend, request.params, self.most_addresses)
+        if request.action == "AssociateAddress" and (refusal := unassociable(backend, request.params)):
+            return refusal
+        if request.action in {"DescribeNetworkInterfaces", "DescribeInstances"}:
+            tell(backend)
         form = {"Action": request.action, "Version": "2016-11-15", **request.params}
         environ = EnvironBuilder(
             method="POST",
@@ -212,9 +228,12 @@ class Moto:
             headers=[("Authorization", request.authorization)],
         ).get_environ()
         parts, status, _headers = run_wsgi_app(self._app, environ, buffered=True)
+        reply = Reply(int(status.split()[0]), b"".join(parts))
         if request.action == "TerminateInstances":
-            _detach(get_backend("ec2")[ACCOUNT][request.region])
-        return Reply(int(status.split()[0]), b"".join(parts))
+            _detach(backend)
+        if request.action == "AssociateAddress" and reply.status == 200:
+            associated(backend, request.params)
+        return reply
 
     def answer(self, request: Request, old: Any = None, entries: frozenset[str] | None = None) -> Reply:
         """What EC2 would answer: moto's reply after this module's checks and repairs.
@@ -268,10 +287,7 @@ class Moto:
         if request.action == "AssociateAddress":  # in a VPC EC2 reassociates unless it is told not to
             request = replace(request, params={"AllowReassociation": "true", **request.params})
         before = self.save() if self._armed and not self._left else None
-        held = {address.allocation_id: address.eni for address in backend.addresses}
         reply = self.truth(request)
-        if reply.status == 200 and request.action == "AssociateAddress":
-            _displace(backend, _address(backend, request.params), held)
         if reply.status == 200 and before is not None:
             self._before, self._left, self._armed = before, self._armed, 0
         return reply
@@ -287,16 +303,7 @@ def _refusal(backend: Any, request: Request) -> Reply | None:
         if any(route.destination_cidr_block == destination for route in by_hand):
             message = f"The route identified by {destination} already exists."
             return error(400, "RouteAlreadyExists", message)
-    if request.action == "AssociateAddress" and "PrivateIpAddress" in params:
-        interface = backend.enis.get(params.get("NetworkInterfaceId"))
-        if interface and interface.private_ip_address != params["PrivateIpAddress"]:
-            return error(400, "InvalidParameterValue", "The lab knows an interface's primary address only.")
     return None
-
-
-def _address(backend: Any, params: dict[str, str]) -> Any:
-    wanted = (params.get("AllocationId"), params.get("PublicIp"))
-    return next(a for a in backend.addresses if a.allocation_id == wanted[0] or a.public_ip == wanted[1])
 
 
 def _detach(backend: Any) -> None:
@@ -304,17 +311,6 @@ def _detach(backend: Any) -> None:
     for eni in backend.enis.values():
         if eni.instance and eni.instance.state == "terminated":
             eni.instance.detach_eni(eni)
-
-
-def _displace(backend: Any, moved: Any, held: dict[str, Any]) -> None:
-    """Keep one Elastic IP per private address: clear the others off `moved`'s interface, and its old one."""
-    for other in backend.addresses:
-        if other is not moved and other.eni is moved.eni:
-            other.eni = other.instance = other.association_id = None
-    old = held[moved.allocation_id]
-    if old is not None and old is not moved.eni:
-        old.public_ip = None
-    moved.eni.public_ip = moved.public_ip
 
 
 def _with_instances(reply: Reply, backend: Any) -> Reply:

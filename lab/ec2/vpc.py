@@ -1,7 +1,8 @@
-"""The guide's two figures, seeded into EC2 by a boto3 client, and readers of what became of them."""
+"""The guide's figures, seeded into EC2 by a boto3 client, and readers of what became of them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Any, Literal
@@ -48,6 +49,19 @@ class AddressLab:
     allocation: str
     free_ip: str
     free_allocation: str
+
+
+@dataclass(frozen=True)
+class PrivateLab(AddressLab):
+    """Figure 3: `address` is a secondary address of node1's eth1, in `subnet`, where node2's eth1 is too.
+
+    `public_ip` (`allocation`) is on that address, `free_ip` (`free_allocation`) on nothing. `stranger` is an ENI of
+    `subnet` that is attached to nothing, at 10.0.5.99.
+    """
+
+    address: str
+    subnet: str
+    stranger: str
 
 
 @dataclass(frozen=True)
@@ -99,12 +113,15 @@ class _Net:
         return eni
 
     def node(
-        self, name: str, zone: str, subnet: str, addresses: tuple[str, ...], forwards: tuple[int, ...] = (1,)
+        self, name: str, zone: str, addresses: Mapping[str, str], forwards: tuple[int, ...] = (1,)
     ) -> NodeIdentity:
-        """An instance with eth0, eth1, ... at `addresses`; those in `forwards` have their source/dest check off."""
+        """An instance with eth0, eth1, ... at these addresses, each with its subnet.
+
+        Those in `forwards` have their source/dest check off.
+        """
         enis = [
             self.interface(subnet, address, f"{name}-eth{number}", forwards=number in forwards)
-            for number, address in enumerate(addresses)
+            for number, (address, subnet) in enumerate(addresses.items())
         ]
         devices: Any = [{"DeviceIndex": n, "NetworkInterfaceId": eni} for n, eni in enumerate(enis)]
         instance = self.client.run_instances(
@@ -119,9 +136,11 @@ class _Net:
         )["Instances"][0]
         found = self.client.describe_network_interfaces(NetworkInterfaceIds=enis)["NetworkInterfaces"]
         macs = {interface["NetworkInterfaceId"]: interface["MacAddress"] for interface in found}
+        subnets = self.client.describe_subnets(SubnetIds=[*set(addresses.values())])["Subnets"]
+        cidrs = {each["SubnetId"]: each["CidrBlock"] for each in subnets}
         interfaces = tuple(
-            NodeInterface(f"eth{n}", macs[eni], eni, self.vpc, subnet, address, (CIDR,), n)
-            for n, (eni, address) in enumerate(zip(enis, addresses, strict=True))
+            NodeInterface(f"eth{n}", macs[eni], eni, self.vpc, subnet, address, (CIDR,), n, cidrs[subnet])
+            for n, (eni, (address, subnet)) in enumerate(zip(enis, addresses.items(), strict=True))
         )
         return NodeIdentity(instance["InstanceId"], REGION, REGION + zone, ACCOUNT, interfaces, ROLE)
 
@@ -135,8 +154,8 @@ def figure1(client: EC2Client, tables: int = 2, vip: str = "10.1.0.10") -> Route
     public = net.subnet("a", "10.0.1.0/24"), net.subnet("b", "10.0.3.0/24")
     private = net.subnet("a", "10.0.2.0/24"), net.subnet("b", "10.0.4.0/24")
     nodes = {
-        "node1": net.node("node1", "a", private[0], ("10.0.2.10", "10.0.2.11")),
-        "node2": net.node("node2", "b", private[1], ("10.0.4.10", "10.0.4.11")),
+        "node1": net.node("node1", "a", dict.fromkeys(("10.0.2.10", "10.0.2.11"), private[0])),
+        "node2": net.node("node2", "b", dict.fromkeys(("10.0.4.10", "10.0.4.11"), private[1])),
     }
     eth1 = {name: node.interfaces[1].eni for name, node in nodes.items()}
     ids = {"main": _name_main(net), "public": net.table("public", *public)}
@@ -158,8 +177,8 @@ def figure2(client: EC2Client) -> AddressLab:
     net = _net(client, "figure2")
     subnets = net.subnet("a", "10.0.1.0/24"), net.subnet("b", "10.0.3.0/24")
     nodes = {
-        "node1": net.node("node1", "a", subnets[0], ("10.0.1.10", "10.0.1.11")),
-        "node2": net.node("node2", "b", subnets[1], ("10.0.3.10", "10.0.3.11")),
+        "node1": net.node("node1", "a", dict.fromkeys(("10.0.1.10", "10.0.1.11"), subnets[0])),
+        "node2": net.node("node2", "b", dict.fromkeys(("10.0.3.10", "10.0.3.11"), subnets[1])),
     }
     ids = {"main": _name_main(net), "public": net.table("public", *subnets)}
     net.route(ids["public"], ANYWHERE, GatewayId=net.gateway())
@@ -177,6 +196,34 @@ def figure2(client: EC2Client) -> AddressLab:
     )
 
 
+def figure3(client: EC2Client) -> PrivateLab:
+    """Seed the guide's figure 3: one zone, both eth0 in subnet "management", both eth1 in subnet "service"."""
+    net = _net(client, "figure3")
+    management, service = net.subnet("a", "10.0.1.0/24"), net.subnet("a", "10.0.5.0/24")
+    nodes = {
+        "node1": net.node("node1", "a", {"10.0.1.10": management, "10.0.5.10": service}, ()),
+        "node2": net.node("node2", "a", {"10.0.1.20": management, "10.0.5.20": service}, ()),
+    }
+    ids = {"main": _name_main(net), "public": net.table("public", management, service)}
+    net.route(ids["public"], ANYWHERE, GatewayId=net.gateway())
+    used, free = (client.allocate_address(Domain="vpc", Address=address) for address in PUBLIC_IPS)
+    eni, address = nodes["node1"].interfaces[1].eni, "10.0.5.50"
+    client.assign_private_ip_addresses(NetworkInterfaceId=eni, PrivateIpAddresses=[address])
+    client.associate_address(AllocationId=used["AllocationId"], NetworkInterfaceId=eni, PrivateIpAddress=address)
+    return PrivateLab(
+        net.vpc,
+        ids,
+        nodes,
+        used["PublicIp"],
+        used["AllocationId"],
+        free["PublicIp"],
+        free["AllocationId"],
+        address,
+        service,
+        net.interface(service, "10.0.5.99", "stranger", forwards=False),
+    )
+
+
 def packets(client: EC2Client, tables: int = 1, *, forwards: bool = False) -> PacketLab:
     """Seed the VPC of lab/net: node1, node2 and a client in a subnet each, one virtual and one Elastic IP.
 
@@ -188,9 +235,9 @@ def packets(client: EC2Client, tables: int = 1, *, forwards: bool = False) -> Pa
     subnets = [net.subnet(zone, f"10.0.{number}.0/24") for number, zone in enumerate("aba", start=1)]
     off = (0,) if forwards else ()
     nodes = {
-        "node1": net.node("node1", "a", subnets[0], ("10.0.1.11",), off),
-        "node2": net.node("node2", "b", subnets[1], ("10.0.2.12",), off),
-        "client": net.node("client", "a", subnets[2], ("10.0.3.13",), ()),
+        "node1": net.node("node1", "a", {"10.0.1.11": subnets[0]}, off),
+        "node2": net.node("node2", "b", {"10.0.2.12": subnets[1]}, off),
+        "client": net.node("client", "a", {"10.0.3.13": subnets[2]}, ()),
     }
     gateway, ids = net.gateway(), {"main": _name_main(net)}
     ids |= {name: net.table(name) for name in [f"T{number}" for number in range(1, tables)]}
@@ -205,15 +252,14 @@ def packets(client: EC2Client, tables: int = 1, *, forwards: bool = False) -> Pa
 
 
 def replacement(client: EC2Client, node: NodeIdentity, name: str) -> NodeIdentity:
-    """A new instance in a node's place: in the same subnet, with as many ENIs, at addresses that are 100 further on.
+    """A new instance in a node's place: in the same subnets, with as many ENIs, at addresses that are 100 further on.
 
     The old one is terminated. Its ENIs stay, attached to nothing, with all that led to them.
     """
     client.terminate_instances(InstanceIds=[node.instance_id])
-    first = node.interfaces[0]
-    addresses = tuple(str(IPv4Address(each.private_ip) + 100) for each in node.interfaces)
+    addresses = {str(IPv4Address(each.private_ip) + 100): each.subnet for each in node.interfaces}
     zone = node.availability_zone.removeprefix(REGION)
-    return _Net(client, first.vpc).node(name, zone, first.subnet, addresses, forwards=())
+    return _Net(client, node.interfaces[0].vpc).node(name, zone, addresses, forwards=())
 
 
 def _net(client: EC2Client, name: str, cidr: str = CIDR) -> _Net:
@@ -262,19 +308,34 @@ def addresses(client: EC2Client) -> dict[str, tuple[str | None, str | None]]:
     }
 
 
+def private_addresses(client: EC2Client, vpc: str) -> dict[str, str]:
+    """Every private address of `vpc` that a network interface has, with the id of that one."""
+    found = _interfaces(client, Filters=[{"Name": "vpc-id", "Values": [vpc]}])
+    return {address: interface["NetworkInterfaceId"] for interface in found for address in _private(interface)}
+
+
 def snapshot(client: EC2Client) -> dict[str, Any]:
     """Everything a recovery kit could change, comparable with ==.
 
     "routes": every VPC's table id -> its routes; "addresses": as `addresses`; "checks": network interface id
-    -> whether its source/dest check is on.
+    -> whether its source/dest check is on; "private": network interface id -> its private addresses, in EC2's order.
     """
-    pages = client.get_paginator("describe_network_interfaces").paginate()
-    interfaces = [interface for page in pages for interface in page["NetworkInterfaces"]]
+    interfaces = _interfaces(client)
     return {
         "routes": {table["RouteTableId"]: _routes(table) for table in _tables(client)},
         "addresses": addresses(client),
         "checks": {i["NetworkInterfaceId"]: i["SourceDestCheck"] for i in interfaces},
+        "private": {i["NetworkInterfaceId"]: _private(i) for i in interfaces},
     }
+
+
+def _interfaces(client: EC2Client, **asked: Any) -> list[Any]:
+    pages = client.get_paginator("describe_network_interfaces").paginate(**asked)
+    return [interface for page in pages for interface in page["NetworkInterfaces"]]
+
+
+def _private(interface: Any) -> list[str]:
+    return [each["PrivateIpAddress"] for each in interface["PrivateIpAddresses"]]
 
 
 def _tables(client: EC2Client, **asked: Any) -> list[Any]:

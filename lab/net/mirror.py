@@ -166,7 +166,7 @@ def desired(fabric: Fabric, ports: Mapping[str, Port]) -> State:
         table = fabric.tables.get(port.subnet, fabric.tables[""])
         entries = {to: _hop(target, by_eni) for to, target in table.items()}
         routes |= {(port.table, to): where for to, where in {ANYWHERE: "", **entries, **subnets}.items()}
-    eips = [(public, by_eni[eni].address) for public, eni in fabric.addresses.items() if eni in by_eni]
+    eips = [(public, private) for public, (eni, private) in fabric.addresses.items() if eni in by_eni]
     sets = {
         "checked": frozenset(f'"{port.link}"' for port in ports.values() if port.eni in fabric.checked),
         "own": frozenset(f'"{port.link}" . {port.address}' for port in ports.values()),

@@ -19,13 +19,16 @@ from lab.imds import Imds, NodeIdentity, NodeInterface
 TTL = "X-aws-ec2-metadata-token-ttl-seconds"
 TOKEN = "X-aws-ec2-metadata-token"
 ROLE = "latest/meta-data/iam/security-credentials/"
+SUBNET = "10.0.2.0/24"
 NODE = NodeIdentity(
     "i-1",
     "eu-west-3",
     "eu-west-3b",
     "123456789012",
     (
-        NodeInterface("eth0", "02:00:00:00:00:01", "eni-1", "vpc-1", "subnet-1", "10.0.2.10", ("10.0.0.0/16",), 0),
+        NodeInterface(
+            "eth0", "02:00:00:00:00:01", "eni-1", "vpc-1", "subnet-1", "10.0.2.10", ("10.0.0.0/16",), 0, SUBNET
+        ),
         NodeInterface(
             "eth1",
             "02:00:00:00:00:02",
@@ -35,6 +38,7 @@ NODE = NodeIdentity(
             "10.0.2.11",
             ("10.0.0.0/16", "100.64.0.0/16"),
             1,
+            SUBNET,
         ),
     ),
     "kit-role",
@@ -71,6 +75,7 @@ def read(imds: Imds, path: str, with_token: str | None = None) -> requests.Respo
         ("network/interfaces/macs/02:00:00:00:00:02/interface-id", "eni-2"),
         ("network/interfaces/macs/02:00:00:00:00:02/vpc-id", "vpc-1"),
         ("network/interfaces/macs/02:00:00:00:00:02/subnet-id", "subnet-1"),
+        ("network/interfaces/macs/02:00:00:00:00:02/subnet-ipv4-cidr-block", SUBNET),
         ("network/interfaces/macs/02:00:00:00:00:02/device-number", "1"),
         ("network/interfaces/macs/02:00:00:00:00:02/local-ipv4s", "10.0.2.11"),
         ("network/interfaces/macs/02:00:00:00:00:02/vpc-ipv4-cidr-block", "10.0.0.0/16"),
@@ -184,6 +189,60 @@ def test_an_elastic_ip_is_told_by_its_interface_alone() -> None:
             ec2.truth().disassociate_address(PublicIp=lab.public_ip)
             assert told(macs[1], lab.public_ip) == told(macs[1], "") == (404, "")
             assert read(imds, f"{macs[1]}/local-ipv4s").text == node.interfaces[1].private_ip
+
+
+def test_every_address_of_an_interface_is_told_with_its_elastic_ip() -> None:
+    """local-ipv4s is EC2's truth, the primary one first; several Elastic IPs tell each its own private address."""
+    with Ec2() as ec2:
+        lab = vpc.figure3(ec2.truth())
+        node = lab.nodes["node1"]
+        eth0, eth1 = node.interfaces
+        ec2.truth().associate_address(AllocationId=lab.free_allocation, NetworkInterfaceId=eth1.eni)
+        with Imds(node, ec2, name="node1") as imds:
+
+            def told(interface: NodeInterface, name: str) -> str | None:
+                answer = read(imds, f"latest/meta-data/network/interfaces/macs/{interface.mac}/{name}")
+                return answer.text if answer.ok else None
+
+            assert told(eth0, "local-ipv4s") == eth0.private_ip
+            assert told(eth1, "local-ipv4s") == f"{eth1.private_ip}\n{lab.address}"
+            for name in ("public-ipv4s", "ipv4-associations/", "ipv4-associations"):
+                assert told(eth1, name) == f"{lab.free_ip}\n{lab.public_ip}"
+                assert told(eth0, name) is None
+            assert told(eth1, f"ipv4-associations/{lab.public_ip}") == lab.address
+            assert told(eth1, f"ipv4-associations/{lab.free_ip}") == eth1.private_ip
+            assert told(eth1, "ipv4-associations/198.51.100.1") is None
+            subnets = [told(each, "subnet-ipv4-cidr-block") for each in node.interfaces]
+            assert subnets == ["10.0.1.0/24", "10.0.5.0/24"]
+            assert told(eth1, "subnet-id") == lab.subnet
+            ec2.truth().unassign_private_ip_addresses(NetworkInterfaceId=eth1.eni, PrivateIpAddresses=[lab.address])
+            assert (told(eth1, "local-ipv4s"), told(eth1, "public-ipv4s")) == (eth1.private_ip, lab.free_ip)
+
+
+def test_a_change_of_addresses_is_told_late() -> None:
+    """Two reads of the interface that has changed tell what was before, the third what is; then it is so again."""
+    with Ec2() as ec2:
+        lab = vpc.figure3(ec2.truth())
+        node = lab.nodes["node2"]
+        eth0, eth1 = node.interfaces
+        both = f"{eth1.private_ip}\n{lab.address}"
+        asked = {"NetworkInterfaceId": eth1.eni, "PrivateIpAddresses": [lab.address]}
+        with Imds(node, ec2, name="node2") as imds:
+
+            def told(reads: int, interface: NodeInterface = eth1) -> list[str]:
+                path = f"latest/meta-data/network/interfaces/macs/{interface.mac}/local-ipv4s"
+                return [read(imds, path).text for _ in range(reads)]
+
+            imds.behind = 2
+            ec2.truth().assign_private_ip_addresses(**asked, AllowReassignment=True)  # type: ignore[arg-type]
+            assert told(2, eth0) == [eth0.private_ip] * 2
+            assert told(4) == [eth1.private_ip, eth1.private_ip, both, both]
+            ec2.truth().unassign_private_ip_addresses(**asked)  # type: ignore[arg-type]
+            assert told(3) == [both, both, eth1.private_ip]
+            ec2.truth().assign_private_ip_addresses(**asked)  # type: ignore[arg-type]
+            assert told(1) == [eth1.private_ip]
+            imds.mend()
+            assert told(1) == [both]
 
 
 def test_an_interface_goes_and_comes(imds: Imds) -> None:

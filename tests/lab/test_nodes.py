@@ -16,7 +16,7 @@ from ec2kit.host import nic
 from ec2kit.lifekeeper.contract import EVENT
 from lab.ec2 import vpc
 from lab.lifekeeper import generic
-from lab.nodes import Lab, Node, address_lab, route_lab
+from lab.nodes import Lab, Node, address_lab, private_lab, route_lab
 from lab.protected import Protected, protect, through_the_front
 
 
@@ -89,7 +89,24 @@ def test_routes_to_a_replaced_node_are_blackholes(routes: Protected) -> None:
     assert not vpc.snapshot(lab.ec2.truth())["checks"][new]
 
 
-@pytest.mark.parametrize("make", [route_lab, address_lab])
+def test_an_address_of_the_subnet_is_protected_by_the_ip_kit(forks: Path, tmp_path: Path) -> None:
+    """On both nodes, in service on node1, which has it in EC2; a replaced node leaves it on the old ENI."""
+    with private_lab(tmp_path, forks=forks) as lab:
+        assert isinstance(lab.vpc, vpc.PrivateLab)
+        for node, state in ((lab.node1, "ISP"), (lab.node2, "OSU")):
+            row = node.lk("ins_list", "-f,", "-t", "ip-10.0.5.50").stdout.split(",")
+            assert (row[1:5], row[6]) == (["comm", "ip", "ip-10.0.5.50", "IP-10.0.5.50"], state)
+        truth, old = lab.ec2.truth(), lab.node1.identity.interfaces[1]
+        assert vpc.private_addresses(truth, lab.vpc.vpc)["10.0.5.50"] == old.eni
+        new = lab.replace("node1").identity.interfaces[1]
+        assert new.eni != old.eni
+        assert new.subnet == lab.vpc.subnet
+        (there,) = truth.describe_network_interfaces(NetworkInterfaceIds=[old.eni])["NetworkInterfaces"]
+        assert [each["PrivateIpAddress"] for each in there["PrivateIpAddresses"]] == [old.private_ip, "10.0.5.50"]
+        assert not there.get("Attachment")
+
+
+@pytest.mark.parametrize("make", [route_lab, address_lab, private_lab])
 def test_a_lab_has_an_extend_manager_where_it_is_asked_for(
     make: Callable[..., AbstractContextManager[Lab]], tmp_path: Path
 ) -> None:

@@ -82,6 +82,37 @@ def test_figure2_is_the_guides(ec2: Ec2) -> None:
     assert vpc.route_tables(ec2.truth(), lab.vpc)["public"]["0.0.0.0/0"][0].startswith("igw-")
 
 
+def test_figure3_is_the_guides(ec2: Ec2) -> None:
+    """Figure 3 has an Elastic IP on a secondary address of node1's eth1, and a stranger in that subnet."""
+    lab = vpc.figure3(ec2.truth())
+    eth0, eth1 = ([node.interfaces[number] for node in lab.nodes.values()] for number in (0, 1))
+    assert {each.subnet for each in eth1} == {lab.subnet}
+    assert len({each.subnet for each in eth0} - {lab.subnet}) == 1
+    assert ({each.subnet_cidr for each in eth0}, {each.subnet_cidr for each in eth1}) == (
+        {"10.0.1.0/24"},
+        {"10.0.5.0/24"},
+    )
+    assert vpc.private_addresses(ec2.truth(), lab.vpc) == {
+        **{each.private_ip: each.eni for each in (*eth0, *eth1)},
+        lab.address: eth1[0].eni,
+        "10.0.5.99": lab.stranger,
+    }
+    assert vpc.addresses(ec2.truth()) == {lab.public_ip: (eth1[0].eni, lab.address), lab.free_ip: (None, None)}
+    (stranger,) = ec2.truth().describe_network_interfaces(NetworkInterfaceIds=[lab.stranger])["NetworkInterfaces"]
+    assert (stranger["SubnetId"], stranger.get("Attachment")) == (lab.subnet, None)
+
+
+def test_a_replacement_is_in_the_same_subnets(ec2: Ec2) -> None:
+    """Each of its interfaces is in that of the one before, and the secondary address stays on the old ENI."""
+    lab = vpc.figure3(ec2.truth())
+    old = lab.nodes["node1"]
+    new = vpc.replacement(ec2.truth(), old, "node1")
+    assert [(each.subnet, each.subnet_cidr) for each in new.interfaces] == [
+        (each.subnet, each.subnet_cidr) for each in old.interfaces
+    ]
+    assert vpc.private_addresses(ec2.truth(), lab.vpc)[lab.address] == old.interfaces[1].eni
+
+
 def test_snapshot_sees_every_kind_of_change(ec2: Ec2) -> None:
     """A changed route, association or source/dest check makes the snapshot differ; undoing restores it."""
     client = ec2.truth()
@@ -96,3 +127,5 @@ def test_snapshot_sees_every_kind_of_change(ec2: Ec2) -> None:
         assert (vpc.snapshot(client) == before) is same
     client.disassociate_address(PublicIp=second.public_ip)
     assert vpc.snapshot(client)["addresses"] != before["addresses"]
+    client.assign_private_ip_addresses(NetworkInterfaceId=two, PrivateIpAddresses=["10.0.4.60"])
+    assert vpc.snapshot(client)["private"] != before["private"]
