@@ -15,19 +15,28 @@ from ec2kit import __version__
 from ec2kit.console.outcome import Outcome
 from ec2kit.core.errors import ExitCode, KitError
 from ec2kit.core.kinds.kind import Kind, Resource
-from ec2kit.core.kinds.known import KINDS
+from ec2kit.core.kinds.known import KINDS, OWN
 from ec2kit.core.messages import Level
 from ec2kit.core.model import Reach
 from ec2kit.core.settings import Budget
 from ec2kit.host import guard
 from ec2kit.host.log import Journal
 from ec2kit.lifekeeper import contract
-from ec2kit.lifekeeper.options import create_parser, creation, creation_of, given_of, resource_parser, value_of
+from ec2kit.lifekeeper.options import (
+    create_parser,
+    creation,
+    creation_of,
+    given_of,
+    own_options,
+    resource_parser,
+    value_of,
+)
 from ec2kit.verbs import lifecycle
 from ec2kit.verbs.process import begin, conclude
 from ec2kit.verbs.run import Run
 
 T = TypeVar("T")
+UNASKED: dict[str, Any] = {"switchback": "intelligent", "server": None, "access_key_id": None, "generic": True}
 Verb = Callable[[Resource, Run], None]
 
 _VERBS: dict[str, tuple[Verb, Budget, str]] = {
@@ -76,16 +85,11 @@ def _options(given: list[str]) -> argparse.Namespace:
             options.refuse("name a resource that is there, by its TAG, or one that is to be made, by --type")
         if options.template and not options.of:
             options.refuse("--template needs the TAG of a resource that SYSTEM has")
-        others = (
-            "ip_resource",
-            "elastic_ip",
-            "tag",
-            "ec2_url",
-            "profile",
-            *([] if options.template else ["interface"]),
-        )
-        if options.of and any(getattr(options, name) is not None for name in others):
-            options.refuse("with a TAG there is only --template SYSTEM [--interface INTERFACE]")
+        named = {name for name, value in vars(options).items() if value is not None}
+        allowed = {"verb", "of", "template", "refuse", *UNASKED, *(OWN if options.template else ())}
+        if options.of and named - allowed:
+            own = " ".join(f"[{each.option} {(each.metavar or name).upper()}]" for name, each in OWN.items())
+            options.refuse(f"with a TAG there is only --template SYSTEM {own}")
         options.wanted = creation(options, options.refuse) if options.type else None
     return options
 
@@ -162,7 +166,11 @@ def _add_hierarchy(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -
     extend = verbs.add_parser("extend", help="extend a LifeKeeper resource to another system")
     extend.add_argument("tag")
     extend.add_argument("--to", required=True, metavar="SYSTEM")
-    extend.add_argument("--interface", help="network interface there (default: the one of the same name)")
+    own_options(
+        extend,
+        interface="network interface there (default: the one of the same name)",
+        private_ip="private address there that gets the Elastic IP (default: the same one, if one is named)",
+    )
     extend.add_argument("--switchback", choices=list(contract.SWITCHBACK), help="(default: as it is)")
     for name, text in (
         ("--template-priority", "of this system, at the first extend; lower is higher (default: 1)"),
@@ -176,7 +184,7 @@ def _add_hierarchy(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -
     shown.add_argument("of", nargs="?", metavar="TAG")
     shown.add_argument("--template", metavar="SYSTEM", help="the system that has TAG, which is to be extended here")
     shown.add_argument("--profile", help="as create's")
-    shown.set_defaults(refuse=shown.error, switchback="intelligent", server=None, access_key_id=None, generic=True)
+    shown.set_defaults(refuse=shown.error, **UNASKED)
     unextend = verbs.add_parser("unextend", help="remove a resource from a system on which it is not in service")
     unextend.add_argument("tag")
     unextend.add_argument("--from", dest="system", required=True, metavar="SYSTEM")
@@ -196,7 +204,7 @@ def _add_hierarchy(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -
         type=_assignment,
         metavar="KEY=VALUE",
         help="switchback=intelligent|automatic, priority=1-999 (of this system), ec2-url=URL, profile=NAME "
-        "(empty: the default), tables=refresh, type=gen/app|comm/ec2; repeat for several",
+        "(empty: the default), tables=refresh, peers=refresh, type=gen/app|comm/ec2; repeat for several",
     )
     shown.add_argument("--output", choices=["text", "json"], default="text")
     key = verbs.add_parser("key", help="give this system an access key for a resource; its secret is asked for")

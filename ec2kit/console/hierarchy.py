@@ -23,7 +23,7 @@ from ec2kit.lifekeeper.cluster import PATIENCE, Cluster, cluster_of
 from ec2kit.lifekeeper.forms import FORMS
 from ec2kit.lifekeeper.lcd import system_name
 from ec2kit.lifekeeper.managers import Extension
-from ec2kit.lifekeeper.options import ask_key
+from ec2kit.lifekeeper.options import ask_key, own_of
 from ec2kit.verbs.process import attempt, begin, conclude, forget_strangers, settings_now
 from ec2kit.verbs.run import Run
 
@@ -101,7 +101,7 @@ def _info(options: argparse.Namespace, cluster: Cluster, run: Run) -> Done:
             f"{options.template} is this system", "Run this on the one that is to have the resource, too"
         )
     elif options.template:
-        known = create.check_extend(options.template, options.of, run, cluster.lcd, interface=options.interface)
+        known = create.check_extend(options.template, options.of, run, cluster.lcd, own_of(options))
     else:
         known = info.decode(cluster.ours(options.of).info)
     return Done(show=partial(print, info.encode(known)))
@@ -135,7 +135,7 @@ def _extend(options: argparse.Namespace, cluster: Cluster, _run: Run) -> Done:
     wanted = Extension(
         tag=options.tag,
         to=options.to,
-        interface=options.interface,
+        own=own_of(options),
         switchback=options.switchback,
         template_priority=options.template_priority,
         target_priority=options.target_priority,

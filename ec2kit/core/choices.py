@@ -9,11 +9,22 @@ from ec2kit.core.schema import VERSION, Object
 
 @dataclass(frozen=True)
 class Interface:
-    """One network interface of this node with an ENI, and the Elastic IPs that are on it."""
+    """One network interface of this node with an ENI, the Elastic IPs on it, and its secondary private addresses."""
 
     name: str
     eni: str
     elastic_ips: tuple[str, ...]
+    private_ips: tuple[str, ...] = ()
+
+    def as_json(self) -> Object:
+        """The interface for another system's wizard."""
+        addresses = {"elastic_ips": list(self.elastic_ips), "private_ips": list(self.private_ips)}
+        return {"name": self.name, "eni": self.eni, **addresses}
+
+    @classmethod
+    def of_json(cls, told: Object) -> Interface:
+        """Read what as_json gave, here or in an older version. Raises KeyError or TypeError for anything else."""
+        return cls(told["name"], told["eni"], tuple(told["elastic_ips"]), tuple(told.get("private_ips", ())))
 
 
 @dataclass(frozen=True)
@@ -26,13 +37,10 @@ class Choices:
 
     def as_json(self) -> Object:
         """The choices for another system's wizard."""
-        interfaces = [
-            {"name": each.name, "eni": each.eni, "elastic_ips": list(each.elastic_ips)} for each in self.interfaces
-        ]
+        interfaces = [each.as_json() for each in self.interfaces]
         return VERSION | {"interfaces": interfaces, "free": list(self.free), "vpc": self.vpc}
 
     @classmethod
     def of_json(cls, told: Object) -> Choices:
         """Read what as_json gave. Raises KeyError or TypeError for anything else."""
-        interfaces = (Interface(each["name"], each["eni"], tuple(each["elastic_ips"])) for each in told["interfaces"])
-        return cls(tuple(interfaces), tuple(told["free"]), told["vpc"])
+        return cls(tuple(map(Interface.of_json, told["interfaces"])), tuple(told["free"]), told["vpc"])

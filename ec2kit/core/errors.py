@@ -86,6 +86,10 @@ class Unavailable(KitError):
     """Could not look or act, so nothing is known."""
 
 
+class Pending(Unavailable):
+    """What was changed is under way: it is waited for as long as there is time."""
+
+
 class Unanswered(Unavailable):
     """No answer has come: whether the call was carried out is not known either."""
 

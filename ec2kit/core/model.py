@@ -125,7 +125,8 @@ class NetworkInterface:
     """One ENI. private_ip: its primary private address, empty when it has no IPv4 address.
 
     elastic_ip: the Elastic IP on that address, if there is one. mac: its hardware address, lower case; empty when EC2
-    does not tell it. instance: the one that it is attached to.
+    does not tell it. instance: the one that it is attached to. subnet: its subnet's id. secondary: its other private
+    addresses, each with the Elastic IP on it, or None.
     """
 
     id: EniId
@@ -134,6 +135,16 @@ class NetworkInterface:
     elastic_ip: str | None = None
     mac: str = ""
     instance: str = ""
+    subnet: str = ""
+    secondary: tuple[tuple[str, str | None], ...] = ()
+
+    def has(self, private_ip: str) -> bool:
+        """Whether that is one of its private addresses."""
+        return private_ip == self.private_ip or private_ip in dict(self.secondary)
+
+    def elastic_ip_on(self, private_ip: str) -> str | None:
+        """The Elastic IP on one of its private addresses."""
+        return self.elastic_ip if private_ip == self.private_ip else dict(self.secondary).get(private_ip)
 
 
 @dataclass(frozen=True)

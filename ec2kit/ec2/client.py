@@ -308,19 +308,26 @@ def _routes(routes: list[RouteTypeDef]) -> Iterator[Route]:
 
 
 def _interface(answer: NetworkInterfaceTypeDef) -> NetworkInterface:
-    """An ENI. Its association is its primary private address's; a public IP of Amazon's has no allocation id.
-
-    An instance may have one without any IPv4 address besides.
-    """
-    there = answer.get("Association", {})
+    """An ENI. Its association is its primary private address's. An instance may have one without any IPv4 address."""
     return NetworkInterface(
         EniId(answer["NetworkInterfaceId"]),
         answer.get("PrivateIpAddress", ""),
         answer["SourceDestCheck"],
-        there["PublicIp"] if there.get("AllocationId") else None,
+        _elastic_ip(answer.get("Association", {})),
         answer.get("MacAddress", "").lower(),
         answer.get("Attachment", {}).get("InstanceId", ""),
+        answer.get("SubnetId", ""),
+        tuple(
+            (each["PrivateIpAddress"], _elastic_ip(each.get("Association", {})))
+            for each in answer.get("PrivateIpAddresses", [])
+            if not each.get("Primary")
+        ),
     )
+
+
+def _elastic_ip(association: Mapping[str, Any]) -> str | None:
+    """The Elastic IP of an association; a public IP of Amazon's has no allocation id."""
+    return association["PublicIp"] if association.get("AllocationId") else None
 
 
 def _address(answer: AddressTypeDef) -> Address:

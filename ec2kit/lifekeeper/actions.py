@@ -1,7 +1,8 @@
 """LifeKeeper's grammar: how its core calls the actions, and what it reads from their exit codes.
 
 Arguments: ec2kit.lifekeeper.contract says what is verified of them. restore, remove, quickCheck, delete:
-`-t tag -i id`; recover: sendevent's options, or the same; canextend and extend: `<system> <tag> [<interface>]`.
+`-t tag -i id`; recover: sendevent's options, or the same; canextend and extend: `<system> <tag> [<interface>]
+[<word of the info field>=<value>]`.
 What a resource is, its info field alone says, whatever its app and type.
 """
 
@@ -138,8 +139,8 @@ def _keep(entry: history.Entry, call: Call, run: Run) -> None:
 
 _USAGE = {
     "recover": "-n <tag> [sendevent's options], or -t <tag> -i <id>",
-    "canextend": "<template system> <template tag> [<interface>]",
-    "extend": "<template system> <template tag> [<interface>]",
+    "canextend": "<template system> <template tag> [<interface>] [private=<address>]",
+    "extend": "<template system> <template tag> [<interface>] [private=<address>]",
 }
 
 
@@ -259,20 +260,20 @@ def _can_extend(call: Call, run: Run) -> str:
     from ec2kit.lifekeeper.create import check_extend
 
     template = call.arguments[contract.EXTEND_SYSTEM]
-    known = check_extend(template, call.tag, run, _lcd(run), interface=_interface(call))
+    known = check_extend(template, call.tag, run, _lcd(run), _own(call))
     return f"{known.resource} can be extended to this system, on {known.resource.interface}"
 
 
 def _extend(call: Call, run: Run) -> str:
     from ec2kit.lifekeeper.create import extend
 
-    extend(call.arguments[contract.EXTEND_SYSTEM], call.tag, run, _lcd(run), interface=_interface(call))
+    extend(call.arguments[contract.EXTEND_SYSTEM], call.tag, run, _lcd(run), _own(call))
     return "the instance exists on this system"
 
 
-def _interface(call: Call) -> str | None:
-    """The interface, where the extend manager gives one behind system and tag; an empty one is none."""
-    return next(iter(call.arguments[contract.EXTEND_INTERFACE :]), None) or None
+def _own(call: Call) -> dict[str, str]:
+    """This node's own values, where the extend manager gives them behind system and tag."""
+    return info.own_of(call.arguments[contract.EXTEND_OWN :])
 
 
 _ACTIONS: dict[str, Callable[[Call, Run], str]] = {

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from ec2kit.core.errors import DeadlineExceeded, KitError, Misconfigured, Unavailable
+from ec2kit.core.kinds.known import own_texts
 from ec2kit.host import files
 from ec2kit.lifekeeper import contract, create, info, managers, past
 from ec2kit.lifekeeper.cluster import Cluster
@@ -18,6 +19,7 @@ from ec2kit.lifekeeper.create import Outline
 from ec2kit.lifekeeper.forms import FORMS, Form
 from ec2kit.lifekeeper.lcd import ALREADY_EXISTS, NOT_THERE, Instance
 from ec2kit.lifekeeper.managers import Extension
+from ec2kit.lifekeeper.options import own_arguments
 from ec2kit.verbs import lifecycle
 from ec2kit.verbs.run import Run
 
@@ -156,9 +158,8 @@ def _facts(here: Instance, to: Form, cluster: Cluster) -> Facts:
         there = lcd.instance(tag, system=system)
         if there is None or (there.form, there.identity) != (here.form, here.identity):
             raise Misconfigured(f"{tag} is not what it is here on {system}", "See it with ec2kit properties")
-        other = info.decode(there.info).resource.interface
-        interface = ["--interface", other] if other else []
-        cluster.script("ec2kit", system, "info", tag, "--template", cluster.system, *interface)
+        own = own_arguments(own_texts(info.decode(there.info).resource))
+        cluster.script("ec2kit", system, "info", tag, "--template", cluster.system, *own)
         cluster.refuse_busy(system)
         infos[system] = there.info
     parents = {system: lcd.parents(tag, system=system) for system in infos}
@@ -223,7 +224,7 @@ def _extend(facts: Facts, form: Form, cluster: Cluster) -> None:
             extension = Extension(
                 tag=tag,
                 to=system,
-                interface=info.decode(known).resource.interface,
+                own=own_texts(info.decode(known).resource),
                 switchback=facts.switchback,
                 template_priority=facts.priorities.get(here),
                 target_priority=facts.priorities.get(system),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ec2kit.core.choices import Choices, Interface
-from ec2kit.core.facts import ElasticIps, RouteTables
+from ec2kit.core.facts import ElasticIps, Interfaces, RouteTables
 from ec2kit.verbs.locate import locate, own_interfaces
 from ec2kit.verbs.run import Run
 
@@ -13,9 +13,10 @@ def choices(run: Run) -> Choices:
     site = locate(None, run)
     site.ec2.ask(RouteTables(site.node.vpc))
     addresses = site.ec2.ask(ElasticIps())
+    secondary = {each.id: dict(each.secondary) for each in site.ec2.ask(Interfaces(site.node.instance))}
     on = {each.public_ip: each.association.eni for each in addresses if each.association}
     interfaces = tuple(
-        Interface(name, eni, tuple(sorted(ip for ip, there in on.items() if there == eni)))
+        Interface(name, eni, tuple(sorted(ip for ip, at in on.items() if at == eni)), tuple(secondary.get(eni, ())))
         for name, eni in sorted(own_interfaces(run).items())
     )
     free = tuple(sorted(each.public_ip for each in addresses if not each.association))

@@ -66,8 +66,8 @@ TAG_OPTION = "-t"
 # Where canextend and extend find the template system and its tag among their arguments. Verified for canextend,
 # which gets these two alone: SIOS's AWS quick start calls it so.
 EXTEND_SYSTEM, EXTEND_TAG = 0, 1
-# Where extend finds the kit's own value, the interface, behind those two. Unverified.
-EXTEND_INTERFACE = 2
+# Where extend finds the kit's own values, the interface first, behind those two. Unverified.
+EXTEND_OWN = 2
 
 # What lcdremexec needs before -d to show the other system's errors here. That it takes this option is in its manual
 # page; that it does this is unverified. Its command is one word for a shell on the other system; SIOS's AWS quick

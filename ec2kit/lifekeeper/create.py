@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from ec2kit.core import messages, profiles
 from ec2kit.core.errors import KitError, Misconfigured, Problem, Unavailable
 from ec2kit.core.kinds.kind import Resource
-from ec2kit.core.kinds.known import KINDS
+from ec2kit.core.kinds.known import KINDS, placed
 from ec2kit.host import nic
 from ec2kit.lifekeeper import contract, info, keys, past, preflight, proof
 from ec2kit.lifekeeper.forms import Form
 from ec2kit.lifekeeper.info import Info
-from ec2kit.lifekeeper.lcd import ALREADY_EXISTS, NOT_THERE, Lcd
+from ec2kit.lifekeeper.lcd import ALREADY_EXISTS, NOT_THERE, Lcd, system_name
 from ec2kit.lifekeeper.options import Creation
 from ec2kit.lifekeeper.places import ACTION_PLACES
 from ec2kit.lifekeeper.proof import Proof
@@ -92,20 +93,19 @@ def _take_back(wanted: Creation, lcd: Lcd) -> None:
     lcd.run("ins_remove", "-t", wanted.tag)
 
 
-def check_extend(template: str, tag: str, run: Run, lcd: Lcd, *, interface: str | None = None) -> Info:
+def check_extend(template: str, tag: str, run: Run, lcd: Lcd, own: Mapping[str, str]) -> Info:
     """What canextend proves, on the target: the info field that the new instance will have.
 
-    template: the system that has the resource. Raises Misconfigured after logging every problem.
+    template: the system that has the resource. own: what this system has of its own, by field; an interface that is
+    not named is the one of the same name, if there is one. Raises Misconfigured after logging every problem.
     """
     there = lcd.instance(tag, system=template)
     if there is None:
         raise Misconfigured(f"{template} has no resource {tag}", "See the tags there with ins_list")
     known = info.decode(there.info)
-    here = known.resource.interface
-    if interface is None and here in nic.names(run.settings.ec2kit_sysfs):
-        interface = here
+    same = known.resource.interface if known.resource.interface in nic.names(run.settings.ec2kit_sysfs) else None
     problems = preflight.host(run.settings, KINDS[known.resource.kind])
-    resource = known.resource.on(interface)
+    resource = placed(known.resource.on(same), own)
     if missing := keys.missing(tag, known, run):
         problems.append(missing)
     else:
@@ -118,11 +118,16 @@ def check_extend(template: str, tag: str, run: Run, lcd: Lcd, *, interface: str 
     return replace(known, resource=resource)
 
 
-def extend(template: str, tag: str, run: Run, lcd: Lcd, *, interface: str | None = None) -> None:
+def extend(template: str, tag: str, run: Run, lcd: Lcd, own: Mapping[str, str]) -> None:
     """Make the instance on this system, out of service. The rest is the extend manager's."""
-    known = check_extend(template, tag, run, lcd, interface=interface)
+    known = check_extend(template, tag, run, lcd, own)
     lcd.need_time(_KEPT, f"nothing was made: too little time is left to make {tag}, or to undo it")
     _make_own(tag, Outline(known, "OSU"), "intelligent", lcd)
+    if known.resource.gathers:
+        from ec2kit.lifekeeper import peers
+
+        pairs = lcd.equivalents(tag, system=template)
+        peers.share({system_name(run.settings): tag, template: tag, **{each.system: each.tag for each in pairs}}, lcd)
 
 
 def forget(tag: str, run: Run) -> None:

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ec2kit.core.errors import Misconfigured
-from ec2kit.core.kinds.kind import Kind, Parameter, Resource
-from ec2kit.core.kinds.known import KINDS
+from ec2kit.core.kinds.kind import INTERFACE, Kind, Parameter, Resource
+from ec2kit.core.kinds.known import KINDS, OWN
 from ec2kit.core.model import BY_SETTINGS, Reach, VpcId
 from ec2kit.lifekeeper.contract import ID_PREFIX
 
@@ -55,7 +55,7 @@ class Info:
 def encode(info: Info) -> str:
     """The info field for `info`; `decode` gives it back."""
     resource, reach = info.resource, info.reach
-    words = own_words(KINDS[resource.kind])
+    words = parameters_of(KINDS[resource.kind])
     pairs = [
         ("kind", resource.kind),
         *((word, text) for word, each in words.items() for text in each.texts(resource)),
@@ -73,7 +73,7 @@ def decode(text: str) -> Info:
     if values["ec2kit"] != [_VERSION]:
         raise Misconfigured("the resource's info field is not one of ec2kit's", _CURE)
     kind = KINDS.get(values["kind"][0]) if values["kind"] else None
-    words = own_words(kind) if kind else {}
+    words = parameters_of(kind) if kind else {}
     if kind is None or values.keys() - _SHARED - words.keys():
         raise Misconfigured("the resource's info field does not name a known kind of resource", _CURE)
     if any(len(given) > 1 for word, given in values.items() if word in _SHARED or not words[word].many):
@@ -83,7 +83,24 @@ def decode(text: str) -> Info:
     return Info(resource, Reach(region, profile, url), VpcId(vpc) if vpc else None)
 
 
-def own_words(kind: Kind) -> dict[str, Parameter]:
+def words_of(own: Mapping[str, str]) -> list[str]:
+    """A node's own values as canextend and extend get them: the interface alone, others as `word=value`."""
+    others = [f"{OWN[name].info}={text}" for name, text in own.items() if name != INTERFACE.field]
+    return [*([own[INTERFACE.field]] if INTERFACE.field in own else []), *others]
+
+
+def own_of(words: Iterable[str]) -> dict[str, str]:
+    """What words_of gave; empty words are not given."""
+    fields = {each.info: name for name, each in OWN.items() if name != INTERFACE.field}
+    own = {}
+    for word in filter(None, words):
+        name, equals, text = word.partition("=")
+        known = name in fields and equals
+        own[fields[name] if known else INTERFACE.field] = text if known else word
+    return own
+
+
+def parameters_of(kind: Kind) -> dict[str, Parameter]:
     """The parameters that the info field has of a kind, by their words, in its order."""
     return {each.info: each for each in kind.described if each.info}
 
@@ -100,7 +117,7 @@ def _value(parameter: Parameter, word: str, texts: Iterable[str]) -> object:
 
 def _pair(word: str) -> tuple[str, str]:
     key, equals, value = word.partition("=")
-    if not equals or not value or not (key in _SHARED or any(key in own_words(kind) for kind in KINDS.values())):
+    if not equals or not value or not (key in _SHARED or any(key in parameters_of(kind) for kind in KINDS.values())):
         raise Misconfigured("the resource's info field has a word that is not ec2kit's", _CURE)
     try:
         return key, _unescape(value)

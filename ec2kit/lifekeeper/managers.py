@@ -5,15 +5,16 @@ The steps and their words are those that LifeKeeper prints. Each takes the admin
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 
 from ec2kit.core.errors import KitError, Misconfigured, Unavailable
-from ec2kit.lifekeeper import contract, info, preflight
+from ec2kit.lifekeeper import contract, info, peers, preflight
 from ec2kit.lifekeeper.cluster import Cluster
 from ec2kit.lifekeeper.contract import IN_SERVICE_STATES
 from ec2kit.lifekeeper.forms import Form
 from ec2kit.lifekeeper.lcd import ALREADY_EXISTS, NOT_THERE, Instance, Lcd
+from ec2kit.lifekeeper.options import own_arguments
 from ec2kit.lifekeeper.places import RESOURCES
 
 _SHARE = 0.5  # of the time that is left, for a step that is taken back in the rest when it hangs
@@ -23,11 +24,11 @@ _NO_KIT = (126, 127)  # exit codes of a shell that cannot run a program
 
 @dataclass(frozen=True)
 class Extension:
-    """What extend is asked for. interface None: the one of the same name. switchback None: as the template's."""
+    """What extend is asked for. own: what the target has of its own, by field. switchback None: the template's."""
 
     tag: str
     to: str
-    interface: str | None = None
+    own: Mapping[str, str] = field(default_factory=dict)
     switchback: str | None = None
     template_priority: int | None = None
     target_priority: int | None = None
@@ -52,21 +53,23 @@ def extend(wanted: Extension, cluster: Cluster) -> None:
     )
     if here.form is Form.GENERIC or lcd.has(contract.EXTEND_MANAGER):
         _by_manager(wanted, here, there, numbers, cluster)
+        if info.decode(here.info).resource.gathers:
+            peers.share(cluster.systems_with(tag), lcd)
         print(f"{tag} is extended to {to}")
         return
     with cluster.locked(tag, [cluster.system, to]):
         print("Building independent resource list")
         print("Checking existence of extend and canextend scripts")
         print(f"Checking extendability for {tag}")
-        interface = [wanted.interface] if wanted.interface else []
-        cluster.script("canextend", to, cluster.system, tag, *interface)
+        own = info.words_of(wanted.own)
+        cluster.script("canextend", to, cluster.system, tag, *own)
         print("Pre Extend checks were successful")
         print(f"Extending resource instances for {tag}")
         if there is not None:
             print(f"{to} has {tag} from an extension that was not completed; completing it")
             _take_out(tag, to, lcd)
         try:
-            cluster.script("extend", to, cluster.system, tag, *interface)
+            cluster.script("extend", to, cluster.system, tag, *own)
             _complete(wanted, here, numbers, cluster)
         except (KitError, KeyboardInterrupt) as error:
             _take_back(tag, to, cluster, error)
@@ -95,14 +98,13 @@ def _by_manager(
     """Extend by LifeKeeper's manager, then see that what it has made is whole; else it is taken back."""
     tag, to, lcd = wanted.tag, wanted.to, cluster.lcd
     _refuse_manager(here, to, cluster)
-    interface = ["--interface", wanted.interface] if wanted.interface else []
-    known = _info_there(tag, to, interface, cluster) if here.form is Form.GENERIC else ""
+    known = _info_there(wanted, cluster) if here.form is Form.GENERIC else ""
     if there is not None:
         with cluster.locked(tag, [cluster.system, to]):
             print(f"{to} has {tag} from an extension that was not completed; it is made again")
             take_away(tag, to, cluster)
     switchback = wanted.switchback or here.usual_switchback
-    values = contract.BUNDLE_SEPARATOR.join([tag, *([tag, known] if known else interface[1:])])
+    values = contract.BUNDLE_SEPARATOR.join([tag, *([tag, known] if known else info.words_of(wanted.own))])
     first = not cluster.priorities(tag)
     number = _OTHER if first and numbers[1] == _FIRST else numbers[1]
     command = (
@@ -154,9 +156,10 @@ def _refuse_manager(here: Instance, to: str, cluster: Cluster) -> None:
         )
 
 
-def _info_there(tag: str, to: str, interface: list[str], cluster: Cluster) -> str:
+def _info_there(wanted: Extension, cluster: Cluster) -> str:
     """The info field that the resource needs on another system, which makes extend's checks there."""
-    told = cluster.script("ec2kit", to, "info", tag, "--template", cluster.system, *interface).strip()
+    to, own = wanted.to, own_arguments(wanted.own)
+    told = cluster.script("ec2kit", to, "info", wanted.tag, "--template", cluster.system, *own).strip()
     try:
         info.decode(told)
     except KitError as error:

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from ec2kit.core import profiles
 from ec2kit.core.kinds.kind import Form as Written
 from ec2kit.core.kinds.kind import Kind, Parameter
-from ec2kit.core.kinds.known import TYPES
+from ec2kit.core.kinds.known import OWN, TYPES
 from ec2kit.core.model import BY_SETTINGS, AccessKey, Reach
 from ec2kit.lifekeeper import contract
 from ec2kit.lifekeeper.forms import Form
@@ -152,6 +152,23 @@ def _words(*pairs: tuple[str, object]) -> list[str]:
 def _creation() -> dict[str, Parameter]:
     """The parameters that create takes as options, by option."""
     return {str(each.creation): each for kind in TYPES.values() for each in kind.creation}
+
+
+def own_options(parser: argparse.ArgumentParser, **told: str) -> None:
+    """The options for what each node has of its own; told: their texts, by field."""
+    for name, each in OWN.items():
+        parser.add_argument(str(each.option), metavar=each.metavar, help=told.get(name, each.help))
+
+
+def own_of(options: argparse.Namespace) -> dict[str, str]:
+    """What was given for these, by field."""
+    given = {name: given_of(options, str(each.option)) for name, each in OWN.items()}
+    return {name: str(value) for name, value in given.items() if value is not None}
+
+
+def own_arguments(own: Mapping[str, str]) -> list[str]:
+    """The options that say the same."""
+    return _words(*((str(OWN[name].option), text) for name, text in own.items()))
 
 
 def given_of(options: argparse.Namespace, option: str) -> Any:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 from ec2kit.core import schema
 from ec2kit.core.errors import KitError, Misconfigured
-from ec2kit.core.kinds.known import KINDS
+from ec2kit.core.kinds.known import KINDS, own_texts, placed
 from ec2kit.core.schema import Object
-from ec2kit.lifekeeper import contract, info
+from ec2kit.lifekeeper import contract, info, peers
 from ec2kit.lifekeeper.cluster import Cluster
 from ec2kit.lifekeeper.forms import FORMS
 from ec2kit.lifekeeper.info import Info
@@ -19,7 +19,7 @@ from ec2kit.verbs.look import look
 from ec2kit.verbs.run import Run
 
 Property = str | int | list[str] | None
-KEYS = ("switchback", "priority", "ec2-url", "profile", "tables", "type")
+KEYS = ("switchback", "priority", "ec2-url", "profile", "tables", "peers", "type")
 _MOST = 999  # the guide: priorities are 1 to 999
 
 
@@ -34,6 +34,8 @@ def assignment(text: str) -> tuple[str, str]:
         raise ValueError("priority must be a number from 1 to 999")
     if key == "tables" and value != "refresh":
         raise ValueError("tables must be refresh, which records the route tables that have the entry now")
+    if key == "peers" and value != "refresh":
+        raise ValueError("peers must be refresh, which records the network interfaces of all systems as they are now")
     if key == "type" and value not in FORMS:
         raise ValueError("type must be gen/app (a Generic Application) or comm/ec2 (a kit of its own)")
     return key, value
@@ -65,7 +67,7 @@ class Properties:
             "priority": self.priorities.get(system),
             "interface": resource.interface,
             **{
-                each.field: texts if each.many else next(iter(texts), None)
+                each.field.replace("_", "-"): texts if each.many else next(iter(texts), None)
                 for each in KINDS[resource.kind].parameters[1:]
                 if each.info and ((texts := each.texts(resource)) or each.many)
             },
@@ -110,8 +112,11 @@ def change(tag: str, wanted: Mapping[str, str], cluster: Cluster, run: Run) -> N
     here = cluster.ours(tag)
     systems = cluster.systems_with(tag)
     with cluster.locked(tag, systems):
-        if wanted.keys() & {"ec2-url", "profile", "tables"}:
-            _change_info(tag, here.info, _wanted_info(info.decode(here.info), wanted, run), cluster)
+        if wanted.keys() & {"ec2-url", "profile", "tables", "peers"}:
+            known = _wanted_info(info.decode(here.info), wanted, run)
+            if "peers" in wanted:
+                known = replace(known, resource=peers.refreshed(known.resource, tag, cluster, run))
+            _change_info(tag, here.info, known, cluster)
         if "switchback" in wanted:
             for system, there in systems.items():
                 word = contract.SWITCHBACK[wanted["switchback"]]
@@ -139,7 +144,7 @@ def _wanted_info(known: Info, wanted: Mapping[str, str], run: Run) -> Info:
 
 
 def _change_info(tag: str, before: str, wanted: Info, cluster: Cluster) -> None:
-    """Write the info here, let each other system prove it with canextend, then write it there, interface kept."""
+    """Write the info here, let each other system prove it with canextend, then write it there with its own values."""
     lcd = cluster.lcd
     systems = cluster.systems_with(tag)
     others: dict[str, Info] = {}
@@ -150,9 +155,9 @@ def _change_info(tag: str, before: str, wanted: Info, cluster: Cluster) -> None:
             if there is None:
                 continue
             known = info.decode(there.info)
-            interface = [known.resource.interface] if known.resource.interface else []
-            cluster.script("canextend", system, cluster.system, tag, *interface)
-            resource = wanted.resource.on(known.resource.interface)
+            own = own_texts(known.resource)
+            cluster.script("canextend", system, cluster.system, tag, *info.words_of(own))
+            resource = placed(wanted.resource.on(None), own)
             others[system] = replace(wanted, resource=resource)
     except (KitError, KeyboardInterrupt):
         lcd.run("ins_setinfo", "-t", tag, "-v", before)

@@ -20,7 +20,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ec2kit.core import backoff, messages
-from ec2kit.core.errors import Astray, KitError, Misconfigured, NotHeld, Stale, Unanswered, Unavailable
+from ec2kit.core.errors import Astray, KitError, Misconfigured, NotHeld, Pending, Stale, Unanswered, Unavailable
 from ec2kit.core.evidence import CONFIRM_PAUSE, Evidence
 from ec2kit.core.kinds.kind import Resource, View
 from ec2kit.core.steps import BringLinkUp, Ec2Step, Plan, Step, findings, steps_of
@@ -112,14 +112,19 @@ def _judge(resource: Resource, site: Site, run: Run, *, frugal: bool) -> _Doubt 
     except NotHeld as error:
         return _Doubt(_EVERYTHING, error)
     lost = view.lost
-    todo = view.drift()
+    try:
+        found = findings(view.drift())
+    except Misconfigured as error:  # it could not be taken now either
+        if not lost:
+            raise
+        found = str(error)
     node = run.record.site.node if run.record.site else site.node
     if lost:
-        what = f"{resource} is not held by {node}: {findings(todo)}"
+        what = f"{resource} is not held by {node}: {found}"
         return _Doubt(lost, NotHeld(what, "'ec2kit hold' on the node that should hold it puts it right"))
-    if todo:
+    if found:
         raise Astray(
-            f"{resource} is on this node, but not on {node}: {findings(todo)}",
+            f"{resource} is on this node, but not on {node}: {found}",
             "'ec2kit hold' moves it there; or have the resource name the interface that it is on",
         )
     return None
@@ -149,10 +154,11 @@ class _Task:
         while problem := self._round():
             longest = backoff.PERSISTENT_MOST if self.endless else backoff.ROUND_MOST
             pause = backoff.next_round(number, run.deadline.left, random.random(), longest)  # noqa: S311  no secret
-            if pause is None or problem.permanent or (number >= most and not self.endless):
+            endless = self.endless or isinstance(problem, Pending)
+            if pause is None or problem.permanent or (number >= most and not endless):
                 raise problem
             number += 1
-            within = f"within {run.deadline.seconds:g} s" if self.endless else f"of {most}"
+            within = f"within {run.deadline.seconds:g} s" if endless else f"of {most}"
             run.log.say(messages.LOOK_AGAIN, why=problem.why, number=number, most=within)
             run.deadline.sleep(pause, f"round {number}, because {problem}")
 
@@ -200,6 +206,8 @@ class _Task:
                 return ()
             raise
         todo = self.wanted(view)
+        if todo and view.partial:
+            todo = self.wanted(look(self.resource, site, self.run))
         right = view.subjects - {step.subject for step in steps_of(todo)}
         self.seen.saw(right, at, self.run.deadline.spent)
         return todo

@@ -5,16 +5,20 @@ Cancelling here keeps the resource, and every extension that is done.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from ec2kit.console.wizard.answers import command
 from ec2kit.console.wizard.prompts import Cancelled, Option, Question, choose, text, walk
 from ec2kit.core.errors import ExitCode, Misconfigured, Unavailable
+from ec2kit.core.kinds.kind import INTERFACE
+from ec2kit.core.kinds.known import OWN, own_texts
 from ec2kit.host.deadline import INTERRUPTED
 from ec2kit.host.log import Journal
-from ec2kit.lifekeeper import managers, preflight
+from ec2kit.lifekeeper import info, managers, preflight
 from ec2kit.lifekeeper.cluster import cluster_now
 from ec2kit.lifekeeper.managers import Extension
+from ec2kit.lifekeeper.options import own_arguments
 from ec2kit.verbs.process import attempt
 
 _LAST = 999  # the lowest priority
@@ -24,13 +28,16 @@ _LAST = 999  # the lowest priority
 class Answers:
     """One extension from `server`. others: the systems that lack it. known: the priorities before it.
 
-    to: empty for none. template, target: priorities; template empty when the server has one already.
+    named: what the resource has of its own there, the interface apart, by field; own: what the other is to have. to:
+    empty for none. template, target: priorities; template empty when the server has one already.
     """
 
     tag: str
     server: str
     others: tuple[str, ...]
     known: dict[str, int] = field(default_factory=dict)
+    named: Mapping[str, str] = field(default_factory=dict)
+    own: Mapping[str, str] = field(default_factory=dict)
     to: str = ""
     template: str = ""
     target: str = ""
@@ -57,7 +64,12 @@ def run(tag: str, server: str) -> int:
 def _next(tag: str, server: str, done: list[str]) -> Answers | None:
     cluster = replace(cluster_now(), system=server)
     others = tuple(system for system in cluster.lcd.systems() if system not in done)
-    return Answers(tag, server, others, cluster.priorities(tag)) if others else None
+    if not others:
+        return None
+    there = cluster.lcd.instance(tag, system=server)
+    named = own_texts(info.decode(there.info).resource) if there else {}
+    named.pop(INTERFACE.field, None)
+    return Answers(tag, server, others, cluster.priorities(tag), named)
 
 
 def _to(answers: Answers, back: bool) -> Answers:
@@ -67,6 +79,25 @@ def _to(answers: Answers, back: bool) -> Answers:
         question, word, leave = f"{answers.tag} is created; extend it to another server now", "Extend to", "Not now"
     options = [*(Option(f"{word}: {system}", system) for system in answers.others), Option(leave, "")]
     return replace(answers, to=choose(question, options, default=answers.to or answers.others[0], back=back))
+
+
+def _own(name: str) -> Question[Answers]:
+    """The question for what the other system has of its own, where the resource names such a thing."""
+
+    def ask(answers: Answers, back: bool) -> Answers:
+        form = OWN[name].form
+
+        def check(given: str) -> None:
+            try:
+                form.read(given)
+            except ValueError:
+                raise Misconfigured(f"not {form.what}", f"Give one such as {form.like}") from None
+
+        default = answers.own.get(name, answers.named[name])
+        question = f"{OWN[name].short.capitalize()} on {answers.to}"
+        return replace(answers, own={**answers.own, name: text(question, default=default, back=back, check=check)})
+
+    return Question(name.replace("_", "-"), ask, lambda answers: bool(answers.to) and name in answers.named)
 
 
 def _template(answers: Answers, back: bool) -> Answers:
@@ -114,11 +145,13 @@ def _extended(answers: Answers) -> None:
     initial = None if answers.known else template
     if answers.server == cluster.system:
         managers.extend(
-            Extension(answers.tag, answers.to, template_priority=initial, target_priority=target), cluster
+            Extension(answers.tag, answers.to, answers.own, template_priority=initial, target_priority=target),
+            cluster,
         )
         return
     numbers = ["--target-priority", str(target), *(["--template-priority", str(initial)] if initial else [])]
-    code, output = cluster.ask("ec2kit", answers.server, "extend", answers.tag, "--to", answers.to, *numbers)
+    words = [answers.tag, "--to", answers.to, *own_arguments(answers.own), *numbers]
+    code, output = cluster.ask("ec2kit", answers.server, "extend", *words)
     print(output, end="")
     if code:
         raise Unavailable(f"extend on {answers.server} ended with exit code {code}", "The lines above tell why")
@@ -126,6 +159,7 @@ def _extended(answers: Answers) -> None:
 
 _QUESTIONS = (
     Question("to", _to),
+    *(_own(name) for name in OWN if name != INTERFACE.field),
     Question("template", _template, lambda answers: bool(answers.to and not answers.known)),
     Question("target", _target, lambda answers: bool(answers.to)),
     Question("extend", _extend, lambda answers: bool(answers.to)),

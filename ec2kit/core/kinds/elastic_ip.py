@@ -13,14 +13,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 from typing import ClassVar
 
 from ec2kit.core import messages
 from ec2kit.core.choices import Choices
 from ec2kit.core.errors import Astray, KitError, Misconfigured, Problem, Unavailable
 from ec2kit.core.facts import DefaultInterface, ElasticIps, Facts, Interfaces, Link
-from ec2kit.core.kinds.kind import ADDRESS, ALLOCATION, Asked, Kind, Parameter, Resource, View
+from ec2kit.core.kinds.kind import (
+    ADDRESS,
+    ALLOCATION,
+    PRIVATE_ADDRESS,
+    Asked,
+    Kind,
+    Parameter,
+    Resource,
+    View,
+    subnet_block,
+)
 from ec2kit.core.model import Address, AllocationId, Association, AssociationId, EniId, NetworkInterface, Node
 from ec2kit.core.schema import Object, optional
 from ec2kit.core.steps import BringLinkUp, Ec2Step, Plan, Step, Told
@@ -30,7 +40,8 @@ from ec2kit.core.steps import BringLinkUp, Ec2Step, Plan, Step, Told
 class ElasticIpResource(Resource):
     """An Elastic IP that is associated with the ENI behind one interface of the active node.
 
-    allocation: its allocation id, where that is named as well; both must belong to the same Elastic IP.
+    allocation: its allocation id, where that is named as well; both must belong to the same Elastic IP. private_ip:
+    the private address of the ENI that gets it; None is the primary one, or the one that has it.
     """
 
     kind: ClassVar = "eip"
@@ -38,6 +49,12 @@ class ElasticIpResource(Resource):
     public_ip: IPv4Address
     interface: str | None = None
     allocation: AllocationId | None = None
+    private_ip: IPv4Address | None = None
+
+    @property
+    def chosen(self) -> str | None:
+        """The private address that is to have it, where that is named."""
+        return str(self.private_ip) if self.private_ip else None
 
     @property
     def address(self) -> str:
@@ -55,10 +72,12 @@ class ElasticIpResource(Resource):
         named, ours = ElasticIps(self.address), Interfaces(node.instance)
         facts.want(named, along=[ours])
         own = next(iter(facts.of(named)), None)
-        view = ElasticIpView.of(self, node, own, () if settled(own, node) else facts.of(ours))
+        view = ElasticIpView.of(self, node, own, () if settled(own, node, self.chosen) else facts.of(ours))
         interface = view.interface
         if interface is None or view.eni is None:
             return view
+        if view.unplaced and not facts.frugal:
+            view = replace(view, block=subnet_block(view.mac, facts))
         if not facts.frugal:
             view = replace(view, default_route=_default(facts) == interface)
         try:
@@ -68,7 +87,7 @@ class ElasticIpResource(Resource):
 
     def as_json(self) -> Object:
         """What was asked for."""
-        return {"public_ip": self.address}
+        return {"public_ip": self.address, "private_ip": self.chosen}
 
 
 @dataclass(frozen=True)
@@ -154,9 +173,9 @@ class ElasticIpView(View):
     """One complete look. allocation is None when the account in use does not own the Elastic IP.
 
     interface, eni: where it is to be; eni is None where this node has none now. lack: why this node cannot hold it.
-    private_ip: the private address there that ours has or would take. others: the Elastic IP that would lose
-    that place. here: it is on an ENI of this instance. nearby: it is on another one; at: the interface, if this host
-    has it.
+    private_ip: the private address there that ours has or would take; unplaced: the interface does not have that one
+    now, and its subnet has the block. others: the Elastic IP that would lose that place. here: it is on an ENI of
+    this instance. nearby: it is at another place of it; at: the interface there, if this host has it.
     link: None when the link check is switched off. expected: the allocation id that the resource names.
     default_route: the interface is that of the default route, as far as that was asked.
     """
@@ -175,6 +194,9 @@ class ElasticIpView(View):
     link: bool | None = None
     expected: AllocationId | None = None
     default_route: bool = False
+    unplaced: bool = False
+    mac: str = field(default="", compare=False)
+    block: IPv4Network | None = field(default=None, compare=False)
     lack: KitError | None = field(default=None, compare=False)
 
     @classmethod
@@ -186,23 +208,26 @@ class ElasticIpView(View):
         The ENIs are needed where the Elastic IP is not on node.eni. Raises Misconfigured when the credentials in use
         do not see them: then an address that is not shown proves nothing.
         """
-        association = own.association if own else None
+        association, chosen = own.association if own else None, resource.chosen
         at = association.eni if association else None
-        private_ip, displaced, lack = (association.private_ip or "") if association else "", None, None
-        if not settled(own, node):
+        there = (association.private_ip or "") if association else ""
+        private_ip, displaced, lack, seat = there, None, None, None
+        if not settled(own, node, chosen):
             if not ours:
                 raise Misconfigured(
                     f"EC2 shows no network interface of {node.instance} in {node.region}",
                     "These credentials belong to another account, or the Region or EC2 URL is wrong",
                 )
+            having = [each.id for each in ours if chosen and each.has(chosen)] or ([at] if at else [])
             try:
-                seat = node.seat(ours, [at] if at else [])
+                seat = node.seat(ours, having)
             except KitError as error:
                 node, lack = replace(node, eni=None), error
             else:
                 node = node.at(seat)
-                if seat.id != at:
-                    private_ip, displaced = seat.private_ip, seat.elastic_ip
+                if chosen or seat.id != at:
+                    private_ip = chosen or seat.private_ip
+                    displaced = seat.elastic_ip_on(private_ip)
                 if not private_ip:
                     lack = Misconfigured(f"{seat.id} has no IPv4 address that could have {resource.public_ip}")
         here = association is not None and (association.instance == node.instance or at in {each.id for each in ours})
@@ -215,9 +240,11 @@ class ElasticIpView(View):
             private_ip=private_ip,
             others=(displaced,) if displaced not in {None, str(resource.public_ip)} else (),
             here=here,
-            nearby=here and at != node.eni,
+            nearby=here and (at != node.eni or chosen not in {None, there}),
             at=next((node.names.get(each.mac) for each in ours if each.id == at), None),
             expected=resource.allocation,
+            unplaced=bool(chosen and seat and not seat.has(chosen)),
+            mac=seat.mac if seat else "",
             lack=lack,
         )
 
@@ -235,6 +262,11 @@ class ElasticIpView(View):
     def subjects(self) -> frozenset[str]:
         """The Elastic IP: what a run must see right."""
         return frozenset({self.public_ip})
+
+    @property
+    def lost(self) -> frozenset[str]:
+        """The Elastic IP, or the link under it; also where this node could not take it now."""
+        return self.subjects if self.unplaced and not self.here else super().lost
 
     @property
     def contradicted(self) -> bool:
@@ -275,6 +307,12 @@ class ElasticIpView(View):
             )
         if self.lack or self.eni is None or self.interface is None:
             raise self.lack or Misconfigured(f"this node has no interface for {self.public_ip}")
+        if self.unplaced:
+            raise Misconfigured(
+                f"{self.private_ip}, which is to have {self.public_ip}, is not an address of {self.eni} now",
+                "Give it to that interface first (ec2kit hold private, or aws ec2 assign-private-ip-addresses), or "
+                "name an address that it has",
+            )
         link: tuple[Step, ...] = (BringLinkUp(self.interface),) if self.link is False else ()
         if self.associated_here:
             return (link,) if link else ()
@@ -301,13 +339,17 @@ class ElasticIpView(View):
             raise Astray(str(self.lack), self.lack.cure)
         return ((DisassociateAddress(self.public_ip, there.id, there.eni),),)
 
-    def problems(self, *, active: bool) -> list[Problem]:  # noqa: ARG002  its place may be taken on either
-        """That it is not the account's, that this node cannot hold it, and whom it would displace."""
+    def problems(self, *, active: bool) -> list[Problem]:
+        """That it is not the account's, that this node cannot hold it, and whom it would displace.
+
+        A private address that is not on the node where it comes later may come there with it, from within the subnet.
+        """
         problems = self.cautions
         try:
             self.drift()
         except Misconfigured as error:
-            problems.append(Problem.of(error))
+            comes = self.unplaced and self.block is not None and IPv4Address(self.private_ip) in self.block
+            problems.append(Problem(str(error), error.cure, fatal=active or not comes))
         problems += [
             Problem(
                 f"Elastic IP {other} is on {self.private_ip} of {self.eni}; {self.public_ip} will take its place",
@@ -376,16 +418,28 @@ def _default(facts: Facts) -> str | None:
         return None
 
 
-def settled(address: Address | None, node: Node) -> bool:
-    """Whether the Elastic IP is on the very ENI that it is to be on, and EC2 knows that one as this instance's."""
+def settled(address: Address | None, node: Node, chosen: str | None = None) -> bool:
+    """Whether the Elastic IP is on the very ENI that it is to be on, and EC2 knows that one as this instance's.
+
+    chosen: the private address that it is to be on, where that is named.
+    """
     there = address.association if address else None
-    return there is not None and there.eni == node.eni and there.instance == node.instance
+    if there is None or chosen not in {None, there.private_ip}:
+        return False
+    return there.eni == node.eni and there.instance == node.instance
 
 
 def _offered(choices: Choices, interface: str) -> list[tuple[str, str]]:
     """The Elastic IPs of that interface first, then the free ones."""
     on_it = [ip for each in choices.interfaces if each.name == interface for ip in each.elastic_ips]
     return [*((f"{ip}  on {interface} now", ip) for ip in on_it), *((f"{ip}  free", ip) for ip in choices.free)]
+
+
+def _places(choices: Choices, interface: str) -> list[tuple[str, str]]:
+    """The private addresses of that interface, where it has several."""
+    private_ips = next((each.private_ips for each in choices.interfaces if each.name == interface), ())
+    first = [("the primary one", "")]
+    return [*first, *((each, each) for each in private_ips)] if private_ips else []
 
 
 ELASTIC_IP = Kind(
@@ -424,6 +478,23 @@ ELASTIC_IP = Kind(
             ocf="allocation_id",
             short="allocation id",
             long="The allocation id of the Elastic IP. Not needed; where it is given, it must be that of elastic_ip.",
+        ),
+        Parameter(
+            "private_ip",
+            PRIVATE_ADDRESS,
+            option="--private-ip",
+            metavar="A.B.C.D",
+            help="private address of the interface that gets it (default: the primary one)",
+            creation="--private-ip",
+            asked=Asked("Private address", _places),
+            info="private",
+            ocf="private_ip_address",
+            short="private address",
+            long="Private address of the interface that gets the Elastic IP, primary or secondary. Without it: the "
+            "primary one. So one interface can have several Elastic IPs. Where the nodes are in two subnets, each "
+            "has another one: give it by a rule on #uname.",
+            like="10.0.2.12",
+            own=True,
         ),
     ),
     read_view=_read_view,

@@ -9,12 +9,12 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from ipaddress import AddressValueError, IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 from typing import Any, ClassVar, Self, cast
 
 from ec2kit.core.choices import Choices
-from ec2kit.core.errors import Problem
-from ec2kit.core.facts import Facts
+from ec2kit.core.errors import KitError, Problem
+from ec2kit.core.facts import Facts, Metadata
 from ec2kit.core.model import EniId, Node
 from ec2kit.core.schema import Object
 from ec2kit.core.settings import Settings
@@ -118,6 +118,7 @@ class Parameter:
 INTERFACE = Parameter(
     "interface",
     INTERFACE_NAME,
+    option="--interface",
     info="interface",
     ocf="interface",
     short="network interface",
@@ -137,12 +138,14 @@ class Resource(ABC):
     interface: network interface of this node whose ENI has it; None is the one that has it already, else the one with
     the default route. stays: a release changes nothing. below: in LifeKeeper it stands below the IP resource of the
     same address. public: whether the instance metadata tell it among an ENI's public or its private addresses.
+    gathers: it names the ENIs of all nodes, its peers.
     """
 
     kind: ClassVar[str]
     stays: ClassVar[bool] = False
     below: ClassVar[bool] = False
     public: ClassVar[bool | None] = None
+    gathers: ClassVar[bool] = False
 
     @property
     @abstractmethod
@@ -153,6 +156,11 @@ class Resource(ABC):
     @abstractmethod
     def address(self) -> str:
         """The address, without a mask."""
+
+    @property
+    def peers(self) -> frozenset[EniId]:
+        """The ENIs of the cluster's nodes, of a kind that gathers them."""
+        return frozenset()
 
     @property
     def target(self) -> str:
@@ -208,6 +216,11 @@ class View(ABC):
     def lost(self) -> frozenset[str]:
         """What proves that the address does not reach this node; empty when it is held, or is on it nearby."""
         return frozenset() if self.nearby else frozenset(step.subject for step in steps_of(self.drift()))
+
+    @property
+    def partial(self) -> bool:
+        """Whether a frugal look has left out what a step needs to know."""
+        return False
 
     @property
     def notices(self) -> tuple[Told, ...]:
@@ -296,9 +309,9 @@ class Kind:
         return cast("Resource", cast("Any", self.resource)(**values))
 
 
-def ipv4_only(text: str) -> IPv4Address | None:
-    """The address; None when it is not IPv4."""
+def subnet_block(mac: str, facts: Facts) -> IPv4Network | None:
+    """The CIDR block of an interface's subnet; None where the metadata do not tell it."""
     try:
-        return IPv4Address(text)
-    except AddressValueError:
+        return IPv4Network(facts.of(Metadata(f"network/interfaces/macs/{mac}/subnet-ipv4-cidr-block")) or "")
+    except (KitError, ValueError):
         return None

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ec2kit.core.errors import Misconfigured, Unavailable
-from ec2kit.core.facts import Link
+from ec2kit.core.facts import Link, Metadata, Query
 from ec2kit.core.kinds.elastic_ip import (
     AssociateAddress,
     DisassociateAddress,
@@ -305,3 +306,81 @@ def test_an_interface_without_an_ipv4_address_gets_none() -> None:
     assert ElasticIpView.of(RESOURCE, NODE, free, [INTERFACES[0], bare[1]]).drift()
     with pytest.raises(Misconfigured, match="eni-0a has no IPv4 address"):
         ElasticIpView.of(RESOURCE, NODE, free, bare).drift()
+
+
+# ---- on a private address that the resource names
+
+OTHER = "203.0.113.20"
+CHOSEN = replace(RESOURCE, private_ip=IPv4Address("10.0.2.50"))
+ROOMY = [
+    replace(INTERFACES[0], instance="i-1", elastic_ip=OTHER, secondary=(("10.0.2.50", None),)),
+    replace(INTERFACES[1], instance="i-1"),
+]
+BLOCK: dict[Query[Any], object] = {Metadata("network/interfaces/macs/0e:01/subnet-ipv4-cidr-block"): "10.0.2.0/24"}
+
+
+def chosen(
+    spot: tuple[EniId | None, str | None, str | None] | None,
+    interfaces: list[NetworkInterface] | None = None,
+    node: Node = NODE,
+) -> ElasticIpView:
+    """The view of the Elastic IP at that spot, for a resource that names 10.0.2.50."""
+    own = Address(NAME, AllocationId("eipalloc-10"), association(1, spot))
+    shown = seen(CHOSEN, node, [own, *(ROOMY if interfaces is None else interfaces)], BLOCK)
+    assert isinstance(shown, ElasticIpView)
+    return shown
+
+
+def test_the_named_private_address_gets_it_and_the_primary_one_keeps_its_own() -> None:
+    """Nothing is displaced on an interface with two addresses."""
+    (((step,),)) = chosen(None).drift()
+    assert isinstance(step, AssociateAddress)
+    assert (step.private_ip, step.displaces) == ("10.0.2.50", ())
+    assert chosen((OURS, "10.0.2.50", "i-1")).drift() == ()
+
+
+def test_who_is_on_the_named_private_address_is_displaced() -> None:
+    """And no one else."""
+    taken = [replace(ROOMY[0], secondary=(("10.0.2.50", "203.0.113.30"),)), ROOMY[1]]
+    assert chosen(None, taken).others == ("203.0.113.30",)
+
+
+@pytest.mark.parametrize("told", ["i-1", None])
+def test_another_private_address_of_the_interface_is_not_its_place(told: str | None) -> None:
+    """On this node, so neither a loss nor let go; hold moves it, release ends it."""
+    shown = chosen((OURS, "10.0.2.11", told))
+    assert (shown.nearby, shown.lost) == (True, frozenset())
+    assert [step.subject for batch in shown.drift() for step in batch] == [NAME]
+    assert shown.release()
+
+
+@pytest.mark.parametrize(
+    ("spot", "lost"), [((PEERS, "10.0.2.50", "i-2"), True), (None, True), ((SECOND, "", None), False)]
+)
+def test_without_the_private_address_it_cannot_be_taken_but_may_be_lost(
+    spot: tuple[EniId, str, str | None] | None, lost: bool
+) -> None:
+    """A takeover of both has moved the private address first; that it is elsewhere is a loss all the same."""
+    bare = [replace(ROOMY[0], secondary=()), ROOMY[1]]
+    shown = chosen(spot, bare)
+    assert bool(shown.lost) == lost
+    with pytest.raises(Misconfigured, match=r"10\.0\.2\.50.* is not an address of eni-0a now"):
+        shown.drift()
+
+
+@pytest.mark.parametrize(
+    ("active", "block", "fatal"), [(True, "10.0.2.0/24", 1), (False, "10.0.2.0/24", 0), (False, "10.0.3.0/24", 1)]
+)
+def test_an_address_that_comes_later_may_come_from_its_subnet(active: bool, block: str, fatal: int) -> None:
+    """With a private address in the same group, the standby does not have it yet; another subnet's never comes."""
+    own = Address(NAME, AllocationId("eipalloc-10"), None)
+    there = [own, replace(ROOMY[0], secondary=())]
+    shown = seen(CHOSEN, NODE, there, dict.fromkeys(BLOCK, block))
+    (problem,) = shown.problems(active=active)
+    assert problem.fatal == bool(fatal)
+
+
+def test_without_a_named_interface_the_private_address_tells_which() -> None:
+    """The default route is another's."""
+    swapped = [replace(ROOMY[0], secondary=()), replace(ROOMY[1], secondary=(("10.0.2.50", None),))]
+    assert chosen(None, swapped, UNNAMED).eni == SECOND
