@@ -158,18 +158,23 @@ class Mirror:
 
 
 def desired(fabric: Fabric, ports: Mapping[str, Port]) -> State:
-    """What EC2's route tables, interfaces and addresses say, for the hosts that are plugged in at `ports`."""
+    """What EC2's route tables, interfaces and addresses say, for the hosts that are plugged in at `ports`.
+
+    An address of a subnet leads to the interface that has it in EC2, also from within the subnet; no host is asked.
+    """
     by_eni = {port.eni: port for port in ports.values()}
-    subnets = {port.cidr: f"dev {port.link}" for port in ports.values()}
-    routes = {(OUTSIDE_TABLE, to): where for to, where in {ANYWHERE: "", **subnets}.items()}
+    own = {address: port for eni, port in by_eni.items() for address in fabric.private[eni]}
+    subnets = dict.fromkeys((port.cidr for port in ports.values()), "")
+    local = {**subnets, **{f"{address}/32": _to(port) for address, port in own.items()}}
+    routes = {(OUTSIDE_TABLE, to): where for to, where in {ANYWHERE: "", **local}.items()}
     for port in ports.values():
         table = fabric.tables.get(port.subnet, fabric.tables[""])
         entries = {to: _hop(target, by_eni) for to, target in table.items()}
-        routes |= {(port.table, to): where for to, where in {ANYWHERE: "", **entries, **subnets}.items()}
+        routes |= {(port.table, to): where for to, where in {ANYWHERE: "", **entries, **local}.items()}
     eips = [(public, private) for public, (eni, private) in fabric.addresses.items() if eni in by_eni]
     sets = {
         "checked": frozenset(f'"{port.link}"' for port in ports.values() if port.eni in fabric.checked),
-        "own": frozenset(f'"{port.link}" . {port.address}' for port in ports.values()),
+        "own": frozenset(f'"{port.link}" . {address}' for address, port in own.items()),
         "inward": frozenset(f"{public} : {private}" for public, private in eips),
         "outward": frozenset(f"{private} : {public}" for public, private in eips),
     }
@@ -181,7 +186,11 @@ def _hop(target: str, by_eni: Mapping[str, Port]) -> str:
     if target.startswith("igw-"):
         return f"via {INTERNET} dev {OUTSIDE} onlink"
     port = by_eni.get(target)
-    return f"via {port.address} dev {port.link} onlink" if port else ""
+    return _to(port) if port else ""
+
+
+def _to(port: Port) -> str:
+    return f"via {port.address} dev {port.link} onlink"
 
 
 def apply(before: State, after: State) -> None:

@@ -1,7 +1,9 @@
 """Two nodes, a client and the internet around a VPC router that is this thread. See docs/cluster-lab.md.
 
 Addresses: node1 10.0.1.11, node2 10.0.2.12, client 10.0.3.13, each in a subnet with the router at .1; EC2 at
-10.99.0.1, which is the router's; the internet's one host at 198.51.100.13.
+10.99.0.1, which is the router's; the internet's one host at 198.51.100.13. In the variant `private` node2 is in
+node1's subnet, at 10.0.1.12. Each host has a cable of its own there too, and the router answers for all others (proxy
+ARP), so that EC2 alone says who has an address, as in a VPC.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network
 from pathlib import Path
 
 from lab import PROJECT
@@ -90,17 +93,19 @@ class NetLab:
         self._connect(name)
 
     def _plug(self, name: str, host: Host) -> None:
-        number, identity = [*self.vpc.nodes].index(name) + 1, self.vpc.nodes[name].interfaces[0]
-        network = f"10.0.{number}."
+        port = _port(self.vpc, name)
         feed(
             ["ip", "-batch", "-"],
-            f"link add r-{name} type veth peer name eth0 address {identity.mac} netns {host.pid}\n"
-            f"address add {network}1/24 dev r-{name}\n",
+            f"link add {port.link} type veth peer name eth0 address {port.mac} netns {host.pid}\n"
+            f"address add {port.gateway}/32 dev {port.link}\n",
         )
+        if self.vpc.address:
+            Path("/proc/sys/net/ipv4/conf", port.link, "proxy_arp").write_text("1\n")
+            Path("/proc/sys/net/ipv4/neigh", port.link, "proxy_delay").write_text("0\n")
         lines = [
-            f"address add {identity.private_ip}/24 dev eth0",
+            f"address add {port.address}/{port.cidr.partition('/')[2]} dev eth0",
             "link set eth0 up",
-            f"route add default via {network}1",
+            f"route add default via {port.gateway}",
         ]
         if name in NODES:
             lines.append("address add 169.254.169.254/32 dev lo")
@@ -116,6 +121,7 @@ class NetLab:
         feed(
             ["ip", "-batch", "-"],
             f"link set {port.link} up\n"
+            f"route replace {port.address}/32 dev {port.link}\n"  # for what the router itself sends
             f"neighbour replace {port.address} lladdr {port.mac} dev {port.link} nud permanent\n",
         )
         self.mirror.ports[name] = port
@@ -132,10 +138,8 @@ class NetLab:
 
 def _port(vpc: PacketLab, name: str) -> Port:
     number, eth0 = [*vpc.nodes].index(name) + 1, vpc.nodes[name].interfaces[0]
-    network = f"10.0.{number}."
-    return Port(
-        f"r-{name}", eth0.subnet, f"{network}0/24", f"{network}1", eth0.eni, eth0.private_ip, eth0.mac, 100 + number
-    )
+    gateway, cidr = str(IPv4Network(eth0.subnet_cidr)[1]), eth0.subnet_cidr
+    return Port(f"r-{name}", eth0.subnet, cidr, gateway, eth0.eni, eth0.private_ip, eth0.mac, 100 + number)
 
 
 def staged() -> bytes:
@@ -150,10 +154,10 @@ def staged() -> bytes:
 
 
 @contextmanager
-def net_lab(kit: bytes, *, tables: int = 1, forwards: bool = False) -> Iterator[NetLab]:
+def net_lab(kit: bytes, *, tables: int = 1, forwards: bool = False, private: bool = False) -> Iterator[NetLab]:
     """The lab, for as long as this lasts; this thread, and what it starts, is on the router meanwhile.
 
-    kit: what `staged` made, for the nodes. tables, forwards: as of lab.vpc.packets.
+    kit: what `staged` made, for the nodes. tables, forwards, private: as of lab.ec2.vpc.packets.
     """
     with new_network(), ExitStack() as stack:
         outside = Host("internet")
@@ -162,7 +166,7 @@ def net_lab(kit: bytes, *, tables: int = 1, forwards: bool = False) -> Iterator[
         authority = Authority(outside.root / CA.lstrip("/"))  # a disk that leaves nothing behind
         among_others(authority.bundle)
         ec2 = stack.enter_context(Ec2(tls=authority, host=FRONT, port=443, name=ENDPOINT))
-        vpc = packets(ec2.truth(), tables, forwards=forwards)
+        vpc = packets(ec2.truth(), tables, forwards=forwards, private=private)
         mirror = Mirror(ec2, vpc.vpc)
         stack.callback(mirror.close)
         lab = NetLab(ec2, vpc, mirror, kit, {"internet": outside})

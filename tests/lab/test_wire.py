@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import boto3
 import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.config import Config
+from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -26,21 +29,33 @@ from lab.ec2 import server as ec2
 from lab.ec2 import vpc
 from lab.wire import Foreign, Held, RefusedError, State
 
+if TYPE_CHECKING:
+    from mypy_boto3_ec2 import EC2Client
+
 LOCAL = "10.0.0.0/16"
 NOWHERE = "10.1.0.99/32"  # no table has an entry for it
+GIVEN = ("10.0.5.60", "10.0.5.61")  # to be had in figure 3
+NOT_GIVEN = ("10.0.5.2", "10.0.9.9", "10.0.5.255")
+MOST = 3  # private addresses of an interface
+PLAIN = ("assign", "unassign", "place")  # what the kit's steps do not say so freely
 CALLS = st.lists(
-    st.tuples(st.sampled_from(["replace", "create", "check", "associate", "free"]), st.integers(0, 99)), max_size=7
+    st.tuples(st.sampled_from(["replace", "create", "check", "associate", "free", *PLAIN * 2]), st.integers(0, 999)),
+    max_size=7,
 )
 
 
 @dataclass
 class Both:
-    """The kit's way to the lab's EC2, and to lab.wire with the same VPC; `state` is what is so in the latter."""
+    """The kit's way to the lab's EC2, and to lab.wire with the same VPC; `state` is what is so in the latter.
+
+    plain: boto3's way to each of them.
+    """
 
     lab: vpc.RouteLab | vpc.AddressLab
     front: ec2.Ec2
     large: Ec2
     small: Ec2
+    plain: tuple[EC2Client, EC2Client]
     state: State
     saved: object
 
@@ -69,6 +84,29 @@ class Both:
         """What the kit reads from each: the facts, or what it says of a refusal."""
         return tuple(_facts(ask, each) for each in (self.large, self.small))  # type: ignore[return-value]  # two
 
+    def plainly(self, ask: Callable[[EC2Client], object]) -> tuple[object, object]:
+        """What boto3 reads from each: the facts, or EC2's error code."""
+        return tuple(_or_code(ask, each) for each in self.plain)  # type: ignore[return-value]  # two
+
+    def change(self, what: str, number: int) -> tuple[object, object]:
+        """One change of both, chosen by a number, and what each says of it."""
+        if what not in PLAIN or (what == "place" and not self.state.held):
+            return self.told(lambda asked: asked.apply(self.step(what, number, asked)))
+        eni = self.enis[number % len(self.enis)]
+        pool = [*(each for one in self.state.private for each in self.state.addresses(one)), *GIVEN, *NOT_GIVEN]
+        listed = [pool[number % len(pool)], *GIVEN[: number % 3]]
+        if what == "unassign":
+            named = {"NetworkInterfaceId": eni, "PrivateIpAddresses": listed}
+            return self.plainly(lambda client: _done(client.unassign_private_ip_addresses(**named)))  # type: ignore[arg-type]
+        if what == "assign":
+            return self.plainly(lambda client: _assigned(client, eni, listed, move=number % 4 > 0))
+        name = sorted(self.state.held)[number % len(self.state.held)]
+        place: dict[str, Any] = {"AllocationId": self.state.held[name].allocation, "PrivateIpAddress": listed[0]}
+        take = bool(number % 4)
+        return self.plainly(
+            lambda client: _done(client.associate_address(NetworkInterfaceId=eni, AllowReassociation=take, **place))
+        )
+
     def agree(self) -> None:
         """Every look of the kit shows the same in both."""
         names = [str(ip) for ip in self.state.held]
@@ -87,6 +125,18 @@ class Both:
         for look in looks:
             large, small = self.told(look)
             assert large == small
+        a_few = [each for eni in self.enis for each in self.state.addresses(eni)][::2]
+        for filters in (
+            {"vpc-id": [self.lab.vpc]},
+            {"addresses.private-ip-address": [*a_few, *NOT_GIVEN]},
+            {"addresses.private-ip-address": a_few, "vpc-id": [self.lab.vpc, "vpc-0"]},
+            {"subnet-id": [self.state.subnet(self.enis[0])[0]]},
+            {"attachment.instance-id": [node.instance_id for node in self.lab.nodes.values()]},
+        ):
+            large, small = self.plainly(lambda client, filters=filters: _private(client, filters))  # type: ignore[misc]
+            assert large == small
+        large, small = self.plainly(lambda client: _placed(client, [*names, "198.51.100.1"]))
+        assert large == small
 
     def step(self, what: str, number: int, asked: Ec2) -> Ec2Step:
         """One change, chosen by a number; the association is the one that was just read."""
@@ -117,12 +167,22 @@ def seen(front: ec2.Ec2, where: str) -> State:
         each["NetworkInterfaceId"]: each
         for each in truth.describe_network_interfaces(Filters=here)["NetworkInterfaces"]
     }
+    private = {eni: each["PrivateIpAddress"] for eni, each in enis.items()}
     held = {
         each["PublicIp"]: Held(
-            each["AllocationId"], each.get("AssociationId") or None, each.get("NetworkInterfaceId") or None
+            each["AllocationId"],
+            each.get("AssociationId") or None,
+            each.get("NetworkInterfaceId") or None,
+            None if each.get("PrivateIpAddress") in private.values() else each.get("PrivateIpAddress") or None,
         )
         for each in truth.describe_addresses()["Addresses"]
     }
+    secondary = {
+        eni: tuple(one["PrivateIpAddress"] for one in each["PrivateIpAddresses"] if not one["Primary"])
+        for eni, each in enis.items()
+        if len(each["PrivateIpAddresses"]) > 1
+    }
+    cidrs = {each["SubnetId"]: each["CidrBlock"] for each in truth.describe_subnets(Filters=here)["Subnets"]}
     routes = {
         (table, route["DestinationCidrBlock"]): route.get("NetworkInterfaceId") or route["GatewayId"]
         for table, entries in tables.items()
@@ -138,12 +198,62 @@ def seen(front: ec2.Ec2, where: str) -> State:
         if route["Origin"] not in {"CreateRoute", "CreateRouteTable"}
     }
     checks = {eni: each["SourceDestCheck"] for eni, each in enis.items()}
-    private = {eni: each["PrivateIpAddress"] for eni, each in enis.items()}
     instances = {eni: each["Attachment"]["InstanceId"] for eni, each in enis.items() if each.get("Attachment")}
     macs = {eni: each["MacAddress"] for eni, each in enis.items()}
     return State(
-        tuple(tables), routes, checks, private, held, vpc=where, instances=instances, macs=macs, foreign=foreign
+        tuple(tables),
+        routes,
+        checks,
+        private,
+        held,
+        vpc=where,
+        instances=instances,
+        macs=macs,
+        foreign=foreign,
+        secondary=secondary,
+        subnets={eni: (each["SubnetId"], cidrs[each["SubnetId"]]) for eni, each in enis.items()},
+        most=MOST,
     )
+
+
+def _assigned(client: EC2Client, eni: str, addresses: list[str], *, move: bool) -> object:
+    """Assign private addresses; what EC2 says that it has assigned."""
+    done = client.assign_private_ip_addresses(
+        NetworkInterfaceId=eni, PrivateIpAddresses=addresses, AllowReassignment=move
+    )
+    return done["NetworkInterfaceId"], [each["PrivateIpAddress"] for each in done["AssignedPrivateIpAddresses"]]
+
+
+def _private(client: EC2Client, filters: dict[str, list[str]]) -> object:
+    """Each private address that interfaces tell, with its Elastic IP; and that of the interface itself."""
+    asked: Any = [{"Name": name, "Values": values} for name, values in filters.items()]
+    told = set()
+    for each in client.describe_network_interfaces(Filters=asked)["NetworkInterfaces"]:
+        where = each["NetworkInterfaceId"], each["SubnetId"], each.get("Association", {}).get("PublicIp")
+        for one in each["PrivateIpAddresses"]:
+            on = one.get("Association", {})
+            worn = on.get("PublicIp"), on.get("AllocationId"), bool(on.get("AssociationId"))
+            told.add((*where, one["PrivateIpAddress"], one["Primary"], *worn))
+    return told
+
+
+def _placed(client: EC2Client, names: list[str]) -> object:
+    """Where Elastic IPs are, asked for together."""
+    found = client.describe_addresses(Filters=[{"Name": "public-ip", "Values": names}])["Addresses"]
+    words = ("PublicIp", "AllocationId", "NetworkInterfaceId", "PrivateIpAddress", "InstanceId")
+    return {tuple(each.get(word) or None for word in words) for each in found}
+
+
+def _done(_answer: object) -> str:
+    """All that counts of an answer that tells no more than that it is done."""
+    return "done"
+
+
+def _or_code(ask: Callable[[EC2Client], object], client: EC2Client) -> object:
+    try:
+        return ask(client)
+    except ClientError as error:
+        return error.response["Error"]["Code"]
 
 
 def _having(asked: Ec2, where: str, destination: str) -> set[str]:
@@ -209,7 +319,7 @@ def _plain(fact: Any) -> object:
     return fact
 
 
-@pytest.fixture(scope="module", params=["figure1", "figure2"])
+@pytest.fixture(scope="module", params=["figure1", "figure2", "figure3"])
 def both(request: pytest.FixtureRequest) -> Iterator[Both]:
     """Each of the guide's figures in both."""
     with ec2.Ec2() as front, pytest.MonkeyPatch.context() as patch:
@@ -219,11 +329,21 @@ def both(request: pytest.FixtureRequest) -> Iterator[Both]:
         large, small = (
             Ec2({}, region=vpc.REGION, signer=key, action="restore", retries=0, deadline=Deadline(600)) for _ in "12"
         )
-        made = Both(lab, front, large, small, seen(front, lab.vpc), front.save())
+        front.most_addresses = MOST
+        one, two = (_boto3(front) for _ in "12")
+        made = Both(lab, front, large, small, (one, two), seen(front, lab.vpc), front.save())
         hook: Any = made.answer  # the stubs do not know that this hook may answer
-        small._client.meta.events.register("before-send.ec2", hook)
-        with closing(large._client), closing(small._client):
+        for client in (small._client, two):
+            client.meta.events.register("before-send.ec2", hook)
+        with closing(large._client), closing(small._client), closing(one), closing(two):
             yield made
+
+
+def _boto3(front: ec2.Ec2) -> EC2Client:
+    keys: Any = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}
+    once = Config(retries={"total_max_attempts": 1})
+    made: EC2Client = boto3.client("ec2", region_name=vpc.REGION, endpoint_url=front.url, config=once, **keys)
+    return made
 
 
 def test_what_is_there_is_read_alike(both: Both) -> None:
@@ -238,7 +358,7 @@ def test_changes_and_refusals_are_alike(both: Both, calls: list[tuple[str, int]]
     """Any changes in any order come to the same, and what one refuses the other refuses with the same code."""
     both.again()
     for what, number in calls:
-        large, small = both.told(lambda asked, what=what, number=number: asked.apply(both.step(what, number, asked)))  # type: ignore[misc]
+        large, small = both.change(what, number)
         assert large == small
     both.agree()
 
@@ -250,17 +370,25 @@ def test_an_address_in_use_is_not_taken_when_that_is_said(both: Both) -> None:
     for _, held in taken:
         other = next(eni for eni in both.enis if eni != held.eni)
 
-        def take(asked: Ec2, allocation: str = held.allocation, eni: str = other) -> None:
+        def take(asked: Ec2, eni: str = other, place: str = both.state.private[other], held: Held = held) -> None:
             with asked._asking("AssociateAddress", eni):
                 asked._client.associate_address(
-                    AllocationId=allocation, NetworkInterfaceId=eni, AllowReassociation=False
+                    AllocationId=held.allocation,
+                    NetworkInterfaceId=eni,
+                    PrivateIpAddress=place,
+                    AllowReassociation=False,
                 )
 
         large, small = both.told(take)
         assert large == small
         assert "Resource.AlreadyAssociated" in str(large)
-        large, small = both.told(lambda asked, held=held: take(asked, held.allocation, held.eni))  # type: ignore[misc]
+        here = held.eni or "", both.state.place(held) or ""
+        large, small = both.told(lambda asked, here=here: take(asked, *here))  # type: ignore[misc]
         assert large is small is None  # where it is it may stay
+        for place in set(both.state.addresses(here[0])) - {here[1]}:
+            large, small = both.told(lambda asked, eni=here[0], place=place: take(asked, eni, place))  # type: ignore[misc]
+            assert large == small
+            assert "Resource.AlreadyAssociated" in str(large)
     both.agree()
 
 
@@ -324,7 +452,7 @@ def test_single_entries_are_old_alike(both: Both, calls: list[tuple[str, int]], 
     both.again()
     before, state = both.front.save(), both.state
     for what, number in calls:
-        both.told(lambda asked, what=what, number=number: asked.apply(both.step(what, number, asked)))  # type: ignore[misc]
+        both.change(what, number)
     now = both.state
     names = [*now.tables, *now.private, *now.held]
     entries = data.draw(st.sets(st.sampled_from(names)))
@@ -341,6 +469,63 @@ def test_single_entries_are_old_alike(both: Both, calls: list[tuple[str, int]], 
         both.front.old = both.front.old_entries = None
         both.state = now
     both.agree()
+
+
+@pytest.mark.parametrize("both", ["figure3"], indirect=True)
+def test_an_address_moves_alike(both: Both) -> None:
+    """To the other node, back only where that is said, off it, and full: the answers and what is there then."""
+    assert isinstance(both.lab, vpc.PrivateLab)
+    both.again()
+    address, public_ip = both.lab.address, both.lab.public_ip
+    one, two = (each.interfaces[1].eni for each in both.lab.nodes.values())
+    for eni, listed, move, said in (
+        (two, [address], False, "InvalidParameterValue"),
+        (two, [address], True, (two, [address])),
+        (two, [address], False, (two, [address])),
+        (one, [address, GIVEN[0]], False, "InvalidParameterValue"),
+        (one, [*GIVEN], False, (one, [*GIVEN])),
+        (one, [address], True, "PrivateIpAddressLimitExceeded"),
+        ("eni-0", [address], True, "InvalidNetworkInterfaceID.NotFound"),
+        *((two, [each], True, "InvalidParameterValue") for each in (*NOT_GIVEN, "10.0.5.10", "10.0.5.99")),
+    ):
+        told = both.plainly(lambda client, a=(eni, listed), m=move: _assigned(client, *a, move=m))  # type: ignore[misc]
+        assert told == (said, said)
+        both.agree()
+    assert (both.state.held[public_ip].eni, both.state.held[public_ip].private) == (two, address)
+    for eni, each, said in (
+        (one, address, "InvalidParameterValue"),
+        (two, both.state.private[two], "InvalidParameterValue"),
+        (two, address, "done"),
+    ):
+        asked: Any = {"NetworkInterfaceId": eni, "PrivateIpAddresses": [each]}
+        told = both.plainly(lambda client, asked=asked: _done(client.unassign_private_ip_addresses(**asked)))  # type: ignore[misc]
+        assert told == (said, said)
+        both.agree()
+    assert both.state.held[public_ip] == Held(both.lab.allocation)
+    assert two not in both.state.secondary
+
+
+@pytest.mark.parametrize("both", ["figure3"], indirect=True)
+def test_an_interface_that_has_lost_or_got_an_address_is_old_alike(both: Both) -> None:
+    """In a look the old interface has it still, the new one not yet, or both; or the Elastic IP is old."""
+    assert isinstance(both.lab, vpc.PrivateLab)
+    both.again()
+    before, state, address = both.front.save(), both.state, both.lab.address
+    one, two = (each.interfaces[1].eni for each in both.lab.nodes.values())
+    both.plainly(lambda client: _assigned(client, two, [address], move=True))
+    now = both.state
+    both.front.old = before
+    both.front.refuse("stale")
+    try:
+        for old, holders in (({one}, {one, two}), ({two}, set()), ({one, two}, {one}), ({both.lab.public_ip}, {two})):
+            both.front.old_entries = old
+            both.state = wire.mixed(state, now, old)
+            both.agree()
+            assert {eni for eni in both.enis if address in both.state.addresses(eni)} == holders
+    finally:
+        both.front.mend()
+        both.front.old = both.front.old_entries = None
+        both.state = now
 
 
 def test_one_entry_of_a_table_is_old_and_an_interface_comes_late() -> None:

@@ -186,8 +186,23 @@ def test_an_interface_must_be_known_and_addresses_named(ec2: Ec2, client: EC2Cli
     for call in (client.assign_private_ip_addresses, client.unassign_private_ip_addresses):
         assert refused(ec2, call, **unknown)[0] == "InvalidNetworkInterfaceID.NotFound"
         assert refused(ec2, call, NetworkInterfaceId=eth1(lab, "node2"))[0] == "UnsupportedOperation"
-    counted = {"NetworkInterfaceId": eth1(lab, "node2"), "SecondaryPrivateIpAddressCount": 1}
-    assert refused(ec2, client.assign_private_ip_addresses, **counted)[0] == "UnsupportedOperation"
+    counted: Any = {"NetworkInterfaceId": eth1(lab, "node2"), "SecondaryPrivateIpAddressCount": 1}
+    for more in ({}, {"PrivateIpAddresses": [FREE]}):
+        assert refused(ec2, client.assign_private_ip_addresses, **counted, **more)[0] == "UnsupportedOperation"
+
+
+def test_the_same_address_in_another_vpc_is_another(ec2: Ec2, client: EC2Client, lab: vpc.PrivateLab) -> None:
+    """It stands in no one's way, and stays where it is."""
+    truth = ec2.truth()
+    other = truth.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    subnet = truth.create_subnet(VpcId=other, CidrBlock="10.0.5.0/24")["Subnet"]["SubnetId"]
+    eni = truth.create_network_interface(SubnetId=subnet, PrivateIpAddress="10.0.5.44")["NetworkInterface"]
+    there = eni["NetworkInterfaceId"]
+    truth.assign_private_ip_addresses(NetworkInterfaceId=there, PrivateIpAddresses=[FREE])
+    two = eth1(lab, "node2")
+    client.assign_private_ip_addresses(NetworkInterfaceId=two, PrivateIpAddresses=[FREE, "10.0.5.44"])
+    assert vpc.private_addresses(truth, lab.vpc)[FREE] == two
+    assert vpc.private_addresses(truth, other) == {"10.0.5.44": there, FREE: there}
 
 
 def test_an_address_is_unassigned_where_it_is_and_its_elastic_ip_let_go(
