@@ -17,7 +17,7 @@ from ec2kit.core.model import BY_SETTINGS, Reach
 from ec2kit.core.settings import Budget
 from ec2kit.host import guard
 from ec2kit.host.log import Journal
-from ec2kit.lifekeeper import actions, changeover, create, info, keys, managers, past, properties, status
+from ec2kit.lifekeeper import actions, changeover, create, info, keys, managers, past, peers, properties, status
 from ec2kit.lifekeeper.choices import choices
 from ec2kit.lifekeeper.cluster import PATIENCE, Cluster, cluster_of
 from ec2kit.lifekeeper.forms import FORMS
@@ -102,6 +102,7 @@ def _info(options: argparse.Namespace, cluster: Cluster, run: Run) -> Done:
         )
     elif options.template:
         known = create.check_extend(options.template, options.of, run, cluster.lcd, own_of(options))
+        peers.tell(known.resource, options.template, options.of, cluster.lcd)
     else:
         known = info.decode(cluster.ours(options.of).info)
     return Done(show=partial(print, info.encode(known)))

@@ -44,11 +44,13 @@ class Metadata(Query[str | None]):
 class Listing(Query[tuple[T_co, ...]]):
     """What EC2 shows by one filter: queries of the same class and scope are joined into one call.
 
-    operation: EC2's name of the call, as boto3 writes it. filtered: the filter that takes `value`.
+    operation: EC2's name of the call, as boto3 writes it. filtered: the filter that takes `value`. steady: no
+    takeover changes it, so its age does not count for what may be done on the strength of a look.
     """
 
     operation: ClassVar[str]
     filtered: ClassVar[str]
+    steady: ClassVar[bool] = False
 
     @property
     def value(self) -> str | None:
@@ -123,6 +125,7 @@ class Interfaces(Listing[NetworkInterface]):
 
     operation: ClassVar = "describe_network_interfaces"
     filtered: ClassVar = "attachment.instance-id"
+    steady: ClassVar = True
     instance: str
 
     @property
@@ -147,11 +150,16 @@ class Open(Exception):
 
 
 class Facts:
-    """What has been answered so far. frugal: only what is needed in any case is asked, one thing after the other."""
+    """What has been answered so far. frugal: only what is needed in any case is asked, one thing after the other.
 
-    def __init__(self, answers: Answers, *, frugal: bool = False) -> None:
+    releasing: it is for a release, which needs to know less. read: the queries whose answers were used.
+    """
+
+    def __init__(self, answers: Answers, *, frugal: bool = False, releasing: bool = False) -> None:
         self._answers = answers
         self.frugal = frugal
+        self.releasing = releasing
+        self.read: set[Query[Any]] = set()
 
     def want(self, *queries: Query[Any], along: Iterable[Query[Any]] = ()) -> None:
         """Raise Open for those that have no answer yet; with them go those `along`, unless the look is frugal."""
@@ -159,9 +167,14 @@ class Facts:
             wanted = (*queries, *(() if self.frugal else along))
             raise Open(each for each in wanted if each not in self._answers)
 
+    def knows(self, query: Query[Any]) -> bool:
+        """Whether it was asked already."""
+        return query in self._answers
+
     def of(self, query: Query[T_co]) -> T_co:
         """The answer. Raises its KitError when it has failed, and Open when it was not asked yet."""
         self.want(query)
+        self.read.add(query)
         answer = self._answers[query]
         if isinstance(answer, KitError):
             raise answer

@@ -125,7 +125,7 @@ class NetworkInterface:
     """One ENI. private_ip: its primary private address, empty when it has no IPv4 address.
 
     elastic_ip: the Elastic IP on that address, if there is one. mac: its hardware address, lower case; empty when EC2
-    does not tell it. instance: the one that it is attached to. subnet: its subnet's id. secondary: its other private
+    does not tell it. instance: the one that it is attached to. subnet, vpc: their ids. secondary: its other private
     addresses, each with the Elastic IP on it, or None.
     """
 
@@ -137,6 +137,7 @@ class NetworkInterface:
     instance: str = ""
     subnet: str = ""
     secondary: tuple[tuple[str, str | None], ...] = ()
+    vpc: str = ""
 
     def has(self, private_ip: str) -> bool:
         """Whether that is one of its private addresses."""

@@ -17,12 +17,14 @@ Told = tuple[Message, dict[str, object]]  # a line for the log: the message, and
 
 @dataclass(frozen=True)
 class Step(ABC):
-    """One change. A field that its repr hides is not told to programs either."""
+    """One change. about: the field that names what it changes. What its repr hides is not told to programs either."""
+
+    about: ClassVar[str]
 
     @property
-    @abstractmethod
     def subject(self) -> str:
         """What the step is about; a view says by the same word what it has seen right."""
+        return str(getattr(self, self.about))
 
     @property
     @abstractmethod
@@ -65,12 +67,8 @@ class Ec2Step(Step):
 class BringLinkUp(Step):
     """Take the interface down and up again because it has no link. The only step that is not an EC2 call."""
 
+    about: ClassVar = "interface"
     interface: str
-
-    @property
-    def subject(self) -> str:
-        """The interface."""
-        return self.interface
 
     @property
     def finding(self) -> str:

@@ -322,6 +322,7 @@ def _interface(answer: NetworkInterfaceTypeDef) -> NetworkInterface:
             for each in answer.get("PrivateIpAddresses", [])
             if not each.get("Primary")
         ),
+        answer.get("VpcId", ""),
     )
 
 

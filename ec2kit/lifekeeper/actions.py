@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from ec2kit.core import messages
 from ec2kit.core.errors import ExitCode, KitError, Misconfigured, NotHeld
+from ec2kit.core.kinds.kind import Resource
 from ec2kit.core.messages import Level
 from ec2kit.core.model import AccessKey
 from ec2kit.core.settings import Budget
@@ -189,7 +190,14 @@ def _hold(call: Call, run: Run) -> str:
     known = info.decode(_here(call, run).info)
     run = replace(run, reach=known.reach)
     lifecycle.hold(known.resource, run)
+    _tell_forgotten(known.resource, run)
     return f"{known.resource} is held by this node ({_steps(run)})"
+
+
+def _tell_forgotten(resource: Resource, run: Run) -> None:
+    """Say before the night what would keep the other systems from taking over."""
+    if problem := resource.forgotten(run.record.view):
+        run.log.say(messages.CAUTION, problem=problem)
 
 
 def _remove(call: Call, run: Run) -> str:
@@ -213,6 +221,7 @@ def _quick_check(call: Call, run: Run) -> str:
     known = info.decode(found.info)
     try:
         lifecycle.check(known.resource, replace(run, reach=known.reach))
+        _tell_forgotten(known.resource, run)
     except NotHeld:
         if contract.QUICKCHECK_SENDS_EVENT and found.form is Form.OWN:  # a harness raises the event itself
             _send_event(call, run)

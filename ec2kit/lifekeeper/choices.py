@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from ec2kit.core.choices import Choices, Interface
+from ec2kit.core.errors import Unavailable
 from ec2kit.core.facts import ElasticIps, Interfaces, RouteTables
 from ec2kit.verbs.locate import locate, own_interfaces
-from ec2kit.verbs.run import Run
+from ec2kit.verbs.run import Run, Site
+
+
+def _secondary(site: Site) -> dict[str, tuple[str, ...]]:
+    """The secondary private addresses of this node's ENIs; where EC2 does not tell, none is offered."""
+    try:
+        return {each.id: tuple(dict(each.secondary)) for each in site.ec2.ask(Interfaces(site.node.instance))}
+    except Unavailable:
+        return {}
 
 
 def choices(run: Run) -> Choices:
@@ -13,10 +22,10 @@ def choices(run: Run) -> Choices:
     site = locate(None, run)
     site.ec2.ask(RouteTables(site.node.vpc))
     addresses = site.ec2.ask(ElasticIps())
-    secondary = {each.id: dict(each.secondary) for each in site.ec2.ask(Interfaces(site.node.instance))}
+    secondary = _secondary(site)
     on = {each.public_ip: each.association.eni for each in addresses if each.association}
     interfaces = tuple(
-        Interface(name, eni, tuple(sorted(ip for ip, at in on.items() if at == eni)), tuple(secondary.get(eni, ())))
+        Interface(name, eni, tuple(sorted(ip for ip, at in on.items() if at == eni)), secondary.get(eni, ()))
         for name, eni in sorted(own_interfaces(run).items())
     )
     free = tuple(sorted(each.public_ip for each in addresses if not each.association))

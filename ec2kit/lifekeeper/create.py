@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 
 from ec2kit.core import messages, profiles
 from ec2kit.core.errors import KitError, Misconfigured, Problem, Unavailable
-from ec2kit.core.kinds.kind import Resource
-from ec2kit.core.kinds.known import KINDS, placed
+from ec2kit.core.kinds.kind import INTERFACE, Resource
+from ec2kit.core.kinds.known import KINDS, OWN, own_texts, placed
 from ec2kit.host import nic
-from ec2kit.lifekeeper import contract, info, keys, past, preflight, proof
+from ec2kit.lifekeeper import contract, info, keys, past, peers, preflight, proof
 from ec2kit.lifekeeper.forms import Form
 from ec2kit.lifekeeper.info import Info
-from ec2kit.lifekeeper.lcd import ALREADY_EXISTS, NOT_THERE, Lcd, system_name
+from ec2kit.lifekeeper.lcd import ALREADY_EXISTS, NOT_THERE, Lcd
 from ec2kit.lifekeeper.options import Creation
 from ec2kit.lifekeeper.places import ACTION_PLACES
 from ec2kit.lifekeeper.proof import Proof
@@ -103,8 +103,15 @@ def check_extend(template: str, tag: str, run: Run, lcd: Lcd, own: Mapping[str, 
     if there is None:
         raise Misconfigured(f"{template} has no resource {tag}", "See the tags there with ins_list")
     known = info.decode(there.info)
+    kind = KINDS[known.resource.kind]
+    new = own.keys() & {each.field for each in kind.described if each.own} - {INTERFACE.field}
+    for name in new - own_texts(known.resource).keys():  # a system of an older version may be unable to read it
+        raise Misconfigured(
+            f"{tag} does not name a {OWN[name].short} on {template}, so it cannot name one here",
+            f"Leave out {OWN[name].option}, or create {tag} again with it",
+        )
     same = known.resource.interface if known.resource.interface in nic.names(run.settings.ec2kit_sysfs) else None
-    problems = preflight.host(run.settings, KINDS[known.resource.kind])
+    problems = preflight.host(run.settings, kind)
     resource = placed(known.resource.on(same), own)
     if missing := keys.missing(tag, known, run):
         problems.append(missing)
@@ -123,11 +130,11 @@ def extend(template: str, tag: str, run: Run, lcd: Lcd, own: Mapping[str, str]) 
     known = check_extend(template, tag, run, lcd, own)
     lcd.need_time(_KEPT, f"nothing was made: too little time is left to make {tag}, or to undo it")
     _make_own(tag, Outline(known, "OSU"), "intelligent", lcd)
-    if known.resource.gathers:
-        from ec2kit.lifekeeper import peers
-
-        pairs = lcd.equivalents(tag, system=template)
-        peers.share({system_name(run.settings): tag, template: tag, **{each.system: each.tag for each in pairs}}, lcd)
+    try:
+        peers.tell(known.resource, template, tag, lcd)
+    except KitError:
+        _drop_half_made(Form.OWN, tag, known.resource, lcd)
+        raise
 
 
 def forget(tag: str, run: Run) -> None:

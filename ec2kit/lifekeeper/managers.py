@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ec2kit.core.errors import KitError, Misconfigured, Unavailable
-from ec2kit.lifekeeper import contract, info, peers, preflight
+from ec2kit.lifekeeper import contract, info, preflight
 from ec2kit.lifekeeper.cluster import Cluster
 from ec2kit.lifekeeper.contract import IN_SERVICE_STATES
 from ec2kit.lifekeeper.forms import Form
@@ -53,8 +53,6 @@ def extend(wanted: Extension, cluster: Cluster) -> None:
     )
     if here.form is Form.GENERIC or lcd.has(contract.EXTEND_MANAGER):
         _by_manager(wanted, here, there, numbers, cluster)
-        if info.decode(here.info).resource.gathers:
-            peers.share(cluster.systems_with(tag), lcd)
         print(f"{tag} is extended to {to}")
         return
     with cluster.locked(tag, [cluster.system, to]):

@@ -60,7 +60,7 @@ def resource_parser(*, required: bool) -> argparse.ArgumentParser:
     """The options that name a resource, and EC2's URL. required: whether --type is."""
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--type", choices=list(TYPES), required=required)
-    parser.add_argument("--ip-resource", metavar="TAG", help="the IP resource whose address the route tables move")
+    parser.add_argument("--ip-resource", metavar="TAG", help="the IP resource whose address is to move")
     parser.add_argument("--interface", help="network interface of this node, such as eth1")
     for each in _creation().values():
         parser.add_argument(str(each.creation), type=value_of(each.form), metavar="A.B.C.D", help=each.help)

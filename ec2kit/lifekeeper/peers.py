@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from ec2kit.core.errors import Misconfigured, Unavailable
@@ -14,15 +13,19 @@ from ec2kit.lifekeeper.lcd import Lcd
 from ec2kit.verbs.run import Run
 
 
-def share(systems: Mapping[str, str], lcd: Lcd) -> None:
-    """Let the info field of each of these systems name all ENIs that one of them names. systems: tags by system."""
-    found = {system: lcd.instance(tag, system=system) for system, tag in systems.items()}
-    known = {system: info.decode(there.info) for system, there in found.items() if there}
-    every = frozenset(eni for each in known.values() for eni in each.resource.peers)
-    for system, each in known.items():
-        if each.resource.gathers and each.resource.peers != every:
-            wanted = replace(each, resource=each.resource.having(peers=every))
-            lcd.run("ins_setinfo", "-d", system, "-t", systems[system], "-v", info.encode(wanted))
+def tell(resource: Resource, template: str, tag: str, lcd: Lcd) -> None:
+    """Let the info fields of the template system, and of all that have the resource, name what this one names."""
+    if not resource.gathers:
+        return
+    pairs = lcd.equivalents(tag, system=template)
+    for system, its_tag in {template: tag, **{pair.system: pair.tag for pair in pairs}}.items():
+        there = lcd.instance(its_tag, system=system)
+        if there is None:
+            raise Unavailable(f"{system} has no resource {its_tag} any more", "See the tags there with ins_list")
+        known = info.decode(there.info)
+        if not resource.peers <= known.resource.peers:
+            wanted = replace(known, resource=known.resource.having(peers=known.resource.peers | resource.peers))
+            lcd.run("ins_setinfo", "-d", system, "-t", its_tag, "-v", info.encode(wanted))
 
 
 def refreshed(resource: Resource, tag: str, cluster: Cluster, run: Run) -> Resource:

@@ -132,6 +132,8 @@ def _start(call: Call, resource: Resource, run: Run) -> str:
             call.memory.write(before or Word.UNTOUCHED, run.log)
         raise
     call.memory.write(Word.HELD, run.log)
+    if problem := resource.forgotten(run.record.view):
+        run.log.say(messages.CAUTION, problem=problem)
     return f"{resource} is held by this node"
 
 

@@ -70,7 +70,8 @@ _IGNORED = ("awscli", "auth_type", "monapi", "lookup_type", "api_delay", "curl_r
 _REFUSED = {  # ... and those that cannot, with what to do instead.
     "address": "Name it ip",
     "routing_table_role": "Name a profile that has role_arn in the AWS configuration file: profile=...",
-    "private_ip_address": "Leave it out: the primary private address of the interface gets the Elastic IP",
+    "private_ip_address": "Leave it out: it is for an Elastic IP",
+    "secondary_private_ip": "ocf:ec2kit:private moves such an address; there its name is ip",
 }
 
 

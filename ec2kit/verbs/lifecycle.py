@@ -111,21 +111,21 @@ def _judge(resource: Resource, site: Site, run: Run, *, frugal: bool) -> _Doubt 
         view = look(resource, site, run, frugal=frugal)
     except NotHeld as error:
         return _Doubt(_EVERYTHING, error)
-    lost = view.lost
+    lost, cure = view.lost, "'ec2kit hold' on the node that should hold it puts it right"
     try:
         found = findings(view.drift())
     except Misconfigured as error:  # it could not be taken now either
         if not lost:
             raise
-        found = str(error)
+        found, cure = str(error), error.cure
     node = run.record.site.node if run.record.site else site.node
     if lost:
         what = f"{resource} is not held by {node}: {found}"
-        return _Doubt(lost, NotHeld(what, "'ec2kit hold' on the node that should hold it puts it right"))
+        return _Doubt(lost, NotHeld(what, cure))
     if found:
         raise Astray(
-            f"{resource} is on this node, but not on {node}: {found}",
-            "'ec2kit hold' moves it there; or have the resource name the interface that it is on",
+            f"{resource} is on this node, but not where it is to be, on {node}: {found}",
+            "'ec2kit hold' moves it there; or have the resource name the place that it is at",
         )
     return None
 
@@ -200,7 +200,7 @@ class _Task:
         if silent and self._gone(silent, at):
             return ()
         try:
-            view = look(self.resource, site, self.run, frugal=frugal)
+            view = look(self.resource, site, self.run, frugal=frugal, releasing=self.let_go)
         except Unavailable as error:
             if self._gone(error, at):
                 return ()

@@ -29,7 +29,7 @@ def locate(interface: str | None, run: Run, *, patient: bool = False, let_go: bo
     """
     if run.reach.url:
         refuse_plain_http(run.reach.url)
-    metadata = metadata_of(run)
+    metadata = run.record.metadata = metadata_of(run)
     node = _node(interface, run, metadata, lenient=let_go or not interface)
     if run.record.site is None or run.record.site.node != node:
         run.log.say(messages.LOCATED, node=node, vpc=node.vpc, region=node.region)

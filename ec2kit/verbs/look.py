@@ -23,22 +23,23 @@ if TYPE_CHECKING:
     from ec2kit.ec2.client import Ec2
 
 
-def look(resource: Resource, site: Site, run: Run, *, frugal: bool = False) -> View:
+def look(resource: Resource, site: Site, run: Run, *, frugal: bool = False, releasing: bool = False) -> View:
     """One complete look. Raises the KitError of what was not answered, or of what the answers show.
 
-    frugal: only what is needed in any case is asked, one thing after the other. What comes of it is in the run's
-    record: the view, when it was seen, and where this node has the address.
+    frugal: only what is needed in any case is asked, one thing after the other. releasing: it is for a release. What
+    comes of it is in the run's record: the view, when it was seen, and where this node has the address.
     """
-    asked = _Conversation(site.ec2, run)
-    (view,) = asked.views([(resource, site.node)], frugal=frugal)
-    run.record.seen = asked.oldest
+    asked = _Conversation(site.ec2, run, frugal=frugal, releasing=releasing)
+    (view,) = asked.views([(resource, site.node)])
+    run.record.seen = asked.seen
     if isinstance(view, KitError):
         raise view
     if run.record.view is None:  # told once a run
         for message, values in view.notices:
             run.log.say(message, **values)
     run.record.view = view
-    for seat in asked.answers.get(Interfaces(site.node.instance), ()):
+    ours = asked.answers.get(Interfaces(site.node.instance), ())
+    for seat in () if isinstance(ours, KitError) else ours:  # asked along, and not needed in the end
         if seat.id == view.seat:
             run.record.site = replace(site, node=site.node.at(seat))
     return view
@@ -46,46 +47,59 @@ def look(resource: Resource, site: Site, run: Run, *, frugal: bool = False) -> V
 
 def looks(wanted: Sequence[tuple[Resource, Node]], ec2: Ec2, run: Run, *, frugal: bool) -> list[View | KitError]:
     """One complete look at several resources: the view, or the KitError, of each."""
-    return _Conversation(ec2, run).views(wanted, frugal=frugal)
+    return _Conversation(ec2, run, frugal=frugal).views(wanted)
 
 
 @dataclass
 class _Conversation:
-    """What has been answered, and when EC2 did: seconds of the run."""
+    """What has been answered, what of it was used, and when EC2 gave it: seconds of the run."""
 
     ec2: Ec2
     run: Run
+    frugal: bool
+    releasing: bool = False
     answers: Answers = field(default_factory=dict)
+    read: set[Query[Any]] = field(default_factory=set)
     at: dict[Query[Any], float] = field(default_factory=dict)
 
     @property
-    def oldest(self) -> float:
-        """When the oldest of EC2's answers has come."""
-        return min(self.at.values(), default=0.0)
+    def seen(self) -> float:
+        """When EC2 told who has the addresses: the oldest answer of those."""
+        used = [each for each in self.read if isinstance(each, Listing)]
+        return min((self.at[each] for each in used if not each.steady), default=min(self.at.values(), default=0.0))
 
-    def views(self, wanted: Sequence[tuple[Resource, Node]], *, frugal: bool) -> list[View | KitError]:
-        """Ask until each has its view. Where an answer comes long after another, the old one is asked for again."""
-        views = self._until_complete(wanted, frugal=frugal)
-        old = [each for each, at in self.at.items() if self.run.deadline.spent - at > FRESH / 2]
-        if not old:
-            return views
-        for each in old:
-            del self.answers[each], self.at[each]
-        return self._until_complete(wanted, frugal=frugal)
+    def views(self, wanted: Sequence[tuple[Resource, Node]]) -> list[View | KitError]:
+        """Ask until each has its view.
 
-    def _until_complete(self, wanted: Sequence[tuple[Resource, Node]], *, frugal: bool) -> list[View | KitError]:
+        Where an answer comes long after another, the old one is asked for again; who has the addresses last.
+        """
+        views = self._until_complete(wanted)
+        for steady in (True, False):
+            used = [each for each in self.read if isinstance(each, Listing) and each.steady is steady]
+            old = [each for each in used if self.run.deadline.spent - self.at[each] > FRESH / 2]
+            for each in old:
+                del self.answers[each]
+            if old:
+                views = self._until_complete(wanted)
+        return views
+
+    def _until_complete(self, wanted: Sequence[tuple[Resource, Node]]) -> list[View | KitError]:
         views: dict[int, View | KitError] = {}
+        self.read.clear()
         while len(views) < len(wanted):
             missing: dict[Query[Any], None] = {}  # in the order of the resources
             for number, (resource, node) in enumerate(wanted):
                 if number in views:
                     continue
+                facts = Facts(self.answers, frugal=self.frugal, releasing=self.releasing)
                 try:
-                    views[number] = resource.view(node, Facts(self.answers, frugal=frugal))
+                    views[number] = resource.view(node, facts)
                 except Open as open_:
                     missing |= dict.fromkeys(open_.queries)
+                    continue
                 except KitError as error:
                     views[number] = error
+                self.read |= facts.read
             self._ask(missing)
         return [views[number] for number in range(len(wanted))]
 
@@ -95,7 +109,7 @@ class _Conversation:
         for each in queries:
             if not isinstance(each, Listing):
                 self.answers[each] = _answer(each, self.run)
-        for told in self.run.deadline.together([self._timed(call) for call in calls]):
+        for told in self.run.deadline.together([self._timed(call) for call in calls]) if calls else ():
             if isinstance(told, KitError):
                 raise told
             self.answers.update(told)
@@ -119,7 +133,7 @@ def _answer(query: Query[Any], run: Run) -> object:
             case DefaultInterface():
                 return nic.default_interface(settings.ec2kit_sysfs, settings.ec2kit_procfs)
             case Metadata(path):
-                return metadata_of(run).get(path)
+                return (run.record.metadata or metadata_of(run)).get(path)
     except KitError as error:
         return error
     return Unavailable(f"nobody knows how to ask for {query}")

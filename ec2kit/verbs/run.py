@@ -14,6 +14,7 @@ from ec2kit.host.log import Journal
 
 if TYPE_CHECKING:
     from ec2kit.ec2.client import Ec2
+    from ec2kit.host.imds import Metadata
 
 
 @dataclass(frozen=True)
@@ -28,12 +29,13 @@ class Site:
 class Record:
     """What a run has seen and done so far, also when it fails in the end.
 
-    view: the last complete look. seen: the second of the run at which EC2 told who has the address. acted: whether a
-    change was sent at all, whatever came of it. done: the steps that were accepted, in their order. todo: what plan
-    would do.
+    metadata: the way to them by which the site was found. view: the last complete look. seen: the second of the run
+    at which EC2 told who has the address. acted: whether a change was sent at all, whatever came of it. done: the
+    steps that were accepted, in their order. todo: what plan would do.
     """
 
     site: Site | None = None
+    metadata: Metadata | None = None
     view: View | None = None
     seen: float = 0.0
     acted: bool = False

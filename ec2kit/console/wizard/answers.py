@@ -63,8 +63,13 @@ class Answers:
 
     @property
     def asked(self) -> dict[Parameter, str]:
-        """The kind's own parameters that are given, with their values."""
-        return {each: value for each in self.kind.creation if (value := self.given.get(each.field))}
+        """The kind's own parameters that are given, with their values; what is not offered any more is not."""
+        given = {each: value for each in self.kind.creation if (value := self.given.get(each.field))}
+        return {each: value for each, value in given.items() if each.required or self._offers(each, value)}
+
+    def _offers(self, parameter: Parameter, value: str) -> bool:
+        asked = parameter.asked
+        return asked is not None and value in [each.value for each in offered(asked, self.choices, self.interface)]
 
     @property
     def suggested(self) -> str:

@@ -98,6 +98,7 @@ class AssociateAddress(Ec2Step):
     has taken the address since (AllowReassociation). displaces: other Elastic IPs that lose their place by it.
     """
 
+    about: ClassVar = "public_ip"
     method: ClassVar = "associate_address"
     public_ip: str
     allocation: AllocationId
@@ -106,6 +107,7 @@ class AssociateAddress(Ec2Step):
     was: EniId | None = field(default=None, compare=False)
     displaces: tuple[str, ...] = field(default=(), compare=False)
     taken: bool = field(default=False, compare=False, repr=False)
+    left: str = field(default="", compare=False, repr=False)  # the private address of that ENI that it was on
 
     def parameters(self) -> dict[str, object]:
         """The call's parameters."""
@@ -117,13 +119,10 @@ class AssociateAddress(Ec2Step):
         }
 
     @property
-    def subject(self) -> str:
-        """The Elastic IP."""
-        return self.public_ip
-
-    @property
     def finding(self) -> str:
         """What a look has shown."""
+        if self.was == self.eni:
+            return f"{self.public_ip} is on {self.left} of {self.eni}, not on {self.private_ip}"
         return f"{self.public_ip} is associated with {self.was or 'nothing'}"
 
     @property
@@ -135,7 +134,7 @@ class AssociateAddress(Ec2Step):
     def __str__(self) -> str:
         return (
             f"associate {self.public_ip} with {self.eni} ({self.private_ip})"
-            + (f", taken from {self.was}" if self.was else "")
+            + (f", taken from {self.left if self.was == self.eni else self.was}" if self.was else "")
             + (f", displacing {' '.join(self.displaces)}" if self.displaces else "")
         )
 
@@ -144,6 +143,7 @@ class AssociateAddress(Ec2Step):
 class DisassociateAddress(Ec2Step):
     """End exactly the association that was just read: it is a compare-and-swap, the peer's has another id."""
 
+    about: ClassVar = "public_ip"
     method: ClassVar = "disassociate_address"
     aimed: ClassVar = True
     public_ip: str
@@ -153,11 +153,6 @@ class DisassociateAddress(Ec2Step):
     def parameters(self) -> dict[str, object]:
         """The call's parameters."""
         return {"AssociationId": self.association}
-
-    @property
-    def subject(self) -> str:
-        """The Elastic IP."""
-        return self.public_ip
 
     @property
     def finding(self) -> str:
@@ -308,8 +303,10 @@ class ElasticIpView(View):
         if self.lack or self.eni is None or self.interface is None:
             raise self.lack or Misconfigured(f"this node has no interface for {self.public_ip}")
         if self.unplaced:
+            there = self.association.eni if self.association else None
             raise Misconfigured(
-                f"{self.private_ip}, which is to have {self.public_ip}, is not an address of {self.eni} now",
+                f"{self.private_ip} is not an address of {self.eni} now, and is to have {self.public_ip}, which is "
+                f"associated with {there or 'nothing'}",
                 "Give it to that interface first (ec2kit hold private, or aws ec2 assign-private-ip-addresses), or "
                 "name an address that it has",
             )
@@ -323,6 +320,7 @@ class ElasticIpView(View):
             self.private_ip,
             was=self.association.eni if self.association else None,
             taken=self.association is not None,
+            left=(self.association.private_ip or "") if self.association else "",
             displaces=self.others,
         )
         return tuple(batch for batch in (link, (associate,)) if batch)
@@ -484,7 +482,7 @@ ELASTIC_IP = Kind(
             PRIVATE_ADDRESS,
             option="--private-ip",
             metavar="A.B.C.D",
-            help="private address of the interface that gets it (default: the primary one)",
+            help="private address that gets the Elastic IP (default: the interface's primary one)",
             creation="--private-ip",
             asked=Asked("Private address", _places),
             info="private",

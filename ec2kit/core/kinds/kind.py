@@ -187,6 +187,10 @@ class Resource(ABC):
         """The resource as create and extend record it, with what a look has shown to belong to it."""
         return self
 
+    def forgotten(self, view: Any) -> Problem | None:  # noqa: ARG002
+        """What keeps the other nodes from taking the address from this one, as a look of this one shows it."""
+        return None
+
     def refreshed(self, view: Any) -> Self | None:  # noqa: ARG002
         """The resource with its route tables as a look shows them; None when it has none."""
         return None
@@ -307,6 +311,16 @@ class Kind:
     def having(self, values: Mapping[str, Any]) -> Resource:
         """The resource with these values by field."""
         return cast("Resource", cast("Any", self.resource)(**values))
+
+
+def no_broadcast(why: str) -> Callable[[Settings], list[Problem]]:
+    """The check that the IP resource above does not look for the address by a broadcast. why: what is bad in that."""
+
+    def problems(settings: Settings) -> list[Problem]:
+        cure = "Put NOBCASTPING=1 into /etc/default/LifeKeeper on every node"
+        return [] if settings.nobcastping == 1 else [Problem(f"NOBCASTPING is not 1: {why}", cure)]
+
+    return problems
 
 
 def subnet_block(mac: str, facts: Facts) -> IPv4Network | None:

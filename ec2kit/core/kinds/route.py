@@ -16,10 +16,9 @@ from typing import ClassVar, Self
 from ec2kit.core import messages
 from ec2kit.core.errors import Misconfigured, NotHeld, Problem
 from ec2kit.core.facts import Facts, Interfaces, RouteTables
-from ec2kit.core.kinds.kind import ADDRESS, TABLE, Kind, Parameter, Resource, View
+from ec2kit.core.kinds.kind import ADDRESS, TABLE, Kind, Parameter, Resource, View, no_broadcast
 from ec2kit.core.model import ACTIVE, BY_HAND, Destination, EniId, NetworkInterface, Node, RouteTable, TableId
 from ec2kit.core.schema import Object
-from ec2kit.core.settings import Settings
 from ec2kit.core.steps import Ec2Step, Plan, Step, Told, steps_of
 
 
@@ -61,12 +60,13 @@ class RouteResource(Resource):
         Asked for those with our entry, EC2 sends one page where the VPC has five. But a table that is not among them
         may have lost the entry or be gone, and none at all may mean another account: only the whole list tells.
         """
-        having, ours = RouteTables(node.vpc, self.destination), Interfaces(node.instance)
+        having, every = RouteTables(node.vpc, self.destination), RouteTables(node.vpc)
+        ours = Interfaces(node.instance)
         facts.want(having, ours)
-        tables = facts.of(having)
+        tables = facts.of(every if facts.knows(every) else having)
         made = any(table.entries(self.destination) for table in tables)
         if not (made and self.tables <= {table.id for table in tables}):
-            tables = facts.of(RouteTables(node.vpc))
+            tables = facts.of(every)
         return RouteView.of(self, node, tables, facts.of(ours))
 
     def recorded(self, view: RouteView) -> Self:
@@ -87,6 +87,7 @@ class RouteResource(Resource):
 class ReplaceRoute(Ec2Step):
     """Point one existing entry at our ENI."""
 
+    about: ClassVar = "table"
     method: ClassVar = "replace_route"
     table: TableId
     destination: Destination
@@ -96,11 +97,6 @@ class ReplaceRoute(Ec2Step):
     def parameters(self) -> dict[str, object]:
         """The call's parameters."""
         return _entry(self.table, self.destination, self.eni)
-
-    @property
-    def subject(self) -> str:
-        """The table."""
-        return self.table
 
     @property
     def finding(self) -> str:
@@ -115,6 +111,7 @@ class ReplaceRoute(Ec2Step):
 class CreateRoute(Ec2Step):
     """Make the entry again in a recorded table that has lost it."""
 
+    about: ClassVar = "table"
     method: ClassVar = "create_route"
     table: TableId
     destination: Destination
@@ -123,11 +120,6 @@ class CreateRoute(Ec2Step):
     def parameters(self) -> dict[str, object]:
         """The call's parameters."""
         return _entry(self.table, self.destination, self.eni)
-
-    @property
-    def subject(self) -> str:
-        """The table."""
-        return self.table
 
     @property
     def finding(self) -> str:
@@ -142,17 +134,13 @@ class CreateRoute(Ec2Step):
 class DisableSourceDestCheck(Ec2Step):
     """Let our ENI take packets for an address that is not its own."""
 
+    about: ClassVar = "eni"
     method: ClassVar = "modify_network_interface_attribute"
     eni: EniId
 
     def parameters(self) -> dict[str, object]:
         """The call's parameters."""
         return {"NetworkInterfaceId": self.eni, "SourceDestCheck": {"Value": False}}
-
-    @property
-    def subject(self) -> str:
-        """The ENI."""
-        return self.eni
 
     @property
     def finding(self) -> str:
@@ -389,17 +377,6 @@ def refuse_inside_vpc(resource: RouteResource, node: Node) -> None:
             )
 
 
-def _settings(settings: Settings) -> list[Problem]:
-    if settings.nobcastping == 1:
-        return []
-    return [
-        Problem(
-            "NOBCASTPING is not 1: LifeKeeper would ping for the virtual IP, which is in no subnet",
-            "Put NOBCASTPING=1 into /etc/default/LifeKeeper on every node",
-        )
-    ]
-
-
 ROUTE = Kind(
     name="route",
     help="entries of route tables for a virtual IP",
@@ -441,5 +418,5 @@ ROUTE = Kind(
         ),
     ),
     read_view=_read_view,
-    settings=_settings,
+    settings=no_broadcast("LifeKeeper would ping for the virtual IP, which is in no subnet"),
 )
