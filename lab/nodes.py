@@ -19,7 +19,7 @@ from typing import Any
 
 from ec2kit.lifekeeper import contract
 from ec2kit.lifekeeper.places import ADMIN, COMMAND, PLACES, RESOURCES, SCRIPTS
-from ec2kit.pacemaker.agents import AGENTS, FOLDER
+from ec2kit.pacemaker.agents import FOLDER
 from lab import PROJECT
 from lab.ec2.server import Ec2
 from lab.ec2.tls import Authority
@@ -347,9 +347,11 @@ def install_kit(node: Node, source: Path = PROJECT) -> None:
     begin = _PYTHON.format(python=sys.executable, source=str(source))
     for place, action in PLACES:
         _executable(node.lkroot / place, begin + _text(source / "actions" / action))
-    for kind in AGENTS:
-        _executable(node.agent(kind), begin + _text(source / "ocf" / kind))
-        shutil.copy(source / f"ocf/{kind}.xml", node.agent(kind).parent)
+    for agent in sorted((source / "ocf").iterdir()):  # a script comes before its meta-data
+        if agent.suffix == ".xml":
+            shutil.copy(agent, node.agent(agent.name).parent)
+        else:
+            _executable(node.agent(agent.name), begin + _text(agent))
     for command in (node.lkroot / COMMAND, node.root / "bin/ec2kit"):
         _executable(command, begin + _command(source))
     for words in (("app_create", "-a", contract.APP), ("typ_create", "-a", contract.APP, "-r", contract.TYPE)):

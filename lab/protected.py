@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING
 import boto3
 
 from ec2kit.core.kinds.elastic_ip import ElasticIpResource
+from ec2kit.core.kinds.kind import Resource
+from ec2kit.core.kinds.private import PrivateResource
 from ec2kit.core.kinds.route import RouteResource
-from ec2kit.core.model import TableId
+from ec2kit.core.model import EniId, TableId
 from ec2kit.lifekeeper.info import Info, encode
 from lab import PROJECT
 from lab.ec2.server import Call, Ec2
-from lab.ec2.vpc import AddressLab, RouteLab, addresses, route_tables
+from lab.ec2.vpc import AddressLab, PrivateLab, RouteLab, addresses, private_addresses, route_tables
 from lab.lifekeeper import generic as harness
 from lab.nodes import Lab, Node
 
@@ -89,6 +91,9 @@ class Protected:
     def holder(self) -> str | None:
         """The node that holds the address in truth, read past the front; None when none does, wholly."""
         truth = self.lab.ec2.truth()
+        if isinstance(self.lab.vpc, PrivateLab):
+            eni = private_addresses(truth, self.lab.vpc.vpc).get(self.lab.vpc.address)
+            return next((name for name in self.lab.nodes if eni_of(self.lab, name) == eni), None)
         if isinstance(self.lab.vpc, AddressLab):
             eni = addresses(truth)[self.lab.vpc.public_ip][0]
             return next((name for name in self.lab.nodes if eni_of(self.lab, name) == eni), None)
@@ -113,13 +118,17 @@ def protect(lab: Lab, *, generic: bool = False) -> Protected:
     generic: as a Generic Application. sendevent only writes down how it was called, so that a quickCheck that fails
     starts no recovery in the middle of a test; the recovery itself is tests/promises/test_story.py's.
     """
-    resource: RouteResource | ElasticIpResource
+    resource: Resource
     if isinstance(lab.vpc, RouteLab):
         recorded = frozenset(
             TableId(lab.vpc.tables[name]) for name in lab.vpc.tables if name not in {"public", "main"}
         )
         resource = RouteResource(IPv4Address(lab.vpc.vip), "eth1", recorded)
         words: tuple[str, ...] = ("route", lab.vpc.vip, "--interface", "eth1")
+    elif isinstance(lab.vpc, PrivateLab):
+        peers = frozenset(EniId(eni_of(lab, name)) for name in lab.nodes)
+        resource = PrivateResource(IPv4Address(lab.vpc.address), "eth1", peers)
+        words = ("private", lab.vpc.address, "--interface", "eth1", *(f"--peer={eni}" for eni in sorted(peers)))
     else:
         resource = ElasticIpResource(IPv4Address(lab.vpc.public_ip), "eth1")
         words = ("eip", lab.vpc.public_ip, "--interface", "eth1")

@@ -11,7 +11,7 @@ import pytest
 
 from lab.ec2.server import Ec2
 from lab.forks import Forks
-from lab.nodes import Lab, address_lab, route_lab
+from lab.nodes import Lab, address_lab, private_lab, route_lab
 from lab.protected import Protected, judge, protect
 
 # A shell starts what runs in its background deaf to Ctrl-C, and so would be every program that a test starts.
@@ -86,8 +86,22 @@ def eip(tmp_path: Path, forks: Path | None) -> Iterator[Protected]:
         yield protect(lab)
 
 
-@pytest.fixture(params=["routes", "eip"])
+@pytest.fixture
+def private(tmp_path: Path, forks: Path | None) -> Iterator[Protected]:
+    """Figure 3 with its private address protected, on node1."""
+    with private_lab(tmp_path, forks=forks) as lab:
+        yield protect(lab)
+
+
+@pytest.fixture
+def figure3(tmp_path: Path, forks: Path | None) -> Iterator[Lab]:
+    """Figure 3: an IP resource for the private address, no EC2 resource yet."""
+    with private_lab(tmp_path, forks=forks) as lab:
+        yield lab
+
+
+@pytest.fixture(params=["routes", "eip", "private"])
 def either(request: pytest.FixtureRequest) -> Protected:
-    """Both scenarios, one after the other."""
+    """All scenarios, one after the other."""
     made: Protected = request.getfixturevalue(request.param)
     return made

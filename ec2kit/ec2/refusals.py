@@ -29,6 +29,7 @@ _THROTTLED = frozenset(
 )
 _DENIED = frozenset({"UnauthorizedOperation", "AccessDenied", "AccessDeniedException"})
 _CLOCK = frozenset({"RequestExpired", "SignatureDoesNotMatch", "RequestTimeTooSkewed", "InvalidSignatureException"})
+_FULL = frozenset({"PrivateIpAddressLimitExceeded"})
 _CREDENTIALS = frozenset(
     {
         "AuthFailure",
@@ -69,6 +70,11 @@ _MEANINGS = (  # codes, what happened, what to do about it
         _CREDENTIALS,
         "EC2 refused the credentials for {tried} ({code})",
         "Check the instance's role, or the profile that the resource names",
+    ),
+    (
+        _FULL,
+        "EC2 refused {tried}: that interface has as many private addresses as its instance type allows ({code})",
+        "Take one off it that is not in use, or use another interface or a larger instance type",
     ),
 )
 

@@ -26,6 +26,8 @@ OPERATIONS = (  # the IAM policy of docs/reference.md says the same, and a test 
     "ModifyNetworkInterfaceAttribute",
     "AssociateAddress",
     "DisassociateAddress",
+    "AssignPrivateIpAddresses",
+    "UnassignPrivateIpAddresses",
 )
 FOLDER = Path(__file__).parent / "shapes.d"
 _SERVICE = "ec2"

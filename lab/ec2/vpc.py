@@ -66,7 +66,10 @@ class PrivateLab(AddressLab):
 
 @dataclass(frozen=True)
 class PacketLab:
-    """What `packets` seeds; `nodes` are "node1", "node2" and "client", each with an eth0."""
+    """What `packets` seeds; `nodes` are "node1", "node2" and "client", each with an eth0.
+
+    address: where both nodes are in one subnet, a secondary address of node1's eth0 there; else empty.
+    """
 
     vpc: str
     tables: dict[str, str]
@@ -74,6 +77,7 @@ class PacketLab:
     vip: str
     public_ip: str
     allocation: str
+    address: str
 
 
 @dataclass(frozen=True)
@@ -224,19 +228,21 @@ def figure3(client: EC2Client) -> PrivateLab:
     )
 
 
-def packets(client: EC2Client, tables: int = 1, *, forwards: bool = False) -> PacketLab:
+def packets(client: EC2Client, tables: int = 1, *, forwards: bool = False, private: bool = False) -> PacketLab:
     """Seed the VPC of lab/net: node1, node2 and a client in a subnet each, one virtual and one Elastic IP.
 
     `tables` is the number of tables with the virtual IP's entry, to node1: that of the client's subnet is the last
     of them, the others have no subnet. The main table, the nodes' one, has none. The Elastic IP is on nothing.
-    forwards: whether the nodes' source/dest check is off to begin with.
+    forwards: whether the nodes' source/dest check is off to begin with. private: node2 is in node1's subnet, at
+    10.0.1.12, and 10.0.1.50 is a secondary address of node1's.
     """
     net = _net(client, "packets")
     subnets = [net.subnet(zone, f"10.0.{number}.0/24") for number, zone in enumerate("aba", start=1)]
     off = (0,) if forwards else ()
+    zone, second = ("a", {"10.0.1.12": subnets[0]}) if private else ("b", {"10.0.2.12": subnets[1]})
     nodes = {
         "node1": net.node("node1", "a", {"10.0.1.11": subnets[0]}, off),
-        "node2": net.node("node2", "b", {"10.0.2.12": subnets[1]}, off),
+        "node2": net.node("node2", zone, second, off),
         "client": net.node("client", "a", {"10.0.3.13": subnets[2]}, ()),
     }
     gateway, ids = net.gateway(), {"main": _name_main(net)}
@@ -248,7 +254,11 @@ def packets(client: EC2Client, tables: int = 1, *, forwards: bool = False) -> Pa
     for name in [name for name in ids if name != "main"]:
         net.route(ids[name], f"{vip}/32", NetworkInterfaceId=nodes["node1"].interfaces[0].eni)
     made = client.allocate_address(Domain="vpc", Address=PUBLIC_IPS[0])
-    return PacketLab(net.vpc, ids, nodes, vip, made["PublicIp"], made["AllocationId"])
+    address = "10.0.1.50" if private else ""
+    if address:
+        eni = nodes["node1"].interfaces[0].eni
+        client.assign_private_ip_addresses(NetworkInterfaceId=eni, PrivateIpAddresses=[address])
+    return PacketLab(net.vpc, ids, nodes, vip, made["PublicIp"], made["AllocationId"], address)
 
 
 def replacement(client: EC2Client, node: NodeIdentity, name: str) -> NodeIdentity:

@@ -26,7 +26,8 @@ def test_json_tells_all(either: Protected) -> None:
         ("OK", False),
     ]
     steps = {step["step"] for step in told["hold"]["steps"]}
-    assert steps == ({"ReplaceRoute"} if either.words[0] == "route" else {"AssociateAddress"})
+    taken = {"route": "ReplaceRoute", "eip": "AssociateAddress", "private": "AssignPrivateIpAddresses"}
+    assert steps == {taken[either.words[0]]}
     assert told["plan"]["todo"][0][0]["step"] in steps
     assert told["hold"]["node"]["eni"] == eni_of(lab, "node2")
     assert told["hold"]["view"]["eni"] == eni_of(lab, "node2")

@@ -22,7 +22,7 @@ from lab.protected import judge as judge_calls
 from tests.faults.judge import converges, judge, lied_to
 from tests.faults.kinds import OUTSIDE, Kind
 from tests.faults.process import PROCESS
-from tests.faults.rows import OCF, ROWS, Row, Scenario
+from tests.faults.rows import OCF, OWN_ITEMS, ROWS, SCENARIOS, Row, Scenario
 from tests.faults.stage import Bench, Point, World, bench
 
 _PATIENCE = 300  # seconds that no cell takes
@@ -39,7 +39,7 @@ def _share(row: Row, kind: Kind) -> int:
     """
     if row.action == "ec2kit changeover":
         return 8 * kind.share
-    return kind.share if kind.inside else 1 + (row.action in OCF or row.generic)
+    return kind.share if kind.inside else row.share * (1 + (row.action in OCF or row.generic))
 
 
 def faults_of(row: Row, point: Point) -> list[Kind]:
@@ -48,7 +48,9 @@ def faults_of(row: Row, point: Point) -> list[Kind]:
     edges: set[str] = {point.edge, "call"} if call and point.edge in row.edges else set()
     if "process" in row.edges and not (call and point.whole):
         edges.add("signal" if call else point.edge)
-    turn = zlib.crc32(f"{row.name} {point.label}".encode()) + (row.scenario == "eip")
+    if row.scenario == "private" and point.edge == "metadata" and not (point.whole or OWN_ITEMS.search(point.name)):
+        return []
+    turn = zlib.crc32(f"{row.name} {point.label}".encode()) + SCENARIOS.index(row.scenario)
     return [
         kind
         for number, kind in enumerate(KINDS)
@@ -202,7 +204,7 @@ class Pool:
 def pool(**shares: int) -> Iterator[Pool]:
     """A pool with its own fork server."""
     with tempfile.TemporaryDirectory(prefix="ec2kit-forks-") as folder, Forks(Path(folder, "forks")) as forks:
-        made = Pool(forks.path, {"route": shares["route"], "eip": shares["eip"]})
+        made = Pool(forks.path, {scenario: shares[scenario] for scenario in SCENARIOS if scenario in shares})
         try:
             yield made
         finally:

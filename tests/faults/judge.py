@@ -7,15 +7,11 @@ import shlex
 import signal
 from typing import Any
 
-from lab.ec2.vpc import AddressLab
-from lab.protected import SLACK, eni_of
-from tests.faults.kinds import Kind
-from tests.faults.rows import KEY_SECRET, LONG, Row
+from lab.protected import SLACK
+from tests.faults.kinds import BEHIND, Kind
+from tests.faults.rows import ASKING, HOLDING, KEY_SECRET, LONG, RELEASING, Row
 from tests.faults.stage import PATIENCE, Bench, Done, World
 
-HOLDING = {"restore", "recover", "hold", "start", "ec2kit in-service"}
-RELEASING = {"remove", "release", "stop", "ec2kit out-of-service"}
-ASKING = {"quickCheck": 1, "check": 1, "monitor": 7, "probe": 7}  # and the exit code that tells of a loss
 _SILENT = {"quickCheck", "monitor"}  # they are 0 also where nothing is known
 _LOGGED = re.compile(r"[A-Z]+:ec2:[\w-]+:[^:]*:96\d{4}:.")
 _TOLD = re.compile(r"(OK|NOT_HELD|UNAVAILABLE|MISCONFIGURED) \w+ .|ocf-exit-reason:.")
@@ -32,7 +28,7 @@ _CLEAR = re.compile(r"if it has died: (flg_remove -d \S+ -f '[^']+')")
 def judge(row: Row, kind: Kind, bench: Bench, before: World, done: Done, after: World) -> list[str]:
     """Every promise that this run has broken, in words."""
     return [
-        *_truth(row, bench, before, done, after),
+        *_truth(row, kind, bench, before, done, after),
         *_only_yours(row, bench, before, after),
         *_verdict(row, kind, done),
         *_on_time(row, kind, done),
@@ -41,12 +37,12 @@ def judge(row: Row, kind: Kind, bench: Bench, before: World, done: Done, after: 
     ]
 
 
-def _truth(row: Row, bench: Bench, before: World, done: Done, after: World) -> list[str]:
+def _truth(row: Row, kind: Kind, bench: Bench, before: World, done: Done, after: World) -> list[str]:
     """Invariants 1 and 2: no false failure and no false success."""
-    held = bench.holds(row.node, after)
+    held = bench.holds(row, after)
     broken = []
     if row.action in ASKING:
-        if done.code == ASKING[row.action] and (held or bench.holds(row.node, before)):
+        if done.code == ASKING[row.action] and (held or bench.holds(row, before)):
             broken.append("says lost, and it is held")
         if row.action == "check" and done.code == 0 and not held:
             broken.append("says held, and it is lost")
@@ -57,7 +53,9 @@ def _truth(row: Row, bench: Bench, before: World, done: Done, after: World) -> l
             broken.append(f"a recovery event beside the harness's own: {sent}")
     if row.action in HOLDING and done.code == 0 and not held:
         broken.append("says that it holds the address, and does not")
-    if row.action in RELEASING and done.code == 0 and row.scenario == "eip" and bench.has(row.node, after):
+    if row.action in HOLDING and done.code == 0 and kind.family == BEHIND and not bench.told(row.node):
+        broken.append("says that it holds the address, and the metadata do not")
+    if row.action in RELEASING and done.code == 0 and not row.resource.stays and bench.has(row.node, after):
         broken.append("says that it let go, and has it still")
     return broken
 
@@ -85,23 +83,9 @@ def kind_killed(done: Done) -> bool:
 
 def _only_yours(row: Row, bench: Bench, before: World, after: World) -> list[str]:
     """Invariant 3: nothing that the resource does not name has changed, and what it names only as the action may."""
-    vpc, node = bench.lab.vpc, row.node
-    ours = eni_of(bench.lab, node)
-    allowed: set[tuple[Any, ...]] = set()
-    if row.action in HOLDING:
-        allowed = {("checks", ours, False)}
-        if isinstance(vpc, AddressLab):
-            private = next(each.private_ip for each in vpc.nodes[node].interfaces if each.eni == ours)
-            allowed.add(("addresses", vpc.public_ip, (ours, private)))
-        else:
-            destination = f"{vpc.vip}/32"
-            allowed |= {
-                ("routes", vpc.tables[name], destination, (ours, "active"))
-                for name in vpc.tables
-                if name in {"A", "B"}
-            }
-    if row.action in RELEASING and isinstance(vpc, AddressLab) and bench.has(node, before):
-        allowed.add(("addresses", vpc.public_ip, (None, None)))
+    allowed = bench.taken(row, before) if row.action in HOLDING else []
+    if row.action in RELEASING and not row.resource.stays and bench.has(row.node, before):
+        allowed = bench.let_go(before)
     return [f"changed in AWS: {change}" for change in _changes(before.aws, after.aws) if change not in allowed]
 
 
@@ -123,6 +107,7 @@ def _on_time(row: Row, kind: Kind, done: Done) -> list[str]:
     if done.code is None or done.code < 0 or not kind.words:
         return broken
     looked = row.action == "probe" and done.code == row.code
+    looked = looked or (row.refused and done.code == row.code)
     failed = (done.code != 0 and not looked) or re.search(r":96000[45]:", done.last)
     if kind.inside:
         never = kind.signal and "no answer" in kind.name and row.action in _SILENT
@@ -193,7 +178,7 @@ def _made(row: Row, bench: Bench, after: World) -> list[str]:
     where = {each[0]: each for each in tables["instances"] if each[3] == tag}
     parents = {each[0] for each in tables["dependencies"] if each[2] == tag}
     states = {system: each[6] for system, each in where.items()}
-    below = row.scenario == "eip" or parents
+    below = not row.resource.below or parents
     new_key = any("--access-key-id" in word for word in row.arguments)
     form = next((word.removeprefix("type=") for word in row.arguments if word.startswith("type=")), "")
     promised: dict[str, list[tuple[str, object]]] = {
@@ -209,14 +194,14 @@ def _made(row: Row, bench: Bench, after: World) -> list[str]:
         "ec2kit extend": [
             ("an instance out of service", states.get("node2") == "OSU"),
             ("one info field for all", len({each[5] for each in where.values()}) == 1),
-            ("a place below the IP resource", row.scenario == "eip" or parents == {"node1", "node2"}),
+            ("a place below the IP resource", not row.resource.below or parents == {"node1", "node2"}),
             ("an equivalency", [each for each in tables["equivalencies"] if each[1] == tag]),
         ],
         "ec2kit changeover": [
             ("one form, the new one", {"/".join(each[1:3]) for each in where.values()} == {form}),
             ("its states", states == {"node1": "ISP", "node2": "OSU"}),
             ("one info field for all", len({each[5] for each in where.values()}) == 1),
-            ("a place below the IP resource", row.scenario == "eip" or parents == {"node1", "node2"}),
+            ("a place below the IP resource", not row.resource.below or parents == {"node1", "node2"}),
             ("an equivalency", [each for each in tables["equivalencies"] if each[1] == tag]),
             ("nothing left of the change", not [each for each in after.files if each.endswith(".change")]),
             ("no flag left", not [each for each in tables["flags"] if "volatile" in each[1]]),
@@ -257,15 +242,15 @@ def converges(row: Row, bench: Bench) -> list[str]:
     """Invariant 5: with the fault gone, the next run comes to what the action promises."""
     done = _next(row, bench)
     after = bench.world()
-    held = bench.holds(row.node, after)
+    held = bench.holds(row, after)
     there = re.search(r"is already extended to node2|is taken on node1|there is no resource", done.err)
-    wanted = 0 if held else ASKING.get(row.action, 0)
+    wanted = row.code if row.refused else 0 if held else ASKING.get(row.action, 0)
     broken = []
     if done.code != wanted and not (row.action in {"create", "ec2kit extend", "ec2kit delete"} and there):
         broken.append(f"exit code {done.code}: {done.err[-700:]}")
-    if row.action in HOLDING and not held:
+    if row.action in HOLDING and not held and not row.refused:
         broken.append("it is not held")
-    if row.action in RELEASING and row.scenario == "eip" and bench.has(row.node, after):
+    if row.action in RELEASING and not row.resource.stays and bench.has(row.node, after):
         broken.append("it is not let go")
     broken += _made(row, bench, after)
     if locks := [flag for flag in after.lcd["flags"] if flag[1].startswith("!action!")]:

@@ -12,11 +12,12 @@ from typing import Literal
 from lab import PROJECT, imds, taps
 from lab.ec2 import faults
 from lab.taps import Called
-from tests.faults.rows import Edge, Row, active, paged
+from tests.faults.rows import HOLDING, RELEASING, Edge, Row, active, paged
 from tests.faults.stage import Bench, Point
 
 RESOLVER = PROJECT / "lab/resolver"
 HANGING = "ec2.hanging.example"
+BEHIND = "metadata behind"  # the family
 _EVENTS = ("quickCheck", "check")
 Environment = dict[str, str]
 Arm = Callable[[Bench, Row, Point], Environment]
@@ -193,6 +194,22 @@ def _item(bench: Bench, _row: Row, point: Point) -> Environment:
     return {}
 
 
+def _behind(reads: int) -> Arm:
+    """The interface's private addresses, when they have changed, are told as before so often."""
+
+    def arm(bench: Bench, _row: Row, point: Point) -> Environment:
+        bench.lab.nodes[point.node].imds.behind = reads
+        return {}
+
+    return arm
+
+
+def _moving(row: Row, point: Point) -> bool:
+    """Whether the row moves a private address, and asks for those of an interface."""
+    moves = row.scenario == "private" and row.action in HOLDING | RELEASING
+    return moves and point.name.endswith("/local-ipv4s") and point.nth == 0
+
+
 def program(kind: taps.Kind) -> Arm:
     """This call of the program alone."""
 
@@ -252,7 +269,10 @@ _SOMETHING_ELSE = (
 )
 _DOWN = r"metadata|MetadataRetrieval|NoCredentials|timed out"
 _NO_DATA = r"no token|none|metadata|no credentials|no network interface|not a network interface|does not show|EC2"
-_NO_ITEM = r"no network interface|not a network interface|the metadata service|no credentials|points? at"
+_NO_ITEM = (
+    r"no network interface|not a network interface|the metadata service|no credentials|points? at|"
+    r"metadata do not (yet|tell)"
+)
 _MISSING = r"cannot be run|is missing|is not here|could not be taken back|exit code"
 _EXIT_9 = r"exit code|failed|could not be taken back"
 
@@ -447,6 +467,18 @@ OUTSIDE: tuple[Kind, ...] = (
         _NO_DATA,
         _call,
         _metadata("garbage"),
+    ),
+    *(
+        Kind(
+            f"{BEHIND} {words}",
+            f"{means} question for an interface's private addresses is answered as before the change",
+            "metadata",
+            r"metadata do not yet|timed out",
+            _moving,
+            _behind(reads),
+            BEHIND,
+        )
+        for words, means, reads in (("by 2 reads", "the first and the second", 2), ("for ever", "each", 1_000_000))
     ),
     Kind(
         "program missing",

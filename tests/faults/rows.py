@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
 
-from lab.ec2.vpc import AddressLab, RouteLab
+from ec2kit.core.kinds.kind import Resource
+from ec2kit.core.kinds.known import KINDS
+from ec2kit.lifekeeper import info
+from lab.ec2.vpc import PrivateLab, RouteLab
 from lab.nodes import Node
 from lab.protected import Protected, eni_of
 from tests.support.account import drop_entry
+from tests.support.agent import agent_of
 
-Scenario = Literal["route", "eip"]
+Scenario = Literal["route", "eip", "private"]
+SCENARIOS: tuple[Scenario, ...] = get_args(Scenario)
 Edge = Literal["EC2", "metadata", "program", "process", "module"]
 EDGES: tuple[Edge, ...] = ("EC2", "metadata", "program", "process")  # whose faults hit the process, hit its modules
 KEY_ID, KEY_SECRET = "AKIAPLANTEDKEY000001", "PLANTED+SECRET/of/the/access/key"
@@ -30,6 +35,10 @@ OCF = {
     "validate-all": "validate-all",
     "meta-data": "meta-data",
 }
+HOLDING = {"restore", "recover", "hold", "start", "ec2kit in-service"}
+RELEASING = {"remove", "release", "stop", "ec2kit out-of-service"}
+ASKING = {"quickCheck": 1, "check": 1, "monitor": 7, "probe": 7}  # and the exit code that tells of a loss
+CHOSEN = "10.0.3.62"  # a secondary private address of node2's eth1, in figure 2
 LONG = 30  # seconds that a command may take whose time no setting shortens
 _UNHURRIED = {
     f"ec2kit {verb}"
@@ -44,7 +53,8 @@ class Row:
     `edges`: where faults are put. Where only what EC2 shows makes a start state differ from one that another
     row of the action has, the others are left to that row. `budget`: seconds of a run with a fault; more where
     the action keeps time back for what must follow. `code`: the exit code without a fault. `generic`: LifeKeeper has
-    the resource as a Generic Application, and runs its copies of the scripts.
+    the resource as a Generic Application, and runs its copies of the scripts. `share`: of so many cells one is run,
+    where another row of the same resource has the same calls.
     """
 
     name: str
@@ -58,6 +68,17 @@ class Row:
     budget: int = 3
     code: int = 0
     generic: bool = False
+    share: int = 1
+
+    @property
+    def resource(self) -> type[Resource]:
+        """What is protected."""
+        return KINDS[self.scenario].resource
+
+    @property
+    def refused(self) -> bool:
+        """Whether the address may not be taken from where it is."""
+        return self.action in HOLDING and self.code != 0
 
     @property
     def limit(self) -> int:
@@ -98,7 +119,7 @@ def paged(made: Protected) -> None:
 
 
 def lost(made: Protected) -> None:
-    """node1 is in service, but somebody has taken the address away: table B's entry, or the Elastic IP."""
+    """node1 is in service, but somebody has taken the address away: table B's entry, or all of it."""
     lab = made.lab
     if isinstance(lab.vpc, RouteLab):
         lab.ec2.truth().replace_route(
@@ -120,10 +141,29 @@ def moved(made: Protected) -> None:
             DestinationCidrBlock=f"{lab.vpc.vip}/32",
             NetworkInterfaceId=eni_of(lab, "node2"),
         )
+    elif isinstance(lab.vpc, PrivateLab):
+        _assign(made, eni_of(lab, "node2"), lab.vpc.address)
     else:
         lab.ec2.truth().associate_address(
             AllocationId=lab.vpc.allocation, NetworkInterfaceId=eni_of(lab, "node2"), AllowReassociation=True
         )
+
+
+def taken(made: Protected) -> None:
+    """Somebody else's ENI has the private address, and the Elastic IP that is on it."""
+    assert isinstance(made.lab.vpc, PrivateLab)
+    _assign(made, made.lab.vpc.stranger, made.lab.vpc.address)
+
+
+def chosen(made: Protected) -> None:
+    """As active, and node2's eth1 has another private address, which is to get the Elastic IP."""
+    _assign(made, eni_of(made.lab, "node2"), CHOSEN)
+
+
+def _assign(made: Protected, eni: str, address: str) -> None:
+    made.lab.ec2.truth().assign_private_ip_addresses(
+        NetworkInterfaceId=eni, PrivateIpAddresses=[address], AllowReassignment=True
+    )
 
 
 def unlinked(made: Protected) -> None:
@@ -137,19 +177,34 @@ def alone(made: Protected) -> None:
     made.lab.node2.lk("ins_remove", "-t", made.tag).check_returncode()
 
 
+def unknown_peer(made: Protected) -> None:
+    """As alone, and the resource names node1's ENI as the only peer's."""
+    alone(made)
+    node = made.lab.node1
+    known = info.decode(node.lk("ins_list", "-t", made.tag).stdout.split("\x01")[5])
+    ours = known.resource.having(peers=frozenset({eni_of(made.lab, "node1")}))
+    node.lk("ins_setinfo", "-t", made.tag, "-v", info.encode(replace(known, resource=ours))).check_returncode()
+
+
 def parted(made: Protected) -> None:
     """As alone, and the resource is the child of the IP resource on node1."""
     alone(made)
-    made.lab.node1.lk("dep_create", "-p", "ip-vip", "-c", made.tag).check_returncode()
+    _below_ip(made, made.lab.node1)
 
 
 def extended(made: Protected) -> None:
     """The resource is on both nodes, equivalent, and the child of the IP resource on each."""
     pair = ("-p", "1", "-r", "10", "-S", "node2", "-o", made.tag, "-e", "SHARED")
     made.lab.node1.lk("eqv_create", "-t", made.tag, *pair).check_returncode()
-    if isinstance(made.lab.vpc, RouteLab):
-        for node in made.lab.nodes.values():
-            node.lk("dep_create", "-p", "ip-vip", "-c", made.tag).check_returncode()
+    for node in made.lab.nodes.values():
+        _below_ip(made, node)
+
+
+def _below_ip(made: Protected, node: Node) -> None:
+    """Make the resource the child of the IP resource, if it is of a kind that is."""
+    if KINDS[made.words[0]].resource.below:
+        parent = "ip-vip" if isinstance(made.lab.vpc, RouteLab) else f"ip-{made.words[1]}"
+        node.lk("dep_create", "-p", parent, "-c", made.tag).check_returncode()
 
 
 def nothing(made: Protected) -> None:
@@ -193,8 +248,7 @@ def generic_parted(made: Protected) -> None:
     """As parted, of a Generic Application, where LifeKeeper has its extend manager."""
     generic(made)
     made.lab.node2.lk("ins_remove", "-t", made.tag).check_returncode()
-    if isinstance(made.lab.vpc, RouteLab):
-        made.lab.node1.lk("dep_create", "-p", "ip-vip", "-c", made.tag).check_returncode()
+    _below_ip(made, made.lab.node1)
     managed(made)
 
 
@@ -246,6 +300,7 @@ EXTEND = ("extend", "{tag}", "--to", "node2")  # it asks EC2 nothing itself: can
 DELETE = ("delete", "{tag}", "--yes")
 SET_TABLES = ("properties", "{tag}", "--set", "tables=refresh")
 SET_PROFILE = ("properties", "{tag}", "--set", "profile=")
+PRIVATE_CREATE = ("--type", "private", "--ip-resource", "ip-{address}", "--tag", "{tag}")
 EIP_CREATE = ("--type", "elastic-ip", "--interface", "eth1", "--elastic-ip", "{address}", "--tag", "{tag}")
 
 
@@ -255,6 +310,7 @@ TO_OWN = ("properties", "{tag}", "--set", "type=comm/ec2")
 
 _LCD: tuple[Edge, ...] = ("program", "process")
 _OWN: tuple[Edge, ...] = ("process",)  # of what asks EC2 by the same code as other rows
+_AWS: tuple[Edge, ...] = ("EC2", "metadata")
 
 
 def _both(
@@ -268,7 +324,7 @@ def _both(
     stdin: str = "",
     generic: bool = False,
 ) -> list[Row]:
-    scenarios: tuple[Scenario, Scenario] = ("route", "eip")
+    scenarios: tuple[Scenario, ...] = ("route", "eip")
     return [
         Row(name, scenario, action, node, start, arguments, stdin, edges, code=code, generic=generic)
         for scenario in scenarios
@@ -280,6 +336,31 @@ def _command(verb: str, node: str, start: Callable[[Protected], None], *argument
     return _both(name, name, node, start, verb, *arguments, edges=_OWN, stdin=stdin)
 
 
+# What a private address has of its own: its calls, and what the metadata tell of it alone (OWN_ITEMS). LifeKeeper's
+# programs, Pacemaker's memory and the process are the same for all kinds, and are tried with the others.
+OWN_ITEMS = re.compile("/local-ipv4s|/subnet-ipv4-cidr-block")
+_PRIVATE_ROWS: tuple[Row, ...] = (
+    Row("restore", "private", "restore", "node2", active, edges=_AWS),
+    Row("recover, lost", "private", "recover", "node1", lost, edges=("EC2",), share=4),
+    Row("hold", "private", "hold", "node2", active, edges=("EC2",), share=4),
+    Row("hold, somebody else's", "private", "hold", "node2", taken, edges=("EC2",), code=5),
+    Row("remove", "private", "remove", "node1", active, edges=_AWS),
+    Row("remove, the peer has it", "private", "remove", "node1", moved, edges=("EC2",), share=2),
+    Row("release", "private", "release", "node1", active, edges=("EC2",), share=4),
+    Row("quickCheck", "private", "quickCheck", "node1", active, edges=_AWS),
+    Row("quickCheck, lost", "private", "quickCheck", "node1", lost, edges=("EC2",), code=1),
+    Row("check", "private", "check", "node1", active, edges=("EC2",)),
+    Row("check, lost", "private", "check", "node1", lost, edges=("EC2",), code=1, share=2),
+    Row("create", "private", "create", "node1", nothing, PRIVATE_CREATE, edges=("EC2",), budget=6, share=2),
+    Row("extend", "private", "extend", "node2", unknown_peer, ("node1", "{tag}"), edges=("EC2", "program")),
+    Row("start", "private", "start", "node2", active, edges=_AWS),
+    Row("stop", "private", "stop", "node1", remembered, edges=("EC2",), share=2),
+    Row("monitor", "private", "monitor", "node1", remembered, edges=_AWS),
+    Row("monitor, lost", "private", "monitor", "node1", lost_remembered, edges=("EC2",), code=7),
+    Row("probe, not started here", "private", "probe", "node2", active, edges=("EC2",), code=7),
+    Row("probe, held", "private", "probe", "node1", remembered, edges=("EC2",)),
+)
+
 ROWS: tuple[Row, ...] = (
     *_both("restore", "restore", "node2", active),
     Row("restore, a check on and an entry lost", "route", "restore", "node2", torn, edges=("EC2",)),
@@ -288,6 +369,7 @@ ROWS: tuple[Row, ...] = (
     Row("restore, own key", "route", "restore", "node2", keyed, edges=("EC2",)),
     *_both("recover, lost", "recover", "node1", lost),
     *_both("hold", "hold", "node2", active),
+    Row("hold, chosen address", "eip", "hold", "node2", chosen, ("--private-ip", CHOSEN), edges=("EC2",), share=2),
     *_both("remove", "remove", "node1", active),
     Row("remove, the peer has it", "eip", "remove", "node1", moved),
     *_both("release", "release", "node1", active),
@@ -336,15 +418,14 @@ ROWS: tuple[Row, ...] = (
     *_command("in-service", "node1", standby, "{tag}"),
     *_command("out-of-service", "node1", active, "{tag}"),
     *_command("explain", "node1", active, "960003"),
+    *_PRIVATE_ROWS,
 )
 
 
 def command(row: Row, made: Protected) -> tuple[str, ...]:
     """The row's command line: the executable's path, then its arguments."""
     node = made.lab.nodes[row.node]
-    vpc = made.lab.vpc
-    address = vpc.public_ip if isinstance(vpc, AddressLab) else vpc.vip
-    names = {"tag": made.tag, "id": made.id, "address": address, "kind": made.words[0]}
+    names = {"tag": made.tag, "id": made.id, "address": made.words[1], "kind": made.words[0]}
     given = tuple(word.format(**names) for word in row.arguments)
     if row.action in {"hold", "check", "release"}:
         return (str(node.root / "bin/ec2kit"), row.action, *made.words, *given)
@@ -363,9 +444,7 @@ def environment(row: Row, made: Protected) -> dict[str, str]:
     """What the row's engine adds to the environment: Pacemaker gives all parameters so."""
     if row.action not in OCF:
         return {}
-    vpc = made.lab.vpc
-    named = {"elastic_ip": vpc.public_ip} if isinstance(vpc, AddressLab) else {"ip": vpc.vip}
-    given = {**named, "interface": "eth1", "CRM_meta_timeout": "120000"}
+    given = {**agent_of(made).parameters, "CRM_meta_timeout": "120000"}
     if row.action == "monitor":
         given["CRM_meta_interval"] = "30000"
     return {"OCF_RESOURCE_INSTANCE": "vip"} | {f"OCF_RESKEY_{name}": value for name, value in given.items()}

@@ -20,11 +20,13 @@ from typing import Any
 
 from moto.moto_api._internal import mock_random
 
+from ec2kit.host.deadline import Deadline
+from ec2kit.host.imds import Metadata
 from ec2kit.lifekeeper.places import COMMAND
 from lab import PROJECT, forks
-from lab.ec2.vpc import AddressLab, RouteLab, snapshot
+from lab.ec2.vpc import AddressLab, PrivateLab, snapshot
 from lab.lifekeeper import generic as harness
-from lab.nodes import Lab, Node, address_lab, install_kit, route_lab
+from lab.nodes import Lab, Node, address_lab, install_kit, private_lab, route_lab
 from lab.protected import SLACK, Protected, eni_of, protect
 from lab.taps import Called, Taps
 from tests.faults import rows
@@ -431,21 +433,83 @@ class Bench:
 
     # -- the truth ---------------------------------------------------------------------------------------------
 
-    def holds(self, name: str, world: World) -> bool:
-        """Whether a node has the address in truth, and can take its traffic: every word of the README's promise."""
-        eni = eni_of(self.lab, name)
-        vpc = self.lab.vpc
+    def holds(self, row: Row, world: World) -> bool:
+        """Whether the row's node has the address in truth, and can take its traffic: the README's promise.
+
+        What the metadata tell of a private address: `told`.
+        """
+        eni, vpc = eni_of(self.lab, row.node), self.lab.vpc
+        if isinstance(vpc, PrivateLab):
+            return vpc.address in world.aws["private"][eni][1:]
         if isinstance(vpc, AddressLab):
-            carrier = world.files[str(self.lab.nodes[name].sysfs / "class/net/eth1/carrier")]
-            return self.has(name, world) and carrier.strip() == "1"
+            carrier = world.files[str(self.lab.nodes[row.node].sysfs / "class/net/eth1/carrier")]
+            return bool(world.aws["addresses"][vpc.public_ip] == self._place(row)) and carrier.strip() == "1"
         tables = [world.aws["routes"][table] for name, table in vpc.tables.items() if name in {"A", "B"}]
         entries = [table.get(f"{vpc.vip}/32") for table in tables]
         return all(entry == (eni, "active") for entry in entries) and not world.aws["checks"][eni]
 
+    def _place(self, row: Row) -> tuple[str, str]:
+        """The ENI, and its private address, that the row gives an Elastic IP to."""
+        eni = eni_of(self.lab, row.node)
+        interfaces = self.lab.vpc.nodes[row.node].interfaces
+        primary = next(each.private_ip for each in interfaces if each.eni == eni)
+        return eni, rows.CHOSEN if rows.CHOSEN in row.arguments else primary
+
     def has(self, name: str, world: World) -> bool:
-        """Whether the Elastic IP is associated with the node in truth."""
-        assert isinstance(self.lab.vpc, AddressLab)
-        return bool(world.aws["addresses"][self.lab.vpc.public_ip][0] == eni_of(self.lab, name))
+        """Whether the address is on an ENI of the node in truth."""
+        return self._holder(world) in {each.eni for each in self.lab.vpc.nodes[name].interfaces}
+
+    def _holder(self, world: World) -> str | None:
+        """The ENI that a private address or an Elastic IP is on."""
+        vpc = self.lab.vpc
+        if isinstance(vpc, PrivateLab):
+            return next((eni for eni, having in world.aws["private"].items() if vpc.address in having), None)
+        assert isinstance(vpc, AddressLab)
+        found: str | None = world.aws["addresses"][vpc.public_ip][0]
+        return found
+
+    def told(self, name: str) -> bool:
+        """Whether the metadata tell a node that its eth1 has the private address."""
+        vpc, node = self.lab.vpc, self.lab.nodes[name]
+        assert isinstance(vpc, PrivateLab)
+        mac = next(each.mac for each in node.identity.interfaces if each.name == "eth1")
+        metadata = Metadata(node.imds.url, retries=0, deadline=Deadline(5))
+        return vpc.address in metadata.need(f"network/interfaces/macs/{mac}/local-ipv4s").split()
+
+    def taken(self, row: Row, before: World) -> list[tuple[Any, ...]]:
+        """What may be otherwise in AWS when the row's node has taken the address: where, and what is there then.
+
+        A private address may be taken from nobody but the nodes; with it goes the Elastic IP that is on it.
+        """
+        ours, vpc = eni_of(self.lab, row.node), self.lab.vpc
+        if isinstance(vpc, PrivateLab):
+            here = [*before.aws["private"][ours], vpc.address]
+            holder = self._holder(before)
+            may = holder is None or holder in {eni_of(self.lab, name) for name in self.lab.nodes}
+            return [("private", ours, here), *self._left(before, (ours, vpc.address))] if may else []
+        if isinstance(vpc, AddressLab):
+            return [("addresses", vpc.public_ip, self._place(row))]
+        destination = f"{vpc.vip}/32"
+        entries = [("routes", vpc.tables[name], destination, (ours, "active")) for name in ("A", "B")]
+        return [("checks", ours, False), *entries]
+
+    def let_go(self, before: World) -> list[tuple[Any, ...]]:
+        """The same when the node that has the address has let go of it; an Elastic IP on it is then on nothing."""
+        vpc = self.lab.vpc
+        if isinstance(vpc, PrivateLab):
+            return self._left(before, (None, None))
+        assert isinstance(vpc, AddressLab)
+        return [("addresses", vpc.public_ip, (None, None))]
+
+    def _left(self, before: World, elastic_ips: tuple[str | None, str | None]) -> list[tuple[Any, ...]]:
+        """That the private address is not where it was, and where the Elastic IPs on it are then."""
+        assert isinstance(self.lab.vpc, PrivateLab)
+        holder, address = self._holder(before), self.lab.vpc.address
+        if holder is None:
+            return []
+        rest = [each for each in before.aws["private"][holder] if each != address]
+        on = [public_ip for public_ip, place in before.aws["addresses"].items() if place == (holder, address)]
+        return [("private", holder, rest), *(("addresses", each, elastic_ips) for each in on)]
 
     def events(self, name: str, world: World) -> str:
         """The recovery events that were sent on a node."""
@@ -479,7 +543,7 @@ def bench(
     """Build the bench; server: the fork server's socket; gate: as of Bench."""
     mock_random.seed(1)
     with ExitStack() as stack:
-        figure = route_lab if scenario == "route" else address_lab
+        figure = {"route": route_lab, "eip": address_lab, "private": private_lab}[scenario]
         lab = stack.enter_context(figure(folder, manager=True))
         made = protect(lab)
         taps = stack.enter_context(Taps(server))
@@ -502,7 +566,7 @@ def bench(
             (node.lkroot / rows.MANAGER).rename((node.lkroot / rows.MANAGER).with_suffix(".away"))
             for script in (*map(node.script, _SCRIPTS), node.lkroot / COMMAND):
                 taps.put(name, script)
-        assert isinstance(lab.vpc, RouteLab) == (scenario == "route")
+        assert made.words[0] == scenario
         lab.ec2.remembers = True
         made_bench = Bench(made, taps, server, folder, gate or nullcontext())
         yield made_bench

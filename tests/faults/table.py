@@ -38,9 +38,9 @@ _HOLDING = {
 _LETTING = {
     "0": (
         "not here",
-        "a look shows that the Elastic IP is not on this node; a route stays as it is, and nothing is asked.",
+        "a look shows that the address is not on this node; a route stays as it is, and nothing is asked.",
     ),
-    "1": ("still here (1)", "a look after acting still shows the Elastic IP on this node."),
+    "1": ("still here (1)", "a look after acting still shows the address on this node."),
     "5": _PERSON,
     "9": _UNKNOWN,
     "-9": _KILLED,
@@ -154,19 +154,21 @@ _HEAD = """# What goes wrong, and what the kit does then
 
 For each action, how it ends when one thing outside of it goes wrong: a call to EC2, a request to the instance
 metadata, a program of LifeKeeper's. Each line was tried at every call that the action makes, with Elastic IPs and
-with route tables; where several outcomes are named, it depends on which call was hit, or on the state before. A
-number in brackets is the exit code; without one it is 0. LifeKeeper's actions were tried in both forms of a resource.
-Of start, stop, monitor, and of the copies that LifeKeeper makes of scripts, half of the cells were tried, of a change
-of the form one in eight.
+with route tables, and with private addresses at the calls that only they make; where several outcomes are named, it
+depends on which call was hit, or on the state before. A number in brackets is the exit code; without one it is 0.
+LifeKeeper's actions were tried in both forms of a resource. Of start, stop, monitor, and of the copies that
+LifeKeeper makes of scripts, half of the cells were tried, of a change of the form one in eight.
 
 [The process itself](#the-process-itself) tells the same for faults of the process: memory, threads, files, signals.
 
 After every one of these runs, and there are thousands, this was so:
 
 1. quickCheck and check said 1 only when the address was lost in truth, monitor and probe 7 only then.
-2. restore, recover, hold, start said 0 only when it was held; remove, release, stop only when it had left, if an
-   Elastic IP.
-3. Nothing in AWS had changed that the resource does not name, nor a peer's association.
+2. restore, recover, hold, start said 0 only when it was held; remove, release, stop only when it had left, unless it
+   is a route, which stays.
+3. Nothing in AWS had changed that the resource does not name, nor a peer's association; a private address was taken
+   from the peers that the resource names alone. The Elastic IP on it had moved with it, or was on nothing when it had
+   been let go.
 4. The process had ended within its budget and one second; its last line named the cause.
 5. With the fault gone, the next run did what the action promises, also after a kill.
 6. No secret, token or signature was in arguments, output, log, LifeKeeper's tables or files.

@@ -14,7 +14,7 @@ from tests.faults.cells import Cell, Result, pool
 from tests.faults.rows import ROWS
 from tests.faults.table import PAGE, as_markdown, seen, told
 
-WORKERS = {"route": 10, "eip": 10}  # many more than cores: most cells wait
+WORKERS = {"route": 9, "eip": 9, "private": 2}  # many more than cores: most cells wait
 _LONG = re.compile(r"ec2kit (extend|delete)|hang|no reply|slow|for ever|unseen|50[03]|reset|SIGPIPE|stuck|locked")
 
 

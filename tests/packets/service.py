@@ -1,4 +1,7 @@
-"""The service that an engine protects, as its clients and EC2 see it: the virtual IP and the Elastic IP."""
+"""The service that an engine protects, as its clients and EC2 see it: the virtual IP and the Elastic IP.
+
+In a lab with one subnet for both nodes the virtual IP is the private address there, which no route leads to.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from lab.ec2.vpc import addresses, route_tables
+from lab.ec2.vpc import addresses, private_addresses, route_tables
 from lab.net import echo
 from lab.net.network import NODES, NetLab
 from lab.net.probe import Probe, Report
@@ -22,6 +25,11 @@ class Service:
     lab: NetLab
     reports: list[Report] = field(default_factory=list)
 
+    @property
+    def vip(self) -> str:
+        """The address that the client in the VPC asks."""
+        return self.lab.vpc.address or self.lab.vpc.vip
+
     def start(self, name: str) -> None:
         """Start it on a node that has just been booted."""
         echo.start(self.lab.hosts[name])
@@ -31,19 +39,22 @@ class Service:
         return self.lab.vpc.nodes[name].interfaces[0].eni
 
     def truth(self) -> tuple[str | None, str | None]:
-        """The nodes that have the virtual IP in all its tables, and the Elastic IP; None: no single one."""
-        client, names = self.lab.ec2.truth(), {self.eni(name): name for name in NODES}
-        tables = route_tables(client, self.lab.vpc.vpc)
-        entries = {each.get(f"{self.lab.vpc.vip}/32") for table, each in tables.items() if table != "main"}
-        found = {names.get(entry[0]) if entry and entry[1] == "active" else None for entry in entries}
-        eip, _ = addresses(client)[self.lab.vpc.public_ip]
+        """The nodes that have the virtual IP, in all its tables, and the Elastic IP; None: no single one."""
+        client, vpc, names = self.lab.ec2.truth(), self.lab.vpc, {self.eni(name): name for name in NODES}
+        if vpc.address:
+            found = {names.get(private_addresses(client, vpc.vpc).get(vpc.address, ""))}
+        else:
+            tables = route_tables(client, vpc.vpc)
+            entries = {each.get(f"{vpc.vip}/32") for table, each in tables.items() if table != "main"}
+            found = {names.get(entry[0]) if entry and entry[1] == "active" else None for entry in entries}
+        eip, _ = addresses(client)[vpc.public_ip]
         return found.pop() if len(found) == 1 else None, names.get(eip or "")
 
     @contextmanager
     def asked(self) -> Iterator[None]:
         """Let a client in the VPC ask the virtual IP meanwhile, and one outside the Elastic IP; then `reports`."""
-        hosts, vpc = self.lab.hosts, self.lab.vpc
-        probes = Probe(hosts["client"], vpc.vip), Probe(hosts["internet"], vpc.public_ip)
+        hosts, public_ip = self.lab.hosts, self.lab.vpc.public_ip
+        probes = Probe(hosts["client"], self.vip), Probe(hosts["internet"], public_ip)
         try:
             yield
         finally:

@@ -22,7 +22,6 @@ from lab.protected import judge
 from tests.packets.service import Service
 
 TABLES, DELAY_MS, INTERVAL = 20, 50, 3
-RESOURCES = {"vip", "vip-route", "eip"}
 MANY = 3  # monitor intervals that a healthy service must live through
 CONFIGURATION = """
 primitive vip ocf:heartbeat:IPaddr2 params ip={vip} cidr_netmask=32 nic=eth0 \
@@ -39,15 +38,16 @@ rsc_defaults resource-stickiness=100
 
 @dataclass
 class PacemakerPair:
-    """The lab and the cluster on it."""
+    """The lab, the cluster on it, and the names of its resources."""
 
     lab: NetLab
     cluster: Cluster
     service: Service
+    resources: frozenset[str]
 
     def runs_on(self, name: str) -> Callable[[Status], bool]:
         """Whether Pacemaker says that all runs on that node, and on no other."""
-        return lambda status: all(status.running.get(each) == frozenset({name}) for each in RESOURCES)
+        return lambda status: all(status.running.get(each) == frozenset({name}) for each in self.resources)
 
     def boot(self, name: str) -> None:
         """Switch a killed node on again, with its cluster and its service."""
@@ -94,15 +94,20 @@ class PacemakerPair:
 def pair(kit: bytes) -> Iterator[PacemakerPair]:
     """A cluster that runs: the address, its routes and an Elastic IP, all on one node."""
     with net_lab(kit, tables=TABLES) as lab:
-        lab.ec2.delay_ms = DELAY_MS
-        made = PacemakerPair(lab, Cluster(lab), Service(lab))
         tables = ",".join(table for name, table in lab.vpc.tables.items() if name != "main")
         text = CONFIGURATION.format(vip=lab.vpc.vip, eip=lab.vpc.public_ip, tables=tables, interval=INTERVAL)
-        made.cluster.configure(text)
-        for name in NODES:
-            made.service.start(name)
-        yield made
+        yield configured(lab, text, "vip", "vip-route", "eip")
         judge(lab.ec2)
+
+
+def configured(lab: NetLab, text: str, *resources: str) -> PacemakerPair:
+    """A cluster with that configuration on the lab, and the service on both nodes."""
+    lab.ec2.delay_ms = DELAY_MS
+    made = PacemakerPair(lab, Cluster(lab), Service(lab), frozenset(resources))
+    made.cluster.configure(text)
+    for name in NODES:
+        made.service.start(name)
+    return made
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lab.ec2.vpc import AddressLab, RouteLab
+from lab.ec2.vpc import AddressLab, PrivateLab, RouteLab
 from lab.protected import Protected, eni_of
 from tests.faults.rows import Row, Scenario, active
 from tests.faults.stage import PATIENCE, Bench, Done
@@ -56,7 +56,8 @@ def codes(cases: Mapping[str, Case], on: Bench) -> str:
 
 def scenario_of(on: Bench) -> Scenario:
     """Which resource the bench has."""
-    return "route" if isinstance(on.lab.vpc, RouteLab) else "eip"
+    vpc = on.lab.vpc
+    return "route" if isinstance(vpc, RouteLab) else "private" if isinstance(vpc, PrivateLab) else "eip"
 
 
 _BUG = """import ipaddress
@@ -85,7 +86,14 @@ def denied(action: str | None = None) -> Wrong:
 
 def refused(on: Bench) -> None:
     """EC2 denies the change that gives a node the address."""
-    denied("ReplaceRoute" if isinstance(on.lab.vpc, RouteLab) else "AssociateAddress")(on)
+    denied(
+        {"route": "ReplaceRoute", "eip": "AssociateAddress", "private": "AssignPrivateIpAddresses"}[scenario_of(on)]
+    )(on)
+
+
+def kept(on: Bench) -> None:
+    """EC2 denies the change that takes the address off a node."""
+    denied("UnassignPrivateIpAddresses" if scenario_of(on) == "private" else "DisassociateAddress")(on)
 
 
 def failing(program: str) -> Wrong:

@@ -63,7 +63,7 @@ def test_another_private_address_of_the_interface_is_misconfigured_and_hold_move
     """It reaches the node, so it is not lost."""
     words = ("eip", vpc.public_ip, "--interface", "eth1", "--private-ip", SECONDARY[1])
     seen = lab.node1.ec2kit("check", *words)
-    assert (seen.returncode, "is on this node, but not" in seen.stderr) == (5, True)
+    assert (seen.returncode, "is on this node, but not where" in seen.stderr) == (5, True)
     good(lab.node1.ec2kit("hold", *words))
     assert place(lab, vpc.public_ip) == SECONDARY[1]
 

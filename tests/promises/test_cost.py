@@ -13,20 +13,23 @@ from pathlib import Path
 import pytest
 
 from lab.ec2.server import peak, serial
-from lab.nodes import Node, address_lab, route_lab
+from lab.nodes import Node, address_lab, private_lab, route_lab
 from lab.protected import Protected, protect
 from tests.support.account import drop_entry
+from tests.support.agent import take
 from tests.support.programs import imported
 
 SLOW_MS = 300  # a call takes so long that calls sent together are under way together, however busy the machine is
 METADATA = 8  # the token; interface, CIDR blocks, Region, instance, VPC; the role and its credentials
+METADATA_PRIVATE = {"check": 1, "hold": 2}  # besides: the ENI's private addresses; the subnet's block
 LOOK_ROUTE = {"DescribeRouteTables": 1, "DescribeNetworkInterfaces": 1}
 LOOK_EIP = {"DescribeAddresses": 1, "DescribeNetworkInterfaces": 1}
+LOOK_PRIVATE = {"DescribeNetworkInterfaces": 2}  # this node's, and who has the address
 
 
 @pytest.fixture
 def slow(either: Protected) -> Protected:
-    """Both scenarios, with an EC2 that takes its time."""
+    """All scenarios, with an EC2 that takes its time."""
     either.lab.ec2.delay_ms = SLOW_MS
     return either
 
@@ -68,6 +71,30 @@ def test_an_elastic_ip_look_change_look(eip: Protected) -> None:
     assert cost(eip, "release", lab.node2) == (twice(LOOK_EIP, {}), 2)
 
 
+def test_a_private_address_look_change_look(private: Protected) -> None:
+    """check: one call; hold and release: three round trips, and two apart in time when nothing is to do."""
+    lab = private.lab
+    lab.ec2.delay_ms = SLOW_MS
+    here = {"DescribeNetworkInterfaces": 1}  # on our ENI: nobody else is asked for
+    assert cost(private, "check", lab.node1) == (here, 1)
+    assert cost(private, "hold", lab.node2) == (
+        {"DescribeNetworkInterfaces": 3, "AssignPrivateIpAddresses": 1},
+        3,
+    )
+    assert cost(private, "hold", lab.node2) == ({"DescribeNetworkInterfaces": 3}, 2)
+    assert cost(private, "release", lab.node2) == (twice(LOOK_PRIVATE, {"UnassignPrivateIpAddresses": 1}), 3)
+    assert cost(private, "release", lab.node2) == (twice(LOOK_PRIVATE, {}), 2)
+
+
+def test_a_lost_private_address_costs_three_calls(private: Protected) -> None:
+    """The first look stops where this node does not have it; the second, which proves the loss, asks who has it."""
+    lab = private.lab
+    take(private, "node2")
+    lab.ec2.forget()
+    assert private.verb("check", lab.node1).returncode == 1
+    assert [call.action for call in lab.ec2.calls] == ["DescribeNetworkInterfaces"] * 3
+
+
 @pytest.mark.parametrize("verb", ["check", "hold"])
 def test_the_metadata_is_asked_on_one_connection_with_one_token(slow: Protected, verb: str) -> None:
     """The role's credentials too."""
@@ -75,11 +102,12 @@ def test_the_metadata_is_asked_on_one_connection_with_one_token(slow: Protected,
     before = node.imds.connections
     cost(slow, verb, node)
     assert node.imds.connections - before == 1
-    assert Counter(method for method, _, _ in node.imds.calls) == {"PUT": 1, "GET": METADATA - 1}
+    more = METADATA_PRIVATE[verb] if slow.words[0] == "private" else 0
+    assert Counter(method for method, _, _ in node.imds.calls) == {"PUT": 1, "GET": METADATA - 1 + more}
     assert {status for _, _, status in node.imds.calls} == {200}
 
 
-@pytest.mark.parametrize(("lab", "most"), [(route_lab, 2), (address_lab, 2)])
+@pytest.mark.parametrize(("lab", "most"), [(route_lab, 2), (address_lab, 2), (private_lab, 2)])
 def test_connections_to_ec2_are_kept_through_look_act_look(
     tmp_path: Path, lab: Callable[..., object], most: int
 ) -> None:

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from lab.ec2.vpc import RouteLab
-from lab.protected import Protected, judge
+from lab.ec2.vpc import PrivateLab, RouteLab
+from lab.protected import Protected, eni_of, judge
 from tests.faults.rows import KEY_ID, KEY_SECRET, Scenario, active, alone, extended, moved, nothing, parted
 from tests.faults.stage import Bench, bench
 from tests.promises.golden import compare, pretty
@@ -29,6 +29,7 @@ from tests.promises.stage import (
     gone,
     half,
     half_bare,
+    kept,
     occupied,
     refused,
     run,
@@ -37,10 +38,11 @@ from tests.promises.stage import (
 )
 
 INSIDE, FOREIGN = "10.0.9.9", "198.51.100.1"  # an address of the VPC's, and one that is not the account's
+OUTSIDE = "10.0.6.6"  # not of the interface's subnet
 NOBODY = ("-t", "nobody", "-i", "EC2-nobody")
 
 
-@pytest.fixture(scope="module", params=["route", "eip"])
+@pytest.fixture(scope="module", params=["route", "eip", "private"])
 def on(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, fork_server: Path
 ) -> Iterator[Bench]:
@@ -60,7 +62,7 @@ ROUTE_ALONE = pytest.mark.parametrize("on", ["route"], indirect=True)  # for wha
 def verbs(made: Protected) -> dict[str, Case]:
     """Each verb with each of its outcomes, for the bench's resource."""
     kind, address, *_ = made.words
-    foreign = INSIDE if kind == "route" else FOREIGN
+    foreign = {"route": INSIDE, "eip": FOREIGN, "private": OUTSIDE}[kind]
     first = tables(made)[0] if kind == "route" else ""
     found = {
         f"{verb}-{outcome}": case
@@ -90,14 +92,15 @@ def verbs(made: Protected) -> dict[str, Case]:
             "plan-without-interface": Case(("plan", kind, address)),
         }
     else:
+        taken = occupied if kind == "eip" else active
         found |= {
-            "hold-moves": Case(("hold", *made.words), start=occupied, node="node2"),
+            "hold-moves": Case(("hold", *made.words), start=taken, node="node2"),
             "release-lets-go": Case(("release", *made.words)),
-            "release-not-held": Case(("release", *made.words), wrong=denied("DisassociateAddress")),
+            "release-not-held": Case(("release", *made.words), wrong=kept),
             "release-misconfigured": Case(("release", kind, address, "--interface", "none0")),
             "release-unavailable": Case(("release", *made.words), wrong=denied()),
             "release-internal": Case(("release", *made.words), broken=True),
-            "plan-todo": Case(("plan", *made.words), start=occupied, node="node2"),
+            "plan-todo": Case(("plan", *made.words), start=taken, node="node2"),
         }
     return found
 
@@ -112,7 +115,8 @@ MISUSED = {
 
 def _hanging(on: Bench) -> None:
     """One call gets no answer: of several it is not known which one is named first."""
-    on.lab.ec2.refuse("hang", "DescribeRouteTables" if scenario_of(on) == "route" else "DescribeAddresses")
+    asked = {"route": "DescribeRouteTables", "eip": "DescribeAddresses", "private": "DescribeNetworkInterfaces"}
+    on.lab.ec2.refuse("hang", asked[scenario_of(on)])
 
 
 def test_the_json_of_every_verb(on: Bench) -> None:
@@ -164,10 +168,18 @@ def test_the_json_of_status(on: Bench) -> None:
     compare(f"status-{scenario_of(on)}", found | {"exit-codes.txt": "".join(ended)})
 
 
+def _chosen(on: Bench) -> None:
+    """node1's info field names a private address."""
+    known = f"{info_of(on, 'node1')} private=10.0.1.11"
+    on.lab.node1.lk("ins_setinfo", "-t", on.made.tag, "-v", known).check_returncode()
+
+
 def test_the_json_of_properties_and_choices(on: Bench) -> None:
     """What properties tells of a resource on two systems, and what choices offers."""
     properties = Case(("properties", on.made.tag, "--output", "json"), start=extended)
     found = {"properties": properties, "choices": Case(("choices",), start=nothing)}
+    if scenario_of(on) == "eip":
+        found["properties-chosen"] = replace(properties, wrong=_chosen)
     compare(
         f"properties-choices-{scenario_of(on)}",
         {f"{name}.json": pretty(run(case, on).out) for name, case in found.items()},
@@ -219,7 +231,7 @@ def lifekeeper(made: Protected) -> dict[str, Case]:
     found |= {
         "restore NOT_HELD": Case(program="restore", node="node2", wrong=refused),
         "recover NOT_HELD": Case(program="recover", node="node2", wrong=refused),
-        "remove NOT_HELD": Case(program="remove", wrong=denied("DisassociateAddress")),
+        "remove NOT_HELD": Case(program="remove", wrong=kept),
         "quickCheck NOT_HELD": Case(program="quickCheck", start=moved),
         "quickCheck out of service": Case(program="quickCheck", node="node2"),
         "delete OK": Case(program="delete"),
@@ -234,6 +246,9 @@ def _create(made: Protected, *, known: bool = True) -> tuple[str, ...]:
     """create's options for the bench's resource, or for one that cannot be."""
     if isinstance(made.lab.vpc, RouteLab):
         return ("--type", "route-table", "--ip-resource", "ip-vip" if known else "nobody", "--tag", made.tag)
+    if isinstance(made.lab.vpc, PrivateLab):
+        above = f"ip-{made.lab.vpc.address}" if known else "nobody"
+        return ("--type", "private", "--ip-resource", above, "--tag", made.tag)
     address = made.lab.vpc.public_ip if known else FOREIGN
     return ("--type", "elastic-ip", "--interface", "eth1", "--elastic-ip", address, "--tag", made.tag)
 
@@ -241,8 +256,11 @@ def _create(made: Protected, *, known: bool = True) -> tuple[str, ...]:
 def ocf(made: Protected) -> dict[str, Case]:
     """The agents' actions with each of their outcomes."""
     kind, address, *_ = made.words
-    name = "ip" if kind == "route" else "elastic_ip"
+    name = "elastic_ip" if kind == "eip" else "ip"
     given = {"OCF_RESOURCE_INSTANCE": "vip", f"OCF_RESKEY_{name}": address, "OCF_RESKEY_interface": "eth1"}
+    given |= (
+        {"OCF_RESKEY_peers": ",".join(eni_of(made.lab, node) for node in made.lab.nodes)} if kind == "private" else {}
+    )
 
     def case(*action: str, interval: int = 0, bad: str = "", **change: Any) -> Case:
         seconds = 2 if action == ("stop",) else 20  # for a stop goes on as long as it may
@@ -254,7 +272,7 @@ def ocf(made: Protected) -> dict[str, Case]:
         "start": case("start", node="node2"),
         "start, refused": case("start", node="node2", wrong=refused),
         "stop": case("stop"),
-        "stop, refused": case("stop", wrong=denied("DisassociateAddress")),
+        "stop, refused": case("stop", wrong=kept),
         "monitor, held": case("monitor", interval=30000),
         "monitor, lost": case("monitor", interval=30000, start=moved),
         "probe, held": case("monitor", interval=0),
@@ -324,9 +342,9 @@ def admin(made: Protected) -> dict[str, Case]:
 
 def test_the_exit_codes_of_actions_and_agents(on: Bench) -> None:
     """Each action ends with the same code for the same outcome; of a route only remove and stop have their own."""
-    eip = scenario_of(on) == "eip"
+    whole = scenario_of(on) != "route"
     found = {
-        f"{name}.txt": codes({key: case for key, case in of(on.made).items() if eip or key.startswith(own)}, on)
+        f"{name}.txt": codes({key: case for key, case in of(on.made).items() if whole or key.startswith(own)}, on)
         for name, of, own in (("lifekeeper", lifekeeper, "remove"), ("ocf", ocf, "stop"))
     }
     compare(f"exit-codes-{scenario_of(on)}", found)
@@ -385,6 +403,8 @@ READ = {  # fields as they stand in LifeKeeper's configuration on some cluster: 
     "eip, least": "ec2kit=1 kind=eip eip=203.0.113.10",
     "eip, all": "ec2kit=1 kind=eip eip=203.0.113.10 interface=eth1 url=https=3A//ec2.example "
     "profile=ec2kit-ec2-203.0.113.10 region=eu-west-1 vpc=vpc-0c",
+    "eip, on a chosen address": "ec2kit=1 kind=eip eip=203.0.113.10 interface=eth1 private=10.0.2.12",
+    "private": "ec2kit=1 kind=private private=10.0.5.50 interface=eth1 peer=eni-0b peer=eni-0a",
     "a later version's": "ec2kit=2 kind=route vip=10.1.0.10",
     "an unknown word": "ec2kit=1 kind=route vip=10.1.0.10 nonsense=1",
     "nothing": "ec2kit=1",
@@ -420,7 +440,8 @@ def test_the_info_field_as_it_is_written(on: Bench) -> None:
         assert done.code == 0, done.err
         found[f"create, {name}"] = info_of(on, "node1")
         if name != "own key":
-            done = run(Case(("node1", on.made.tag, "eth0"), node="node2", program="extend"), on, reset=False)
+            other = "eth1" if scenario_of(on) == "private" else "eth0"  # which is in another subnet
+            done = run(Case(("node1", on.made.tag, other), node="node2", program="extend"), on, reset=False)
             assert done.code == 0, done.err
             found[f"extend, {name}"] = info_of(on, "node2")
     compare(f"info-{scenario_of(on)}", {"written.txt": "".join(f"{name}: {text}\n" for name, text in found.items())})

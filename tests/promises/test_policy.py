@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lab.ec2.vpc import AddressLab
-from lab.nodes import address_lab, route_lab
+from lab.nodes import address_lab, private_lab, route_lab
 from lab.protected import eni_of, policy, protect, verb_of
 from tests.support.account import drop_entry
 
@@ -29,5 +29,10 @@ def test_the_calls_are_exactly_those_of_the_policy(tmp_path: Path) -> None:
         assert isinstance(lab.vpc, AddressLab)
         create = ("create", "--type", "elastic-ip", "--interface", "eth0", "--elastic-ip", lab.vpc.free_ip)
         assert lab.node1.ec2kit(*create).returncode == 0
+        sent |= {call.action for call in lab.ec2.history}
+    with private_lab(tmp_path / "private") as lab:
+        private = protect(lab)
+        assert private.run("restore", lab.node2).returncode == 0
+        assert private.run("remove", lab.node2).returncode == 0
         sent |= {call.action for call in lab.ec2.history}
     assert sent == policy()

@@ -132,6 +132,24 @@ def agree(two: Mixed, holder: str) -> None:
     assert told[0] == told[1]
 
 
+@pytest.mark.parametrize("place", ["named at create", "named at extend"])
+def test_the_former_version_is_not_given_a_private_address(place: str, tmp_path: Path, fork_server: Path) -> None:
+    """It has no word for it: the former refuses to read one; and none is written beside one that lacks it."""
+    with mixed("eip", "this" if place == "named at create" else "former", tmp_path, fork_server) as two:
+        one, other = two.lab.node1, two.lab.node2
+        private_ip = next(each.private_ip for each in one.identity.interfaces if each.name == "eth1")
+        named = ("--private-ip", private_ip)
+        good(one.ec2kit(*CREATE["eip"], *(named if place == "named at create" else ())))
+        if place == "named at create":
+            refused = one.ec2kit("extend", two.tag, "--to", "node2")
+            assert "a word that is not ec2kit's" in refused.stdout + refused.stderr
+        else:
+            refused = other.ec2kit("info", two.tag, "--template", "node1", *named)
+            assert "does not name a private address on node1" in refused.stderr
+        assert refused.returncode != 0
+        assert other.lk("ins_list", "-t", two.tag).returncode == 7
+
+
 def test_the_former_version_is_not_given_what_it_cannot_read(tmp_path: Path, fork_server: Path) -> None:
     """A Generic Application is not extended to it, and a resource does not change its form: refused in words."""
     with mixed("route", "this", tmp_path, fork_server, manager=True) as two:

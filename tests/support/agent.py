@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from subprocess import CompletedProcess
 
-from lab.ec2.vpc import RouteLab
+from lab.ec2.vpc import PrivateLab, RouteLab
 from lab.nodes import Node
 from lab.protected import Protected, eni_of, through_the_front
 
@@ -41,6 +41,9 @@ def agent_of(protected: Protected) -> Agent:
     vpc = protected.lab.vpc
     if isinstance(vpc, RouteLab):
         return Agent(protected, "route", {"ip": vpc.vip, "interface": "eth1"})
+    if isinstance(vpc, PrivateLab):
+        peers = ",".join(eni_of(protected.lab, name) for name in protected.lab.nodes)
+        return Agent(protected, "private", {"ip": vpc.address, "peers": peers, "interface": "eth1"})
     named = {"elastic_ip": vpc.public_ip, "allocation_id": vpc.allocation}
     return Agent(protected, "eip", {**named, "interface": "eth1"})
 
@@ -54,5 +57,9 @@ def take(protected: Protected, name: str) -> None:
             client.replace_route(
                 RouteTableId=vpc.tables[table], DestinationCidrBlock=f"{vpc.vip}/32", NetworkInterfaceId=eni
             )
+    elif isinstance(vpc, PrivateLab):
+        client.assign_private_ip_addresses(
+            NetworkInterfaceId=eni, PrivateIpAddresses=[vpc.address], AllowReassignment=True
+        )
     else:
         client.associate_address(AllocationId=vpc.allocation, NetworkInterfaceId=eni, AllowReassociation=True)

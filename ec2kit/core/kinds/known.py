@@ -8,9 +8,10 @@ from typing import Any
 from ec2kit.core.errors import Misconfigured
 from ec2kit.core.kinds.elastic_ip import ELASTIC_IP
 from ec2kit.core.kinds.kind import Resource, View
+from ec2kit.core.kinds.private import PRIVATE
 from ec2kit.core.kinds.route import ROUTE
 
-KINDS = {kind.name: kind for kind in (ROUTE, ELASTIC_IP)}
+KINDS = {kind.name: kind for kind in (ROUTE, ELASTIC_IP, PRIVATE)}
 TYPES = {kind.type_word: kind for kind in KINDS.values()}  # by the word of create
 
 OWN = {each.field: each for kind in KINDS.values() for each in kind.described if each.own}  # each node's own values

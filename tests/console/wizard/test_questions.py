@@ -10,7 +10,7 @@ import pytest
 from ec2kit.core.kinds.elastic_ip import ElasticIpResource
 from ec2kit.core.kinds.route import RouteResource
 from ec2kit.lifekeeper import info
-from lab.ec2.vpc import AddressLab, snapshot
+from lab.ec2.vpc import AddressLab, PrivateLab, snapshot
 from lab.nodes import Lab
 from tests.support.hierarchy import made
 from tests.support.programs import imported
@@ -128,6 +128,62 @@ def test_an_elastic_ip_with_going_back(figure2: Lab) -> None:
     fields = made(figure2.node1, "public")
     assert fields[6:8] == ["ISP", "AUTOMATIC"]
     assert info.decode(fields[5]).resource == ElasticIpResource(IPv4Address(used), "eth1")
+
+
+def test_an_elastic_ip_on_an_address_of_its_own_is_extended_to_one(figure3: Lab) -> None:
+    """Where an interface has several, the wizard asks for one, and at an extension for the other node's."""
+    assert isinstance(figure3.vpc, PrivateLab)
+    free, on_node2 = figure3.vpc.free_ip, figure3.node2.identity.interfaces[1].private_ip
+    seen = wizard(figure3.node1)
+    to_the_type(seen)
+    seen.choose("EC2 resource type", "Elastic IP")
+    seen.choose("Network interface", "eth0")
+    seen.choose("Elastic IP", free)
+    seen.answer("Tag", "<", anew=True)  # eth0 has one private address: nothing is asked
+    seen.choose("Elastic IP", "Back")
+    seen.choose("Network interface", "eth1")
+    seen.choose("Elastic IP", free)
+    seen.asked("Private address")
+    assert "the primary one" in " ".join(seen.screen.display)
+    seen.choose("Private address", "10.0.5.50")
+    seen.answer("Tag", "<", anew=True)
+    seen.choose("Private address", "Back")
+    seen.choose("Elastic IP", "Back")
+    seen.choose("Network interface", "eth0")
+    seen.choose("Elastic IP", free)
+    seen.answer("Tag")
+    seen.sees(f"--interface eth0 --elastic-ip {free} --tag")  # what eth0 does not offer is forgotten
+    seen.choose("Create it", "Back")
+    seen.answer("Tag", "<", anew=True)
+    seen.choose("Elastic IP", "Back")
+    seen.choose("Network interface", "eth1")
+    seen.choose("Elastic IP", free)
+    seen.choose("Private address", "10.0.5.50")
+    seen.answer("Tag")
+    seen.sees("--private-ip 10.0.5.50")
+    seen.choose("Create", "Create")
+    seen.choose(f"ec2-{free} is created", "Extend to: node2")
+    seen.answer("Private address on node2", "10.0.5", anew=True)
+    seen.sees("not an IPv4 address")
+    seen.answer("Private address on node2", on_node2, anew=True)
+    seen.answer("Template priority")
+    seen.answer("Target priority")
+    assert seen.ends() == 0
+    assert f"private={on_node2}" in made(figure3.node2, f"ec2-{free}")[5]
+
+
+def test_a_private_address_is_below_its_ip_resource(figure3: Lab) -> None:
+    """As a route; nothing else is asked."""
+    seen = wizard(figure3.node1)
+    to_the_type(seen)
+    seen.choose("EC2 resource type", "private address: one subnet, same-AZ cluster")
+    seen.choose("IP resource", "ip-10.0.5.50  10.0.5.50")
+    seen.answer("Tag")
+    seen.sees("ec2kit create --type private --ip-resource ip-10.0.5.50")
+    seen.choose("Create", "Create")
+    seen.choose("ec2-ip-10.0.5.50 is created", "Not now")
+    assert seen.ends() == 0
+    assert "kind=private private=10.0.5.50 interface=eth1 peer=eni-" in made(figure3.node1, "ec2-ip-10.0.5.50")[5]
 
 
 def test_cancelling_leaves_nothing_behind(figure1: Lab) -> None:
