@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 CODE = .ci/audit ec2kit actions bin ocf installer install lab bench tests
-AGENTS = route eip
+AGENTS = $(filter-out %.xml,$(notdir $(wildcard ocf/*)))
 
 EVENTS ?= 100
 SEED ?= 1
@@ -88,9 +88,11 @@ format: $(VENV)/check.done ## mend what of that can be mended by itself
 	$(BIN)/ruff format $(CODE)
 	$(BIN)/ruff check --fix $(CODE)
 
-docs: $(VENV)/demo.done ## docs/messages.md, and the meta-data of the OCF agents
+docs: $(VENV)/demo.done ## docs/messages.md, reference.md's table, OCF meta-data
 	$(BIN)/ec2kit explain --output markdown > docs/messages.md.new
 	mv docs/messages.md.new docs/messages.md
+	$(BIN)/python -m ec2kit.console.parameters < docs/reference.md > docs/reference.md.new
+	mv docs/reference.md.new docs/reference.md
 	for agent in $(AGENTS); do \
 	  $(BIN)/python -m ec2kit.pacemaker.actions $$agent > ocf/$$agent.xml.new; mv ocf/$$agent.xml.new ocf/$$agent.xml; \
 	done

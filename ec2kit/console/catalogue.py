@@ -28,11 +28,11 @@ _EXIT_CODES = (
     "unreachable), and the state is unknown. An OCF agent's exit codes are OCF's: see docs/pacemaker.md."
 )
 _LOOK = (
-    "`ec2kit check route 10.1.0.10 --interface eth1` or `ec2kit check eip 203.0.113.10 --interface eth1` on the node "
+    "`ec2kit check route 10.1.0.10 --interface eth1`, or the same with private or eip and its address, on the node "
     "tells the state now"
 )
 _PLAN = (
-    "`ec2kit plan route 10.1.0.10 --interface eth1` or `ec2kit plan eip 203.0.113.10 --interface eth1` shows what is "
+    "`ec2kit plan route 10.1.0.10 --interface eth1`, or the same with private or eip and its address, shows what is "
     "missing"
 )
 
@@ -64,7 +64,7 @@ CATALOGUE = (
         cause="quickCheck, or Pacemaker's monitor, got no answer that proves anything: EC2 or the metadata service "
         "throttled, denied, hung or was not reached, or the time (EC2_QUICKCHECK_TIMEOUT, or Pacemaker's own) was "
         "up. An unknown state is not a failure, so the resource stays as it is, unwatched for this once. For an "
-        "agent's stop: the Elastic IP was not here at the last look, and this node has not taken it since.",
+        "agent's stop: the address was not here at the last look, and this node has not taken it since.",
         action="None when it comes once and goes. When it comes again and again the address is not watched: do what "
         f"the end of the line says. {_LOOK}, and ends with 9 as long as nothing can be seen.",
     ),
@@ -82,7 +82,7 @@ CATALOGUE = (
         "quickCheck it is 0, because a bug proves no loss.",
         action="Report it, with these lines and the output of `ec2kit --version`. Until it is corrected, look and "
         "act by hand: `aws ec2 describe-route-tables`, `aws ec2 replace-route`, `aws ec2 describe-addresses`, `aws "
-        "ec2 associate-address`.",
+        "ec2 associate-address`, `aws ec2 describe-network-interfaces`, `aws ec2 assign-private-ip-addresses`.",
     ),
     Explanation(
         messages.USAGE,
@@ -123,8 +123,8 @@ CATALOGUE = (
     ),
     Explanation(
         messages.PARAMETER_IGNORED,
-        cause="The Pacemaker resource has a parameter that ClusterLabs' agents aws-vpc-move-ip or awseip have. It is "
-        "ignored: docs/pacemaker.md tells what the kit does instead.",
+        cause="The Pacemaker resource has a parameter that ClusterLabs' agents aws-vpc-move-ip, awsvip or awseip "
+        "have. It is ignored: docs/pacemaker.md tells what the kit does instead.",
         action="Remove it from the resource: `crm resource param vip delete monapi`, or `pcs resource update vip "
         "monapi=`. It does no harm.",
     ),
@@ -160,8 +160,8 @@ CATALOGUE = (
         messages.LOOK_AGAIN,
         cause="A round of looking, acting and looking again did not end with what is wanted, for the reason that the "
         "line gives. The next round begins after a pause of about 1, 2, 4, ... seconds; EC2_MAX_RETRY says how many "
-        "follow the first, whatever the reason. Where it is not set, letting go of an Elastic IP goes on while there "
-        "is time.",
+        "follow the first, whatever the reason. Rounds go on as long as there is time while the move of a private "
+        "address is under way; and, where EC2_MAX_RETRY is not set, while an address is to be let go of.",
         action="None; the line that ends the action tells how it went. When rounds are often needed, look at the "
         "reason.",
     ),
@@ -212,9 +212,9 @@ CATALOGUE = (
         cause="quickCheck has proved that this node lost the address, and has told LifeKeeper. LifeKeeper now runs "
         "recover on this node, and moves the hierarchy to another node if that fails.",
         action="Read recover's lines, which follow with the same tag. When the loss came as a surprise, CloudTrail "
-        "tells who changed the route or the Elastic IP: `aws cloudtrail lookup-events --lookup-attributes "
-        "AttributeKey=EventName,AttributeValue=ReplaceRoute` (or AssociateAddress, DisassociateAddress, "
-        "DeleteRoute).",
+        "tells who changed it: `aws cloudtrail lookup-events --lookup-attributes "
+        "AttributeKey=EventName,AttributeValue=ReplaceRoute` (or DeleteRoute, AssociateAddress, DisassociateAddress, "
+        "AssignPrivateIpAddresses, UnassignPrivateIpAddresses).",
     ),
     Explanation(
         messages.EVENT_FAILED,
@@ -263,7 +263,7 @@ CATALOGUE = (
     ),
     Explanation(
         messages.WITNESS,
-        cause="The run has sent the call that lets go of the Elastic IP, and since then EC2 gives no answer. The "
+        cause="The run has sent the call that lets go of the address, and since then EC2 gives no answer. The "
         "instance metadata show the address on none of this node's interfaces, and that is proof, too. Most likely "
         "the address was this node's way to EC2.",
         action="None for this time. So that each look of the next move has its answer, give the node another way to "
@@ -279,7 +279,8 @@ CATALOGUE = (
     Explanation(
         messages.CAUTION,
         cause="create, canextend, extend or plan found something that is not as it is advised to be; the line says "
-        "what, then what to do. Nothing is refused because of it.",
+        "what, then what to do. Nothing is refused because of it. Of remove, release and an agent's stop: an Elastic "
+        "IP was on the private address that they let go of.",
         action="Do what the line says, on every node, or decide to live with it.",
     ),
     Explanation(

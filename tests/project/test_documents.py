@@ -1,4 +1,4 @@
-"""What docs/reference.md and docs/json.md tell is what there is: settings, exit codes, keys."""
+"""What the pages of docs/ tell is what there is: settings, exit codes, keys, parameters, operations."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Any
 
 from ec2kit.core.errors import ExitCode
 from ec2kit.core.settings import AWS_NAMES, Settings
+from ec2kit.ec2.shapes import OPERATIONS
+from ec2kit.pacemaker import agents
 from lab import PROJECT
 
 
@@ -52,6 +54,30 @@ def test_the_exit_codes_are_those_of_the_code() -> None:
     assert told == [(int(each), each.name) for each in ExitCode]
 
 
+def test_each_agent_has_the_parameters_that_its_page_tells() -> None:
+    """All of them, under their names, and which of them must be given."""
+    text = (PROJECT / "docs/pacemaker.md").read_text().partition("| parameter | agent | meaning |")[2]
+    rows = re.findall(r"^\| ([a-z_, ]+?)( \(required\))? \| (\w+) \|", text.partition("\n\n")[0], re.MULTILINE)
+    told = {
+        (agent, name, required != "")
+        for names, required, kind in rows
+        for agent in (agents.AGENTS if kind == "all" else [kind])
+        for name in names.split(", ")
+    }
+    assert told == {
+        (agent, name, each.required)
+        for agent, kind in agents.AGENTS.items()
+        for name, each in agents.described(kind).items()
+    }
+
+
+def test_each_operation_is_told_with_what_it_is_for() -> None:
+    """The table beside the IAM policy has the policy's operations, and no others."""
+    cells = [cell for _, *cells in table("docs/reference.md", "IAM policy") for cell in cells]
+    told = set(re.findall(r"\w+", " ".join(cells)))
+    assert told == set(OPERATIONS)
+
+
 TYPES = {
     dict: "object",
     list: "list",
@@ -80,7 +106,9 @@ def printed() -> Iterator[tuple[str, dict[str, Any]]]:
     for file in (PROJECT / "tests/golden").glob("*/*.json"):
         if file.parent.name not in NOT_PRINTED:
             whole = json.loads(file.read_text())
-            top = "status" if file.parent.name.startswith("status-") else whole.get("verb", file.stem)
+            top = (
+                "status" if file.parent.name.startswith("status-") else whole.get("verb", file.stem.partition("-")[0])
+            )
             yield from objects("explain" if file.parent.name == "explain" else top, whole)
 
 
