@@ -22,7 +22,7 @@ from botocore.parsers import ResponseParserError
 
 from ec2kit.core import backoff
 from ec2kit.core.errors import KitError, Stale, Unanswered, Unavailable
-from ec2kit.core.facts import Answers, Listing
+from ec2kit.core.kinds.facts import Answers, Listing
 from ec2kit.core.model import (
     ACTIVE,
     BY_HAND,

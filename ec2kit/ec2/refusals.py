@@ -29,6 +29,7 @@ _THROTTLED = frozenset(
 )
 _DENIED = frozenset({"UnauthorizedOperation", "AccessDenied", "AccessDeniedException"})
 _CLOCK = frozenset({"RequestExpired", "SignatureDoesNotMatch", "RequestTimeTooSkewed", "InvalidSignatureException"})
+_OUTDATED = frozenset({"InvalidParameterValue"})
 _FULL = frozenset({"PrivateIpAddressLimitExceeded"})
 _CREDENTIALS = frozenset(
     {
@@ -70,6 +71,11 @@ _MEANINGS = (  # codes, what happened, what to do about it
         _CREDENTIALS,
         "EC2 refused the credentials for {tried} ({code})",
         "Check the instance's role, or the profile that the resource names",
+    ),
+    (
+        _OUTDATED,
+        "EC2 does not accept what {tried} names ({code})",
+        "It has changed since the look, or was never so; 'ec2kit plan' tells what EC2 shows now",
     ),
     (
         _FULL,

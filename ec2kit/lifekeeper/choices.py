@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ec2kit.core.choices import Choices, Interface
 from ec2kit.core.errors import Unavailable
-from ec2kit.core.facts import ElasticIps, Interfaces, RouteTables
+from ec2kit.core.kinds.choices import Choices, Interface
+from ec2kit.core.kinds.facts import ElasticIps, Interfaces, RouteTables
 from ec2kit.verbs.locate import locate, own_interfaces
 from ec2kit.verbs.run import Run, Site
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from ec2kit.core import messages, profiles
@@ -129,11 +130,14 @@ def extend(template: str, tag: str, run: Run, lcd: Lcd, own: Mapping[str, str]) 
     """Make the instance on this system, out of service. The rest is the extend manager's."""
     known = check_extend(template, tag, run, lcd, own)
     lcd.need_time(_KEPT, f"nothing was made: too little time is left to make {tag}, or to undo it")
-    _make_own(tag, Outline(known, "OSU"), "intelligent", lcd)
+    told = peers.tell(
+        known.resource, template, tag, lcd
+    )  # first: what is cut off here is made anew, and misses nothing
     try:
-        peers.tell(known.resource, template, tag, lcd)
+        _make_own(tag, Outline(known, "OSU"), "intelligent", lcd)
     except KitError:
-        _drop_half_made(Form.OWN, tag, known.resource, lcd)
+        with suppress(KitError):  # one peer more does no harm, and why nothing was made is what the run tells
+            peers.take_back(told, lcd)
         raise
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ec2kit.core import messages, profiles
 from ec2kit.core.errors import KitError, Problem
-from ec2kit.core.facts import RouteTables
+from ec2kit.core.kinds.facts import RouteTables
 from ec2kit.host import files
 from ec2kit.lifekeeper.info import Info
 from ec2kit.verbs.locate import locate

@@ -7,7 +7,7 @@ from ipaddress import AddressValueError, IPv4Address
 
 from ec2kit.core import messages
 from ec2kit.core.errors import Misconfigured, NotHeld, Problem, Unavailable
-from ec2kit.core.facts import RouteTables
+from ec2kit.core.kinds.facts import RouteTables
 from ec2kit.core.kinds.kind import Resource, View
 from ec2kit.core.model import VpcId
 from ec2kit.lifekeeper import contract, info, preflight

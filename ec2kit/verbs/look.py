@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ec2kit.core.backoff import FRESH
 from ec2kit.core.errors import KitError, Unavailable
-from ec2kit.core.facts import Answers, DefaultInterface, Facts, Interfaces, Link, Listing, Metadata, Open, Query
+from ec2kit.core.kinds.facts import Answers, DefaultInterface, Facts, Interfaces, Link, Listing, Metadata, Open, Query
 from ec2kit.core.kinds.kind import Resource, View
 from ec2kit.core.model import Node
 from ec2kit.host import nic

@@ -9,7 +9,7 @@ import pytest
 
 from ec2kit.core.backoff import FRESH
 from ec2kit.core.errors import Stale, Unavailable
-from ec2kit.core.facts import ElasticIps, Interfaces, RouteTables
+from ec2kit.core.kinds.facts import ElasticIps, Interfaces, RouteTables
 from ec2kit.core.kinds.route import ReplaceRoute
 from ec2kit.core.model import Destination, EniId, NetworkInterface, TableId, VpcId
 from ec2kit.ec2.client import Ec2

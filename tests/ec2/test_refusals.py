@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ec2kit.core.errors import Unavailable
-from ec2kit.core.facts import RouteTables
+from ec2kit.core.kinds.facts import RouteTables
 from ec2kit.core.model import VpcId
 from ec2kit.ec2.refusals import refusal
 from lab.ec2.server import Ec2 as LabEc2

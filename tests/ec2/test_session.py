@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ec2kit.core.errors import Misconfigured, Unavailable
-from ec2kit.core.facts import ElasticIps, Interfaces
+from ec2kit.core.kinds.facts import ElasticIps, Interfaces
 from ec2kit.ec2.client import Ec2
 from ec2kit.ec2.session import Signer
 from ec2kit.host.deadline import Deadline

@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError
 from botocore.loaders import Loader
 from botocore.model import ServiceModel, Shape
 
-from ec2kit.core.facts import RouteTables
+from ec2kit.core.kinds.facts import RouteTables
 from ec2kit.core.model import VpcId
 from ec2kit.ec2 import shapes
 from ec2kit.ec2.client import Ec2

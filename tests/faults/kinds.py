@@ -412,7 +412,7 @@ OUTSIDE: tuple[Kind, ...] = (
             f"change unseen by {n} reads",
             f"the run's changes are not shown by the {n} reading calls after the first of them",
             "EC2",
-            r"after acting|timed out",
+            r"after acting|timed out|contradict each other",
             _first_change,
             _stale(n),
         )

@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ec2kit.core.errors import KitError
-from ec2kit.core.facts import ElasticIps, Interfaces, RouteTables
 from ec2kit.core.kinds.elastic_ip import AssociateAddress, DisassociateAddress
+from ec2kit.core.kinds.facts import ElasticIps, Interfaces, RouteTables
 from ec2kit.core.kinds.route import CreateRoute, DisableSourceDestCheck, ReplaceRoute
 from ec2kit.core.model import AccessKey, AllocationId, AssociationId, Destination, EniId, TableId, VpcId
 from ec2kit.core.steps import Ec2Step

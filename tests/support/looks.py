@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ec2kit.core.facts import Answers, Facts, Listing, Open, Query
+from ec2kit.core.kinds.facts import Answers, Facts, Listing, Open, Query
 from ec2kit.core.kinds.kind import Resource, View
 from ec2kit.core.model import Address, NetworkInterface, Node, RouteTable
 

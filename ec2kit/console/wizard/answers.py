@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from ipaddress import AddressValueError, IPv4Address
 
 from ec2kit.console.wizard.prompts import Option
-from ec2kit.core.choices import Choices
+from ec2kit.core.kinds.choices import Choices
 from ec2kit.core.kinds.kind import Asked, Kind, Parameter
 from ec2kit.core.kinds.known import TYPES
 from ec2kit.core.model import AccessKey, Reach

@@ -9,8 +9,8 @@ from functools import partial
 from ec2kit.console.wizard.answers import KEY, PROFILE, Answers
 from ec2kit.console.wizard.prompts import Back, Question, choose, text
 from ec2kit.core import profiles
-from ec2kit.core.choices import Choices
 from ec2kit.core.errors import ExitCode, KitError, Misconfigured, Unavailable
+from ec2kit.core.kinds.choices import Choices
 from ec2kit.core.messages import Level
 from ec2kit.core.settings import Budget
 from ec2kit.host import guard

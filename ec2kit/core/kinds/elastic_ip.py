@@ -17,9 +17,9 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import ClassVar
 
 from ec2kit.core import messages
-from ec2kit.core.choices import Choices
 from ec2kit.core.errors import Astray, KitError, Misconfigured, Problem, Unavailable
-from ec2kit.core.facts import DefaultInterface, ElasticIps, Facts, Interfaces, Link
+from ec2kit.core.kinds.choices import Choices
+from ec2kit.core.kinds.facts import DefaultInterface, ElasticIps, Facts, Interfaces, Link
 from ec2kit.core.kinds.kind import (
     ADDRESS,
     ALLOCATION,

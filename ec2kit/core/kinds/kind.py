@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any, ClassVar, Self, cast
 
-from ec2kit.core.choices import Choices
 from ec2kit.core.errors import KitError, Problem
-from ec2kit.core.facts import Facts, Metadata
+from ec2kit.core.kinds.choices import Choices
+from ec2kit.core.kinds.facts import Facts, Metadata
 from ec2kit.core.model import EniId, Node
 from ec2kit.core.schema import Object
 from ec2kit.core.settings import Settings

@@ -18,7 +18,7 @@ from typing import ClassVar, Self
 
 from ec2kit.core import messages
 from ec2kit.core.errors import Astray, KitError, Misconfigured, Pending, Problem, Unavailable
-from ec2kit.core.facts import Facts, Interfaces, Listing, Metadata
+from ec2kit.core.kinds.facts import Facts, Interfaces, Listing, Metadata
 from ec2kit.core.kinds.kind import ADDRESS, ENI, Kind, Parameter, Resource, View, no_broadcast, subnet_block
 from ec2kit.core.model import EniId, NetworkInterface, Node, VpcId
 from ec2kit.core.schema import Object, optional

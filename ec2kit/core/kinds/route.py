@@ -15,7 +15,7 @@ from typing import ClassVar, Self
 
 from ec2kit.core import messages
 from ec2kit.core.errors import Misconfigured, NotHeld, Problem
-from ec2kit.core.facts import Facts, Interfaces, RouteTables
+from ec2kit.core.kinds.facts import Facts, Interfaces, RouteTables
 from ec2kit.core.kinds.kind import ADDRESS, TABLE, Kind, Parameter, Resource, View, no_broadcast
 from ec2kit.core.model import ACTIVE, BY_HAND, Destination, EniId, NetworkInterface, Node, RouteTable, TableId
 from ec2kit.core.schema import Object

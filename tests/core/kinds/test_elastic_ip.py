@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ec2kit.core.errors import Misconfigured, Unavailable
-from ec2kit.core.facts import Link, Metadata, Query
 from ec2kit.core.kinds.elastic_ip import (
     AssociateAddress,
     DisassociateAddress,
     ElasticIpResource,
     ElasticIpView,
 )
+from ec2kit.core.kinds.facts import Link, Metadata, Query
 from ec2kit.core.model import Address, AllocationId, Association, AssociationId, EniId, NetworkInterface, Node, VpcId
 from ec2kit.core.steps import BringLinkUp, Step
 from tests.support.looks import seen

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ec2kit.core.errors import Astray, Misconfigured, Pending, Unavailable
-from ec2kit.core.facts import Facts, Interfaces, Metadata, Query
+from ec2kit.core.kinds.facts import Facts, Interfaces, Metadata, Query
 from ec2kit.core.kinds.private import (
     AssignPrivateIpAddresses,
     InterfacesHaving,
