@@ -6,6 +6,12 @@ seconds, all of it or single entries, which is shorter than the pause between tw
 
 Each node has two ENIs, eth1 and eth2. The resource names eth1, or none: then it is the one that has the address
 already, else that of the default route, which may be gone. eth1's ENI comes late, and goes.
+
+A private address may be taken from the nodes' eth1 and from this node's eth2, not from a stranger's ENI, which a
+person may give it to. EC2 cannot be told from whom to take it: an AssignPrivateIpAddresses with AllowReassignment
+takes it from whoever has it when the call arrives. What is held here is when it is sent: not without a look, FRESH
+seconds old at most, that showed the address where it may be taken from. So a stranger can lose it within that time,
+or to a call that its sender has given up and that arrives late. Without AllowReassignment EC2 refuses to take it.
 """
 
 from __future__ import annotations
@@ -16,7 +22,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from ipaddress import IPv4Network
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, cast
 
 import pytest
 from botocore.awsrequest import AWSResponse
@@ -40,8 +46,9 @@ from ec2kit.verbs import lifecycle
 from ec2kit.verbs.process import attempt
 from ec2kit.verbs.run import Run, Site
 from lab import wire
+from lab.imds import Imds, NodeIdentity, NodeInterface
 from lab.wire import Call, Held, Key, State
-from tests.support.pair import BEGINNING, ENIS, PUBLIC_IP, RESOURCES, SECOND, VIP
+from tests.support.pair import ABOVE, BEGINNING, BEGINNINGS, ENIS, PRIVATE_IP, PUBLIC_IP, RESOURCES, SECOND, VIP
 from tests.support.turns import Clock, hand_over
 
 T = TypeVar("T")
@@ -74,6 +81,7 @@ REFUSALS = {
 SEATS = ("named", "named", "named", "default", "no default route")  # how the resource says which interface it is for
 LACK = Unavailable("this host has no default route now")
 VANISHED = Misconfigured("eth1 is not a network interface of this EC2 instance")
+AIMED = {"DisassociateAddress", "UnassignPrivateIpAddresses"}  # at what was read, and at nothing that came after it
 
 
 class Turns(Deadline):
@@ -97,11 +105,13 @@ class Runner:
     """One node: its way to EC2, and the verb that runs on it. waits: for an answer to a call, or until a time.
 
     seat: how the resource of that run says which interface it is for. last_look: when the last one began; seen: when
-    its answer told who has the address. sent: when its call left.
+    its answer told who has the address. sent: when its call left. past: what its metadata know.
     """
 
     name: str
     ec2: Ec2
+    past: Past
+    metadata: Imds
     running: greenlet | None = None
     verb: str = ""
     began: float = 0.0
@@ -154,7 +164,8 @@ def runner(name: str) -> Runner:
         deadline=Turns(1e9),
         patience=lambda _: None,
     )
-    return Runner(name, hand_over(ec2, signed=False))
+    past = Past()
+    return Runner(name, hand_over(ec2, signed=False), past, metadata_service(name, past))
 
 
 @dataclass
@@ -175,20 +186,68 @@ class Timeline:
         ends = [*(at for at, _ in self.states[1:]), float("inf")]
         return [state for (at, state), end in zip(self.states, ends, strict=True) if at <= ended and end > began]
 
+    def at(self, moment: float) -> State:
+        """What was so then, or in the beginning."""
+        return next((state for since, state in reversed(self.states) if since <= moment), self.states[0][1])
+
     def put(self, state: State) -> None:
         """From now on it is so."""
         self.states.append((self.clock.now, state))
 
 
+@dataclass
+class Past:
+    """What a node's metadata service asks of EC2, in the place of lab.ec2.server.Ec2: it is `lag` seconds behind.
+
+    told: the private addresses that it has told in the node's run, by ENI.
+    """
+
+    timeline: Timeline | None = None
+    lag: float = 0.0
+    told: dict[str, list[str]] = field(default_factory=dict)
+    credentials: dict[str, float] = field(default_factory=dict)
+
+    def worn(self, eni: str) -> dict[str, str | None]:
+        """The private addresses of an ENI, the primary one first, each with the Elastic IP on it."""
+        assert self.timeline is not None
+        state = self.timeline.at(self.timeline.clock.now - self.lag)
+        self.told[eni] = list(state.addresses(eni))
+        on = {place: public_ip for public_ip, place, _ in state.told(eni)}
+        return {address: on.get(address) for address in self.told[eni]}
+
+
+def metadata_service(name: str, past: Past) -> Imds:
+    """A node's metadata service."""
+    state = BEGINNINGS["private"]  # ENIs, MACs and primary addresses are the same in all
+    interfaces = tuple(
+        NodeInterface(
+            interface, state.mac(eni), eni, state.vpc, state.subnet(eni)[0], state.private[eni], ("10.0.0.0/16",),
+            number, state.subnet(eni)[1],
+        )
+        for number, (interface, eni) in enumerate((("eth1", ENIS[name]), ("eth2", SECOND[name])))
+    )  # fmt: skip
+    identity = NodeIdentity(name, "us-east-1", "us-east-1a", "123456789012", interfaces, "role")
+    return Imds(identity, cast("Any", past), name)
+
+
 def holds(state: State, eni: str, scenario: str) -> bool:
     """Whether that ENI has the whole address; an oracle that does not know the kit's."""
-    return has_traffic(state, eni, scenario) and (scenario == "address" or not state.checks[eni])
+    return has_traffic(state, eni, scenario) and (scenario != "routes" or not state.checks[eni])
+
+
+def where(state: State, scenario: str) -> str | None:
+    """The ENI that the Elastic IP, or the private address, is on."""
+    if scenario == "address":
+        return state.held[PUBLIC_IP].eni
+    having = [eni for eni, addresses in state.secondary.items() if PRIVATE_IP in addresses]
+    assert len(having) <= 1, "EC2 gives it to one"
+    return next(iter(having), None)
 
 
 def has_traffic(state: State, eni: str, scenario: str) -> bool:
     """Whether the address leads to that ENI, wherever it must and wherever it is."""
-    if scenario == "address":
-        return state.held[PUBLIC_IP].eni == eni
+    if scenario != "routes":
+        return where(state, scenario) == eni
     entries = {table: state.routes.get((table, VIP)) for table in state.tables}
     must = ("rtb-1", "rtb-2")
     named = [target for table, target in entries.items() if target is not None or table in must]
@@ -198,8 +257,8 @@ def has_traffic(state: State, eni: str, scenario: str) -> bool:
 def is_on(state: State, node: Runner, scenario: str) -> bool:
     """Whether the address leads to this node, by whichever of its interfaces are attached to it."""
     ours = {eni for eni, instance in state.instances.items() if instance == node.name}
-    if scenario == "address":
-        return state.held[PUBLIC_IP].eni in ours
+    if scenario != "routes":
+        return where(state, scenario) in ours
     entries = {table: state.routes.get((table, VIP)) for table in state.tables}
     must = {table for table in ("rtb-1", "rtb-2") if entries[table] is None}
     targets = {target for target in entries.values() if target}
@@ -222,6 +281,26 @@ def only_ours(before: State, after: State, enis: tuple[str, ...]) -> bool:
     return all(key[1] == VIP and after.routes[key] in enis for key in routes) and checks <= {*enis} and displaced
 
 
+def only_the_private_address(before: State, after: State, enis: tuple[str, ...]) -> bool:
+    """Whether a node's change moves that address alone to its ENI, or frees it, and Elastic IPs only as EC2 does.
+
+    That on the address goes with it, and is on nothing when the address is.
+    """
+    address, eni = where(before, "private"), where(after, "private")
+    on = {name for name, each in before.held.items() if (each.eni, each.private) == (address, PRIVATE_IP)}
+    freed = Held(before.held[ABOVE].allocation)
+    held = {
+        name: (replace(each, eni=eni) if eni else replace(freed, allocation=each.allocation)) if name in on else each
+        for name, each in before.held.items()
+    }
+    moved = {
+        each: tuple(a for a in before.secondary.get(each, ()) if a != PRIVATE_IP) + (PRIVATE_IP,) * (each == eni)
+        for each in before.private
+    }
+    secondary = {each: addresses for each, addresses in moved.items() if addresses}
+    return eni in {None, *enis} and after == replace(before, held=held, secondary=secondary)
+
+
 TURN = rule(
     name=st.sampled_from(sorted(ENIS)),
     verb=st.sampled_from(sorted(VERBS)),
@@ -229,10 +308,11 @@ TURN = rule(
     hows=st.lists(st.sampled_from(ANSWERS), min_size=1, max_size=4),
     half=st.frozensets(st.sampled_from([("rtb-1", VIP), ("rtb-2", VIP), *ENIS.values(), PUBLIC_IP]), min_size=1),
 )
+LAGS = (0.0, 0.0, 0.5, 3.0, 20.0)  # seconds that the metadata are behind EC2 with private addresses
 
 
 class TwoNodes(RuleBasedStateMachine):
-    """Hypothesis drives it; scenario: routes or address."""
+    """Hypothesis drives it; scenario: routes, address or private."""
 
     scenario: ClassVar[str]
     runners: ClassVar[dict[str, Runner]] = {}
@@ -243,11 +323,14 @@ class TwoNodes(RuleBasedStateMachine):
         self.patch = pytest.MonkeyPatch()
         self.clock = Clock()
         self.clock.rule(self.patch)
-        self.timeline = Timeline(self.clock, [(self.clock.now, BEGINNING)])
+        self.timeline = Timeline(self.clock, [(self.clock.now, BEGINNINGS[self.scenario])])
         for name in ENIS:
             if name not in self.runners:  # a client takes long to make, and keeps nothing of a run
                 self.runners[name] = runner(name)
-            self.runners[name].running = None
+            node = self.runners[name]
+            node.running = None
+            node.past.timeline, node.past.lag = self.timeline, 0.0
+            node.metadata.hidden = set()
 
     def turn(self, name: str, verb: str, seat: str, hows: list[str], half: frozenset[Key]) -> None:
         """LifeKeeper, or a person, starts an action on a node that runs none; then it goes on by some calls.
@@ -281,7 +364,7 @@ class TwoNodes(RuleBasedStateMachine):
         check=st.sampled_from(sorted(ENIS.values())),
     )
     def by_hand(self, table: str, eni: str, check: str) -> None:
-        """A person re-points or deletes an entry, moves or frees the Elastic IP, or switches a check on."""
+        """A person re-points or deletes an entry, moves or frees the address, or switches a check on."""
         now = self.timeline.now
         if self.scenario == "routes":
             routes = {key: target for key, target in now.routes.items() if key != (table, VIP)}
@@ -290,6 +373,8 @@ class TwoNodes(RuleBasedStateMachine):
             else:
                 now = replace(now, checks={**now.checks, check: True})
             self.timeline.put(replace(now, routes=routes))
+        elif self.scenario == "private":
+            self._assign_by_hand(eni)
         else:
             held = {**now.held, PUBLIC_IP: replace(now.held[PUBLIC_IP], association=None, eni=None)}
             if eni:
@@ -299,6 +384,21 @@ class TwoNodes(RuleBasedStateMachine):
                 }
                 held[PUBLIC_IP] = Held("eipalloc-1", f"eipassoc-{now.serial + 1}", eni)
             self.timeline.put(replace(now, held=held, serial=now.serial + 1))
+
+    def _assign_by_hand(self, eni: str) -> None:
+        """Give the private address to an ENI, or take it off the one that has it."""
+        now = self.timeline.now
+        at, action = (
+            (eni, "AssignPrivateIpAddresses") if eni else (where(now, "private"), "UnassignPrivateIpAddresses")
+        )
+        if at is not None:
+            params = {"NetworkInterfaceId": at, "PrivateIpAddress.1": PRIVATE_IP, "AllowReassignment": "true"}
+            self.timeline.put(wire.changed(now, Call(action, params)))
+
+    @rule(name=st.sampled_from(sorted(ENIS)), lag=st.sampled_from(LAGS))
+    def fall_behind(self, name: str, lag: float) -> None:
+        """The metadata of a node tell what was so before, or catch up."""
+        self.runners[name].past.lag = lag
 
     @rule(name=st.sampled_from(sorted(ENIS)))
     def put_right_by_hand(self, name: str) -> None:
@@ -316,7 +416,9 @@ class TwoNodes(RuleBasedStateMachine):
         """The ENI of a node's eth1 goes, or comes back."""
         now, eni = self.timeline.now, ENIS[name]
         others = {each: instance for each, instance in now.instances.items() if each != eni}
-        self.timeline.put(replace(now, instances=others if eni in now.instances else {**others, eni: name}))
+        there = others if eni in now.instances else {**others, eni: name}
+        self.timeline.put(replace(now, instances=there))
+        self.runners[name].metadata.hidden = set() if eni in there else {now.mac(eni)}
 
     @precondition(lambda self: self.timeline.late)
     @rule()
@@ -341,7 +443,11 @@ class TwoNodes(RuleBasedStateMachine):
                 self._finish(node)
             winner, other = self.runners["node2"], self.runners["node1"]
             self.timeline.put(replace(self.timeline.now, instances=BEGINNING.instances))
+            for node in self.runners.values():
+                node.past.lag, node.metadata.hidden = 0.0, set()
             self.clock.now += 1.0
+            if self.scenario == "private":
+                self._refuse_strangers(winner)
             for node, verb in ((winner, "restore"), (other, "remove"), (winner, "quickCheck")):
                 self._start(node, verb)
                 assert self._finish(node) is None, f"{verb} on {node.name}"
@@ -349,13 +455,26 @@ class TwoNodes(RuleBasedStateMachine):
         finally:
             self.patch.undo()
 
+    def _refuse_strangers(self, winner: Runner) -> None:
+        """Where an ENI that no one names as a peer's has the address, it is not taken; a person frees it then."""
+        stranger = where(self.timeline.now, "private")
+        if stranger in {None, *ENIS.values(), SECOND[winner.name]}:
+            return
+        self._start(winner, "restore")
+        assert isinstance(self._finish(winner), Misconfigured)
+        assert where(self.timeline.now, "private") == stranger
+        self._assign_by_hand("")
+        self.clock.now += 1.0
+
     def _start(self, node: Runner, verb: str, seat: str = "named") -> None:
         budget = Turns(300)
         node.ec2._deadline = budget
         node.ec2.paces.clear()
         node.seat = seat
         log = Journal(verb, "x", least=Level.ERROR)
-        run = Run(Settings(ec2_max_retry=1, ip_nolinkcheck=1), budget, log)
+        node.past.told.clear()
+        aws = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": node.metadata.url}
+        run = Run(Settings(ec2_max_retry=1, ip_nolinkcheck=1, aws=aws), budget, log)
         work = partial(
             attempt, partial(VERBS[verb], RESOURCES[self.scenario], run, node.site(self.timeline.now)), log
         )
@@ -391,9 +510,7 @@ class TwoNodes(RuleBasedStateMachine):
         if not call.changing:
             return lost or (wire.error(500, "InternalError") if how == "error after" else self._read(node, call, how))
         young = node.sent - node.seen < FRESH + 0.1
-        assert young or call.action == "DisassociateAddress", (
-            "nothing but what was read itself is changed on old facts"
-        )
+        assert young or call.action in AIMED, "nothing but what was read itself is changed on old facts"
         if how == "late":
             self.timeline.late.append((node, node.verb, node.enis, call))
             code = ""
@@ -405,8 +522,11 @@ class TwoNodes(RuleBasedStateMachine):
 
     def _read(self, node: Runner, call: Call, how: str) -> AWSResponse:
         now = self.clock.now
-        if call.action == "DescribeRouteTables" or "public-ip" in call.filters:  # a look begins with it
+        ours = self.scenario == "private" and "attachment.instance-id" in call.filters
+        if call.action == "DescribeRouteTables" or "public-ip" in call.filters or ours:  # a look begins with it
             node.last_look = node.seen = now
+        if "addresses.private-ip-address" in call.filters:  # and goes on with who has it, where it is not here
+            node.seen = now
         state = self.timeline.now
         if "stale" in how:
             old = self.timeline.between(now - STALE, now)[0]
@@ -421,36 +541,53 @@ class TwoNodes(RuleBasedStateMachine):
         except wire.RefusedError as error:
             return str(error)
         assert verb != "quickCheck", "quickCheck changes nothing"
-        assert only_ours(before, after, enis), (before, after)
-        if call.action == "DisassociateAddress":
-            assert before.held[PUBLIC_IP].eni in (node.eni, SECOND[node.name]), "the peer's is never removed"
+        ours = (node.eni, SECOND[node.name])
+        if self.scenario == "private":
+            assert only_the_private_address(before, after, enis), (before, after)
+        else:
+            assert only_ours(before, after, enis), (before, after)
+        if call.action in AIMED:
+            assert where(before, self.scenario) in ours, "the peer's is never removed"
         self.timeline.put(after)
         return ""
+
+    def _sent(self, node: Runner, call: Call) -> None:
+        """A private address is sent for: only ours, to our ENI, and from a holder only as a fresh look allows it."""
+        assert (call.addresses, call.params["NetworkInterfaceId"] in node.enis) == ([PRIVATE_IP], True)
+        if call.params["AllowReassignment"] == "true":
+            may = {*ENIS.values(), SECOND[node.name]}
+            shown = self.timeline.between(self.clock.now - FRESH - 0.1 - STALE, self.clock.now)
+            assert any(where(state, "private") in may for state in shown), "taken from a stranger"
 
     def _resume(self, node: Runner, told: Any) -> None:
         """What a node does next: a call, a pause, or its end, which is judged."""
         assert node.running is not None
         if not node.running.dead:
             node.waits, node.sent = told, self.clock.now
+            if isinstance(told, Call) and told.action == "AssignPrivateIpAddresses":
+                self._sent(node, told)
             return
         node.running, self.outcome = None, told
         seen = self.timeline.between(node.last_look - STALE, self.clock.now)
         whole = self.timeline.between(node.began, self.clock.now)
         if node.verb in {"restore", "recover"} and told is None:
-            if self.scenario == "address":
-                assert any(has_traffic(state, eni, "address") for state in whole for eni in node.enis)
-            else:
+            if self.scenario != "routes":
+                assert any(has_traffic(state, eni, self.scenario) for state in whole for eni in node.enis)
+            if self.scenario == "private":
+                assert any(where(state, "private") in node.enis for state in seen), "at the look"
+                assert any(PRIVATE_IP in node.past.told.get(eni, ()) for eni in node.enis), "in the metadata, too"
+            if self.scenario == "routes":
                 assert all(was_right(whole, table, node.enis) for table in BEGINNING.tables)
                 assert not all(state.checks[eni] for state in seen for eni in node.enis)
-        if node.verb == "remove" and told is None and self.scenario == "address":
-            assert not all(is_on(state, node, "address") for state in whole)
+        if node.verb == "remove" and told is None and self.scenario != "routes":
+            assert not all(is_on(state, node, self.scenario) for state in whole)
         if node.verb == "quickCheck" and isinstance(told, NotHeld):
             assert not all(is_on(state, node, self.scenario) for state in whole)
             assert not (node.vanished and node.seat == "named")
 
 
 @pytest.mark.parametrize("part", range(-(-EXAMPLES // PART)))
-@pytest.mark.parametrize("scenario", ["routes", "address"])
+@pytest.mark.parametrize("scenario", BEGINNINGS)
 def test_two_nodes(scenario: str, part: int) -> None:
     """Whatever happens in whatever order, nobody lies, nobody touches what is not his, and the last word stays."""
     machine = type("Machine", (TwoNodes,), {"scenario": scenario, "runners": {}})
@@ -477,9 +614,10 @@ def story(scenario: str) -> Iterator[TwoNodes]:
         told.teardown()
 
 
-def test_two_stale_looks_are_no_loss() -> None:
+@pytest.mark.parametrize("scenario", ["routes", "private"])
+def test_two_stale_looks_are_no_loss(scenario: str) -> None:
     """Both looks of quickCheck are stale, but they are further apart than EC2 is ever behind."""
-    with story("routes") as two:
+    with story(scenario) as two:
         two.by_hand(table="rtb-1", eni="eni-2", check="eni-1")
         two.clock.now += 1.0
         two.put_right_by_hand("node1")
@@ -487,7 +625,7 @@ def test_two_stale_looks_are_no_loss() -> None:
         two._start(node, "quickCheck")
         looks = 0
         while node.running is not None:
-            looks += isinstance(node.waits, Call) and node.waits.action == "DescribeRouteTables"
+            looks += isinstance(node.waits, Call) and "attachment.instance-id" in node.waits.filters  # each asks so
             two._go_on(node, "stale")
         assert looks == 2, "the first one has shown a loss"
         assert two.outcome is None
@@ -514,9 +652,10 @@ def test_a_late_call_of_the_old_node_is_a_loss_that_recover_mends() -> None:
         assert holds(two.timeline.now, new.eni, "routes")
 
 
-def test_the_reply_to_a_change_is_not_believed() -> None:
+@pytest.mark.parametrize("scenario", ["address", "private"])
+def test_the_reply_to_a_change_is_not_believed(scenario: str) -> None:
     """Every change is accepted, and undone by the peer before the next look: restore does not say that it holds."""
-    with story("address") as two:
+    with story(scenario) as two:
         node = two.runners["node1"]
         two.put_right_by_hand("node2")
         two.clock.now += 1.0
@@ -529,9 +668,10 @@ def test_the_reply_to_a_change_is_not_believed() -> None:
         assert isinstance(two.outcome, NotHeld)
 
 
-def test_the_peer_that_takes_it_meanwhile_keeps_it() -> None:
-    """remove has looked, the peer associates, remove's call comes: it names an association that is spent."""
-    with story("address") as two:
+@pytest.mark.parametrize("scenario", ["address", "private"])
+def test_the_peer_that_takes_it_meanwhile_keeps_it(scenario: str) -> None:
+    """remove has looked, the peer takes it, remove's call comes: it names a spent association, or our ENI."""
+    with story(scenario) as two:
         old, new = two.runners["node1"], two.runners["node2"]
         two._start(old, "remove")
         while not (isinstance(old.waits, Call) and old.waits.changing):
@@ -539,4 +679,53 @@ def test_the_peer_that_takes_it_meanwhile_keeps_it() -> None:
         two._start(new, "restore")
         assert two._finish(new) is None
         assert two._finish(old) is None
-        assert holds(two.timeline.now, new.eni, "address")
+        assert holds(two.timeline.now, new.eni, scenario)
+
+
+STRANGER = "eni-9"
+
+
+def until_it_sends(two: TwoNodes, node: Runner) -> None:
+    """It takes the private address over from the peer, and its change has left."""
+    two.put_right_by_hand("node2")
+    two.clock.now += 1.0
+    two._start(node, "restore")
+    while not (isinstance(node.waits, Call) and node.waits.changing):
+        two._go_on(node, "ok")
+
+
+def test_a_stranger_that_has_it_keeps_it_from_a_change_that_has_waited() -> None:
+    """EC2 throttles the change; meanwhile somebody gives the address to a stranger's ENI: the next look shows it."""
+    with story("private") as two:
+        node = two.runners["node1"]
+        until_it_sends(two, node)
+        two.by_hand(table="rtb-1", eni=STRANGER, check="eni-1")
+        two.clock.now += FRESH + STALE
+        while node.running is not None:
+            changing = isinstance(node.waits, Call) and node.waits.changing
+            two._go_on(node, "throttled" if changing else "ok")
+        assert isinstance(two.outcome, Misconfigured)
+        assert where(two.timeline.now, "private") == STRANGER
+
+
+def test_a_late_change_takes_it_from_whoever_has_it() -> None:
+    """What EC2 cannot be asked for: it was sent when the peer had the address, and arrives when a stranger has it."""
+    with story("private") as two:
+        node = two.runners["node1"]
+        until_it_sends(two, node)
+        two._go_on(node, "late")
+        two.crash("node1", reached=False)
+        two.by_hand(table="rtb-1", eni=STRANGER, check="eni-1")
+        two.arrive()
+        assert where(two.timeline.now, "private") == node.eni
+
+
+def test_hold_waits_until_the_metadata_show_it_too() -> None:
+    """They are 20 seconds behind: as long does it take, and more rounds than EC2_MAX_RETRY."""
+    with story("private") as two:
+        node = two.runners["node2"]
+        two.fall_behind("node2", 20.0)
+        began = two.clock.now
+        two._start(node, "restore")
+        assert two._finish(node) is None
+        assert two.clock.now - began > 20
