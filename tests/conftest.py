@@ -100,6 +100,13 @@ def figure3(tmp_path: Path, forks: Path | None) -> Iterator[Lab]:
         yield lab
 
 
+@pytest.fixture(params=["routes", "eip"])
+def both(request: pytest.FixtureRequest) -> Protected:
+    """The guide's two scenarios, for what does not differ by kind."""
+    made: Protected = request.getfixturevalue(request.param)
+    return made
+
+
 @pytest.fixture(params=["routes", "eip", "private"])
 def either(request: pytest.FixtureRequest) -> Protected:
     """All scenarios, one after the other."""

@@ -93,14 +93,14 @@ def verbs(protected: Protected) -> list[str]:
     return [verb for number, verb in enumerate(called) if number == 0 or called[number - 1] != verb]
 
 
-def test_master_holds_and_backup_releases(either: Protected) -> None:
+def test_master_holds_and_backup_releases(both: Protected) -> None:
     """A route stays with who had it last."""
-    with keepalived(either, either.lab.node2) as events:
+    with keepalived(both, both.lab.node2) as events:
         events.say("BACKUP")
         events.say("MASTER")
-        assert eventually(lambda: either.holder() == "node2")
+        assert eventually(lambda: both.holder() == "node2")
         events.say("BACKUP")
-        assert eventually(lambda: either.holder() == (None if either.words[0] == "eip" else "node2"))
+        assert eventually(lambda: both.holder() == (None if both.words[0] == "eip" else "node2"))
 
 
 def test_another_instance_s_events_are_nothing_to_it(eip: Protected) -> None:
@@ -147,31 +147,31 @@ def test_a_run_that_is_overtaken_is_ended(eip: Protected) -> None:
         assert eip.holder() == "node1"
 
 
-def test_a_hold_that_fails_is_repeated(either: Protected) -> None:
+def test_a_hold_that_fails_is_repeated(both: Protected) -> None:
     """The API is away when the node becomes master, and comes back: nobody has to do anything."""
-    either.lab.ec2.refuse("denied")
-    either.lab.node2.set(EC2_MAX_RETRY=0)
-    with keepalived(either, either.lab.node2) as events:
+    both.lab.ec2.refuse("denied")
+    both.lab.node2.set(EC2_MAX_RETRY=0)
+    with keepalived(both, both.lab.node2) as events:
         events.say("MASTER")
-        assert eventually(lambda: len(either.lab.ec2.calls) > 6)
-        assert either.holder() == "node1"
-        either.lab.ec2.mend()
-        assert eventually(lambda: either.holder() == "node2")
+        assert eventually(lambda: len(both.lab.ec2.calls) > 6)
+        assert both.holder() == "node1"
+        both.lab.ec2.mend()
+        assert eventually(lambda: both.holder() == "node2")
 
 
 @pytest.mark.parametrize("state", ["MASTER_RX_LOWER_PRI", "MASTER"])
-def test_the_master_takes_it_back_after_a_split(either: Protected, state: str) -> None:
+def test_the_master_takes_it_back_after_a_split(both: Protected, state: str) -> None:
     """Another master took it meanwhile; a late call of that one's, after the event, is undone as well."""
-    lab = either.lab
-    with keepalived(either, lab.node1) as events:
+    lab = both.lab
+    with keepalived(both, lab.node1) as events:
         events.say("MASTER")
         assert eventually(lambda: events.runs() == 1)
         time.sleep(2)  # it has nothing to do, and ends
-        assert lab.node2.ec2kit("hold", *either.words).returncode == 0
+        assert lab.node2.ec2kit("hold", *both.words).returncode == 0
         events.say(state)
-        assert eventually(lambda: either.holder() == "node1" and events.runs() == 2)
-        assert lab.node2.ec2kit("hold", *either.words).returncode == 0
-        assert eventually(lambda: either.holder() == "node1")
+        assert eventually(lambda: both.holder() == "node1" and events.runs() == 2)
+        assert lab.node2.ec2kit("hold", *both.words).returncode == 0
+        assert eventually(lambda: both.holder() == "node1")
 
 
 def test_a_success_is_not_repeated_for_ever(eip: Protected) -> None:

@@ -62,16 +62,16 @@ def called(made: Protected, action: str, node: Node, **environment: str) -> tupl
     return done.returncode, sorted((call.action, call.key) for call in made.lab.ec2.calls)
 
 
-def test_a_hostile_environment_changes_nothing(either: Protected) -> None:
+def test_a_hostile_environment_changes_nothing(both: Protected) -> None:
     """quickCheck, restore, remove and recover make the same calls, signed by the same role, and come to the same."""
     for action, name in (("quickCheck", "node1"), ("restore", "node2"), ("remove", "node2"), ("recover", "node1")):
-        node = either.lab.nodes[name]
-        before = either.lab.ec2.save()
-        plain = called(either, action, node)
+        node = both.lab.nodes[name]
+        before = both.lab.ec2.save()
+        plain = called(both, action, node)
         assert plain[0] == 0
         assert plain[1] or action == "remove", "a route's remove asks nothing"
-        either.lab.ec2.restore(before)
-        assert called(either, action, node, **HOSTILE) == plain, action
+        both.lab.ec2.restore(before)
+        assert called(both, action, node, **HOSTILE) == plain, action
 
 
 def test_a_name_of_aws_that_stands_in_both_is_the_same(routes: Protected) -> None:

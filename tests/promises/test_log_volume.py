@@ -46,11 +46,11 @@ def watch(request: pytest.FixtureRequest) -> Watch:
 
 
 @pytest.fixture
-def away(either: Protected) -> Protected:
+def away(both: Protected) -> Protected:
     """An EC2 that nobody reaches."""
-    either.lab.node1.set(EC2_MAX_RETRY=0)
-    either.lab.ec2.refuse("reset")
-    return either
+    both.lab.node1.set(EC2_MAX_RETRY=0)
+    both.lab.ec2.refuse("reset")
+    return both
 
 
 def test_an_outage_is_told_once_then_each_ten_minutes(away: Protected, watch: Watch) -> None:
@@ -85,18 +85,18 @@ def test_another_cause_is_told_at_once(away: Protected, watch: Watch) -> None:
     assert watch(away).stderr == ""
 
 
-def test_a_setting_that_is_wrong_is_not_told_by_each_run(either: Protected, watch: Watch) -> None:
+def test_a_setting_that_is_wrong_is_not_told_by_each_run(both: Protected, watch: Watch) -> None:
     """A healthy run has warnings, too."""
-    either.lab.node1.set(EC2_MAX_RETRY="many")
-    assert watch(either).stderr.count(":960010:") == 1
-    assert watch(either).stderr == ""
+    both.lab.node1.set(EC2_MAX_RETRY="many")
+    assert watch(both).stderr.count(":960010:") == 1
+    assert watch(both).stderr == ""
 
 
-def test_a_proven_loss_is_told_by_each_run(either: Protected, watch: Watch) -> None:
+def test_a_proven_loss_is_told_by_each_run(both: Protected, watch: Watch) -> None:
     """A failure without a reason would be worse than a long log."""
-    either.run("restore", either.lab.node2).check_returncode()
+    both.run("restore", both.lab.node2).check_returncode()
     for _ in range(2):
-        done = watch(either)
+        done = watch(both)
         assert done.returncode != 0
         assert ":960003:" in done.stderr
 

@@ -91,20 +91,20 @@ def test_lifekeeper_hangs(routes: Protected) -> None:
     replaced(node, "ins_list", "sleep 30 & sleep 30")
     began = time.monotonic()
     done = routes.run("restore", node)
-    assert time.monotonic() - began < 1 + 1 + SLACK, "its child, which keeps the output open, holds nothing up either"
+    assert time.monotonic() - began < 1 + 1 + SLACK, "its child, which keeps the output open, holds nothing up both"
     assert done.returncode == 9
     assert "LifeKeeper's ins_list" in last(done)
     assert routes.run("quickCheck", node).returncode == 0
 
 
-def test_throttled_for_ever_ends_in_time_and_says_so(either: Protected) -> None:
+def test_throttled_for_ever_ends_in_time_and_says_so(both: Protected) -> None:
     """9 within the budget, and the last line names throttling, not just the time."""
-    node = either.lab.node2
+    node = both.lab.node2
     node.set(EC2_RESTORE_TIMEOUT=5)
-    either.lab.ec2.refuse("throttled")
+    both.lab.ec2.refuse("throttled")
     began = time.monotonic()
-    done = either.run("restore", node)
+    done = both.run("restore", node)
     assert time.monotonic() - began < 5 + 1 + SLACK
     assert done.returncode == 9
     assert "EC2 throttled Describe" in done.stderr.splitlines()[-1]
-    assert either.holder() == "node1"
+    assert both.holder() == "node1"
