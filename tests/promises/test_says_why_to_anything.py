@@ -38,7 +38,7 @@ from lab import wire
 from lab.ec2.front import Exchange, Reply, Web
 from lab.protected import Protected
 from lab.wire import Call
-from tests.support.pair import BEGINNING, RESOURCES
+from tests.support.pair import BEGINNINGS, RESOURCES
 
 FUZZ = hypothesis_settings(
     max_examples=int(os.environ.get("EC2KIT_TEST_EXAMPLES", "60")),
@@ -51,9 +51,10 @@ ODD = st.text(st.characters(), max_size=30) | st.sampled_from(
 
 
 def quiet(budget: float = 30) -> Run:
-    """A run that says nothing."""
+    """A run that says nothing, and whose metadata service is not there."""
+    aws = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": "http://127.0.0.1:1"}
     return Run(
-        Settings(ec2_max_retry=0, ec2_max_retry_given=True, ip_nolinkcheck=1),
+        Settings(ec2_max_retry=0, ec2_max_retry_given=True, ip_nolinkcheck=1, aws=aws),
         Deadline(budget),
         Journal("x", "x", least=Level.ERROR),
     )
@@ -117,7 +118,7 @@ def api() -> tuple[Ec2, list[Any]]:
 def site(ec2: Ec2) -> Site:
     """Node 1 of the two nodes' wire."""
     cidrs = (IPv4Network("10.0.0.0/16"),)
-    return Site(Node("us-east-1", "i-1", VpcId("vpc-1"), cidrs, "eth1", EniId("eni-1")), ec2)
+    return Site(Node("us-east-1", "node1", VpcId("vpc-1"), cidrs, "eth1", EniId("eni-1")), ec2)
 
 
 EXTRA = (  # what the model of EC2 gives other types than text
@@ -148,7 +149,7 @@ def test_any_value_in_ec2s_reply(api: tuple[Ec2, list[Any]], verb: Any, which: s
     ec2, answers = api
 
     def twisted(call: Call) -> AWSResponse:
-        text = wire.done(call) if call.changing else wire.answer(BEGINNING, call)
+        text = wire.done(call) if call.changing else wire.answer(BEGINNINGS[which], call)
         parts = text.replace("<", "\x00<").replace(">", ">\x00").split("\x00")
         for _ in range(data.draw(st.integers(1, 3))):
             place = data.draw(st.integers(0, len(parts) - 1))
@@ -216,7 +217,7 @@ def test_a_value_of_another_type_is_no_answer(api: tuple[Ec2, list[Any]], which:
     ec2, answers = api
 
     def twisted(call: Call) -> AWSResponse:
-        text = wire.answer(BEGINNING, call)
+        text = wire.answer(BEGINNINGS[which], call)
         return wire.response(200, text.replace("<item>", f"<item>{extra}", 1).replace("Set></", f"Set>{extra}</"))
 
     answers.append(twisted)
@@ -232,7 +233,7 @@ def test_pages_without_an_end_end(api: tuple[Ec2, list[Any]]) -> None:
     pages = iter(range(10**9))
 
     def next_page(call: Call) -> AWSResponse:
-        text = wire.answer(BEGINNING, call)
+        text = wire.answer(BEGINNINGS["routes"], call)
         return wire.response(200, text.replace("Set></Desc", f"Set><nextToken>{next(pages)}</nextToken></Desc"))
 
     answers.append(next_page)
