@@ -60,7 +60,7 @@ class Ec2Step(Step):
     @property
     def operation(self) -> str:
         """EC2's name of the call, as IAM policies and error messages use it: `ReplaceRoute`."""
-        return "".join(word.capitalize() for word in self.method.split("_"))
+        return called(self.method)
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,11 @@ class BringLinkUp(Step):
 
     def __str__(self) -> str:
         return f"take {self.interface} down and up again"
+
+
+def called(method: str) -> str:
+    """EC2's name of a call that boto3 writes so: `DescribeRouteTables` for `describe_route_tables`."""
+    return "".join(word.capitalize() for word in method.split("_"))
 
 
 Batch = tuple[Step, ...]  # independent of each other: they go out together

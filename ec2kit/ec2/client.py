@@ -39,7 +39,7 @@ from ec2kit.core.model import (
     TableId,
 )
 from ec2kit.core.pace import Pace
-from ec2kit.core.steps import Ec2Step
+from ec2kit.core.steps import Ec2Step, called
 from ec2kit.ec2.refusals import NO_CREDENTIALS, no_credentials, refusal, throttled
 from ec2kit.ec2.session import Signer, client
 from ec2kit.host.deadline import Deadline
@@ -204,7 +204,7 @@ class Ec2:
         subjects = [value for _, value in first.scope] or values or ["this Region"]
         subject = subjects[0] + (f" and {len(subjects) - 1} more" if len(subjects) > 1 else "")
         try:
-            with self._asking(_called(first.operation), subject):
+            with self._asking(called(first.operation), subject):
                 found = tuple(self._items(first.operation, filters))
         except KitError as error:
             return dict.fromkeys([*asked, *answered], error)
@@ -254,28 +254,23 @@ class Ec2:
             _fresh.reset(token)
 
     @contextmanager
-    def _asking(self, called: str, subject: str) -> Iterator[None]:
+    def _asking(self, operation: str, subject: str) -> Iterator[None]:
         """Turn whatever botocore raises inside into Unavailable, by kind and error code, never by its text."""
         where = urlsplit(self.url).hostname
         try:
-            with self._deadline.waiting(f"{called} on {subject}"):
+            with self._deadline.waiting(f"{operation} on {subject}"):
                 yield
         except botocore.exceptions.ClientError as error:
-            raise refusal(called, subject, error.response.get("Error", {}).get("Code", "no error code")) from error
+            raise refusal(operation, subject, error.response.get("Error", {}).get("Code", "no error code")) from error
         except NO_CREDENTIALS as error:
-            raise no_credentials(called, error) from error
+            raise no_credentials(operation, error) from error
         except (botocore.exceptions.BotoCoreError, ResponseParserError) as error:
             raise Unanswered(
-                f"no usable answer from {where} to {called} on {subject} ({type(error).__name__})",
+                f"no usable answer from {where} to {operation} on {subject} ({type(error).__name__})",
                 f"Check the way from this node to https://{where} (route, proxy, DNS, security group)",
             ) from error
         except (LookupError, TypeError, ValueError, AttributeError) as error:  # botocore's parser, too, raises these
-            raise Unavailable(f"{where} gave an incomplete answer to {called} on {subject}") from error
-
-
-def _called(method: str) -> str:
-    """EC2's name of a call, as IAM policies use it: `DescribeRouteTables`."""
-    return "".join(word.capitalize() for word in method.split("_"))
+            raise Unavailable(f"{where} gave an incomplete answer to {operation} on {subject}") from error
 
 
 def _bounded(page: T, number: int) -> T:

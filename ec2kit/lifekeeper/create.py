@@ -130,9 +130,7 @@ def extend(template: str, tag: str, run: Run, lcd: Lcd, own: Mapping[str, str]) 
     """Make the instance on this system, out of service. The rest is the extend manager's."""
     known = check_extend(template, tag, run, lcd, own)
     lcd.need_time(_KEPT, f"nothing was made: too little time is left to make {tag}, or to undo it")
-    told = peers.tell(
-        known.resource, template, tag, lcd
-    )  # first: what is cut off here is made anew, and misses nothing
+    told = peers.tell(known.resource, template, tag, lcd)  # first: when this is cut off, nothing is made yet
     try:
         _make_own(tag, Outline(known, "OSU"), "intelligent", lcd)
     except KitError:

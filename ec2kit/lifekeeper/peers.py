@@ -55,6 +55,8 @@ def refreshed(resource: Resource, tag: str, cluster: Cluster, run: Run) -> Resou
     silent = [part for part in found.parts if part.eni is None]
     if silent:
         raise Unavailable(
-            f"{silent[0].system} does not tell its network interface: {silent[0].why}", "Nothing is changed"
+            f"{silent[0].system} does not tell its network interface: {silent[0].why}",
+            "Nothing is changed. To take the address from a node that is down: ec2kit hold "
+            f"{resource.kind} {resource.address} --interface {resource.interface} --peer ENI",
         )
     return resource.having(peers=frozenset(EniId(str(part.eni)) for part in found.parts))

@@ -40,7 +40,7 @@ ACTIONS = {  # name: attributes, in the meta-data's order
     "meta-data": 'timeout="20s"',
 }
 
-REACH = (  # what is no part of the resource
+REACH = (  # what does not belong to the resource
     Parameter(
         "region",
         Form("[a-z0-9-]+", str, "a Region", "eu-west-1"),

@@ -158,7 +158,7 @@ def test_the_guis_way_tells_the_template_too(figure3: Lab) -> None:
 
 
 def test_peers_are_gathered_anew_after_an_instance_was_replaced(figure3: Lab) -> None:
-    """The old ENI is no peer any more, the new one is: on every system."""
+    """The old ENI does not count any more, the new one does: on every system."""
     good(figure3.node1.ec2kit(*CREATE))
     good(figure3.node1.ec2kit("extend", TAG, "--to", "node2"))
     old = eni_of(figure3, "node2")

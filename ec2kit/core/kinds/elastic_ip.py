@@ -261,7 +261,8 @@ class ElasticIpView(View):
     @property
     def lost(self) -> frozenset[str]:
         """The Elastic IP, or the link under it; also where this node could not take it now."""
-        return self.subjects if self.unplaced and not self.here else super().lost
+        ours = self.allocation is not None and not self.contradicted  # else nothing is proven
+        return self.subjects if ours and self.unplaced and not self.here else super().lost
 
     @property
     def contradicted(self) -> bool:

@@ -6,6 +6,7 @@ first. So a view comes from a complete look or not at all, and no condition of a
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Generic, Self, TypeVar, cast
@@ -41,11 +42,11 @@ class Metadata(Query[str | None]):
 
 
 @dataclass(frozen=True)
-class Listing(Query[tuple[T_co, ...]]):
+class Listing(Query[tuple[T_co, ...]], ABC):
     """What EC2 shows by one filter: queries of the same class and scope are joined into one call.
 
-    operation: EC2's name of the call, as boto3 writes it. filtered: the filter that takes `value`. steady: no
-    takeover changes it, so its age does not count for what may be done on the strength of a look.
+    operation: EC2's name of the call, as boto3 writes it. filtered: the filter that takes `value`. steady: it
+    tells what this node is, not who has the address, so its age does not count for what may be changed after a look.
     """
 
     operation: ClassVar[str]
@@ -53,9 +54,9 @@ class Listing(Query[tuple[T_co, ...]]):
     steady: ClassVar[bool] = False
 
     @property
+    @abstractmethod
     def value(self) -> str | None:
         """What the filter is to find; None: everything of the scope."""
-        raise NotImplementedError
 
     @property
     def scope(self) -> tuple[tuple[str, str], ...]:
@@ -67,9 +68,9 @@ class Listing(Query[tuple[T_co, ...]]):
         """The query for all of the scope, where that is asked for in the place of several; None: it is not."""
         return None
 
+    @abstractmethod
     def includes(self, item: Any) -> bool:
         """Whether an item of a joined answer is this query's."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)

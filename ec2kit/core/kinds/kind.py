@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any, ClassVar, Self, cast
@@ -302,11 +302,6 @@ class Kind:
     def creation(self) -> tuple[Parameter, ...]:
         """What create is given by options."""
         return tuple(each for each in self.parameters if each.creation)
-
-    def made(self, texts: Mapping[str, Sequence[str]]) -> Resource:
-        """The resource from texts by field. Raises ValueError."""
-        known = {each.field: each for each in self.described}
-        return self.having({name: known[name].value(given) for name, given in texts.items()})
 
     def having(self, values: Mapping[str, Any]) -> Resource:
         """The resource with these values by field."""

@@ -368,6 +368,17 @@ def test_without_the_private_address_it_cannot_be_taken_but_may_be_lost(
         shown.drift()
 
 
+def test_an_address_of_another_account_is_not_lost_for_want_of_a_private_address() -> None:
+    """That EC2 does not show it, or shows another allocation id, proves nothing, as without a private address."""
+    bare = [replace(ROOMY[0], secondary=()), ROOMY[1]]
+    unknown = seen(CHOSEN, NODE, bare, BLOCK)
+    own = Address(NAME, AllocationId("eipalloc-10"), association(1, (PEERS, "10.0.2.50", "i-2")))
+    other = seen(replace(CHOSEN, allocation=AllocationId("eipalloc-99")), NODE, [own, *bare], BLOCK)
+    for shown in (unknown, other):
+        with pytest.raises(Misconfigured):
+            shown.lost  # noqa: B018  it is what is tried
+
+
 @pytest.mark.parametrize(
     ("active", "block", "fatal"), [(True, "10.0.2.0/24", 1), (False, "10.0.2.0/24", 0), (False, "10.0.3.0/24", 1)]
 )

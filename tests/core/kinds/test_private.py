@@ -227,7 +227,7 @@ GONE = replace(NODE, eni=None, lack=Misconfigured("eth1 has no ENI"))
 
 @pytest.mark.parametrize(("at", "released"), [(OURS, 1), (PEERS, 0), (STRANGERS, 0), (None, 0)])
 def test_a_node_whose_interface_is_gone_lets_go_of_what_it_has(at: EniId | None, released: int) -> None:
-    """And says nothing else: what it lacks is no verdict."""
+    """And says nothing else: what it lacks is not a verdict."""
     shown = view(at, node=GONE)
     assert len(shown.release()) == released
     assert shown.lost == frozenset()
