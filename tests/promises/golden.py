@@ -17,6 +17,8 @@ from pathlib import Path
 FOLDER = Path(__file__).parent.parent / "golden"
 _WRITE = os.environ.get("EC2KIT_GOLDEN") == "write"
 _ID = re.compile(r"\b(vpc|rtb|eni|i|eipalloc|eipassoc)-[0-9a-f]{8,17}\b")
+# A set of ids, which the kit sorts: by ids that differ from run to run.
+_SET = re.compile(r'(?<="peers": \[)[^]]*(?=])|\bpeer=eni-\S+(?: peer=eni-\S+)*')
 _PLAIN = (  # what differs from run to run, and what stands for it
     (re.compile(r'("(?:seconds|since|at)": )[0-9]+\.[0-9]+'), r"\g<1>0.0"),
     (re.compile(r"\b[0-9]+\.[0-9]+ s\b"), "0.0 s"),
@@ -25,18 +27,22 @@ _PLAIN = (  # what differs from run to run, and what stands for it
 
 
 def plain(text: str) -> str:
-    """The text with the same ids, times and ports in each run: ids are numbered in the order in which they appear."""
+    """The text with the same ids, times and ports in each run.
+
+    Ids are numbered in the order in which they appear, those in sets last; each set is in the order of its numbers.
+    """
     for pattern, instead in _PLAIN:
         text = pattern.sub(instead, text)
-    numbers: dict[str, str] = {}
     kinds = {kind: count(1) for kind in ("vpc", "rtb", "eni", "i", "eipalloc", "eipassoc")}
+    alone, in_sets = _ID.finditer(_SET.sub("", text)), _ID.finditer(" ".join(_SET.findall(text)))
+    found = dict.fromkeys((id_[0], id_[1]) for ids in (alone, in_sets) for id_ in ids)
+    numbers = {id_: f"{kind}-{next(kinds[kind])}" for id_, kind in found}
 
-    def numbered(found: re.Match[str]) -> str:
-        if found[0] not in numbers:
-            numbers[found[0]] = f"{found[1]}-{next(kinds[found[1]])}"
-        return numbers[found[0]]
+    def in_order(found: re.Match[str]) -> str:
+        ids = iter(sorted((numbers[id_[0]] for id_ in _ID.finditer(found[0])), key=lambda id_: int(id_[4:])))
+        return _ID.sub(lambda _: next(ids), found[0])
 
-    return _ID.sub(numbered, text)
+    return _ID.sub(lambda id_: numbers[id_[0]], _SET.sub(in_order, text))
 
 
 def pretty(printed: str) -> str:

@@ -39,7 +39,7 @@ def ec2() -> Iterator[Ec2]:
         yield ec2
 
 
-def connect(ec2: Ec2, key: str = "AKIATEST", timeout: float = 1) -> EC2Client:
+def connect(ec2: Ec2, key: str = "AKIATEST", timeout: float = 10) -> EC2Client:
     """Make a client of the front that tries once and waits `timeout` seconds for each answer."""
     config = Config(
         retries={"total_max_attempts": 1},
@@ -59,7 +59,7 @@ def connect(ec2: Ec2, key: str = "AKIATEST", timeout: float = 1) -> EC2Client:
 
 @pytest.fixture
 def client(ec2: Ec2) -> Iterator[EC2Client]:
-    """Connect a client with key AKIATEST and one second of patience."""
+    """Connect a client with key AKIATEST that waits longer than a busy machine needs."""
     client = connect(ec2)
     yield client
     client.close()
@@ -122,13 +122,15 @@ def test_error_fault_answers_ec2s_code_and_applies_nothing(
     ],
 )
 def test_wire_fault_breaks_the_answer_and_applies_only_what_it_says(
-    ec2: Ec2, client: EC2Client, kind: Kind, expected: type[Exception], holder: str
+    ec2: Ec2, kind: Kind, expected: type[Exception], holder: str
 ) -> None:
     """A fault on the wire shows as boto3's own error, and lost, lied and truncated ones are applied."""
+    client = connect(ec2, timeout=1)
     lab = vpc.figure1(ec2.truth())
     ec2.refuse(kind, "ReplaceRoute")
     with pytest.raises(expected):
         client.replace_route(**move(lab))
+    client.close()
     assert target(ec2, lab) == holder
 
 
@@ -418,7 +420,7 @@ def test_delays_run_side_by_side(ec2: Ec2, client: EC2Client) -> None:
     with ThreadPoolExecutor(10) as pool:
         for future in [pool.submit(client.describe_vpcs) for _ in range(10)]:
             future.result()
-    assert 0.5 <= time.monotonic() - began < 2.5
+    assert 0.5 <= time.monotonic() - began < 4
     assert (peak(ec2.calls), serial(ec2.calls)) == (10, 1)
     ec2.forget()
     ec2.delay_ms = 20
