@@ -317,4 +317,19 @@ CATALOGUE = (
         action="None for the resource. If `ec2kit status` is to tell the last actions, let root write in that "
         "folder.",
     ),
+    Explanation(
+        messages.DISPLACED_BEFORE,
+        cause="The Elastic IP has left this node. When it came, other addresses were on its private address and lost "
+        "their place (960025, 960048). The kit does not give it back to them.",
+        action="If one of them is still needed, associate it again: `aws ec2 associate-address --allocation-id "
+        "eipalloc-1 --network-interface-id eni-1 --private-ip-address 10.0.1.11`. Otherwise none.",
+    ),
+    Explanation(
+        messages.AMAZONS,
+        cause="EC2 has given the instance a public address of Amazon's own at its launch. It is where our Elastic IP "
+        "is about to be associated, and an instance that gets an Elastic IP there gives its public address back to "
+        "Amazon for good.",
+        action="If something uses that address, tell it the new one, or give the Elastic IP a private address of its "
+        "own (--private-ip). Otherwise none.",
+    ),
 )

@@ -8,6 +8,7 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -113,6 +114,8 @@ def _run_verb(options: argparse.Namespace) -> int:
     log = Journal(options.verb, str(options.address), least=Level.INFO if options.verbose else Level.WARN)
     reach = Reach(options.region, options.profile, options.endpoint_url)
     run = begin(log, lambda settings: options.timeout or settings.seconds(budget), reach)
+    if options.verb == "hold":
+        run = replace(run, holder="'ec2kit hold'")
     deadline = run.deadline
 
     def tell(error: KitError | None, _code: int) -> None:
@@ -156,7 +159,7 @@ def _add_parameters(parser: argparse.ArgumentParser, kind: Kind) -> None:
     """A kind's own parameters."""
     for each in kind.parameters:
         if each.option is not None:
-            more: dict[str, Any] = {"action": "append", "default": []} if each.many else {}
+            more: dict[str, Any] = {"action": "append", "default": []} if each.many else {"default": each.default}
             name, read = each.option or "address", value_of(each.form)
             parser.add_argument(name, type=read, metavar=each.metavar, help=each.help, **more)
 

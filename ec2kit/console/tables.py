@@ -45,6 +45,8 @@ def show_status(found: Iterable[Status]) -> None:
         for part in status.parts:
             if part.why and part.verdict != "not here":
                 out.print(Text(f"{part.system}: {part.why}"))
+            for problem in part.view.displacing if part.view else ():
+                out.print(Text(f"{part.system}: {problem}"))
         for view in _views(status.parts)[:1]:
             nodes = {part.eni: f"{part.system} {part.interface}" for part in status.parts if part.eni}
             show_view(view, nodes, out)

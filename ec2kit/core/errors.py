@@ -82,6 +82,10 @@ class Astray(Misconfigured):
     """A complete look shows the address on this node, but on another network interface than it is to be on."""
 
 
+class Occupied(Misconfigured):
+    """On this node, and on it alone, another address has the place and is not to be pushed off."""
+
+
 class Unavailable(KitError):
     """Could not look or act, so nothing is known."""
 

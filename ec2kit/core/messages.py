@@ -95,3 +95,12 @@ TRAFFIC_HERE = Message(960043, Level.INFO, "{resource} is on {node} now; using t
 KEY_KEPT = Message(960044, Level.NOTIFY, "EC2 accepted the access key; saved as [{profile}] in {file}")
 KEY_DROPPED = Message(960045, Level.NOTIFY, "the access key of [{profile}] was removed from {file}")
 HISTORY_LOST = Message(960046, Level.INFO, "this run is not recorded for 'ec2kit status': {why}")
+DISPLACED_BEFORE = Message(
+    960047, Level.WARN, "{public_ip} had taken the place of {others} here, and that is not given back"
+)
+AMAZONS = Message(
+    960048,
+    Level.WARN,
+    "{other}, a public address of Amazon's own, is on {private_ip} of {eni}; {public_ip} takes its place, and it "
+    "does not come back",
+)

@@ -126,7 +126,7 @@ class NetworkInterface:
 
     elastic_ip: the Elastic IP on that address, if there is one. mac: its hardware address, lower case; empty when EC2
     does not tell it. instance: the one that it is attached to. subnet, vpc: their ids. secondary: its other private
-    addresses, each with the Elastic IP on it, or None.
+    addresses, each with the Elastic IP on it, or None. amazons: the public address of Amazon's on its primary one.
     """
 
     id: EniId
@@ -138,6 +138,7 @@ class NetworkInterface:
     subnet: str = ""
     secondary: tuple[tuple[str, str | None], ...] = ()
     vpc: str = ""
+    amazons: str | None = None
 
     def has(self, private_ip: str) -> bool:
         """Whether that is one of its private addresses."""

@@ -58,6 +58,16 @@ class Ec2Step(Step):
         return ()
 
     @property
+    def place(self) -> str:
+        """What only one address can have, and this one gets by it."""
+        return ""
+
+    @property
+    def displaced(self) -> tuple[str, ...]:
+        """The addresses that lose their place by it, and are not given back."""
+        return ()
+
+    @property
     def operation(self) -> str:
         """EC2's name of the call, as IAM policies and error messages use it: `ReplaceRoute`."""
         return called(self.method)

@@ -318,12 +318,17 @@ def _interface(answer: NetworkInterfaceTypeDef) -> NetworkInterface:
             if not each.get("Primary")
         ),
         answer.get("VpcId", ""),
+        _public_ip(answer.get("Association", {}), elastic=False),
     )
 
 
 def _elastic_ip(association: Mapping[str, Any]) -> str | None:
-    """The Elastic IP of an association; a public IP of Amazon's has no allocation id."""
-    return association["PublicIp"] if association.get("AllocationId") else None
+    return _public_ip(association, elastic=True)
+
+
+def _public_ip(association: Mapping[str, Any], *, elastic: bool) -> str | None:
+    """The Elastic IP of an association, or the public IP of Amazon's own, which has no allocation id."""
+    return association.get("PublicIp") if bool(association.get("AllocationId")) is elastic else None
 
 
 def _address(answer: AddressTypeDef) -> Address:

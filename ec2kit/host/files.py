@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import os
 import re
 import stat
@@ -16,11 +17,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 from ec2kit.core.errors import KitError, Misconfigured, Unavailable
 
 MOST_BYTES = 4 << 20  # of a file that is read; the kit writes far less
 _MODE = 0o600
+_MOST_NAME, _CUT_NAME = 220, 180  # characters of a name; file systems take 255 bytes
 _NO_LINK = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # a pipe must not make us wait
 _POLL = 0.05  # seconds between two tries to get a lock
 _LACKING = {errno.EAGAIN, errno.EINTR, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
@@ -66,6 +69,14 @@ def _text(handle: int, *, cut: bool = False) -> str:
 def _refuse_odd(handle: int) -> None:
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         raise OSError(errno.EINVAL, "not a plain file")
+
+
+def name_of(text: str) -> str:
+    """A file's name for any text, and for no other; there is room behind it for an ending."""
+    plain = quote(os.fsencode(text), safe="")
+    if len(plain) <= _MOST_NAME:
+        return plain
+    return f"{plain[:_CUT_NAME]}+{hashlib.sha256(plain.encode()).hexdigest()[:32]}"
 
 
 def change(path: Path, edit: Callable[[str], str], *, seconds: float) -> None:

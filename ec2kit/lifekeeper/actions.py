@@ -93,7 +93,13 @@ def _begin(call: Call) -> Run:
     forget_strangers()
     log = Journal(call.action, call.tag, least=Level.NOTIFY if call.action == WATCHES else Level.INFO)
     said = partial(past.said_of, call.tag) if call.action == WATCHES and call.tag else None
-    return begin(log, lambda settings: settings.seconds(_BUDGET[call.action]), said=said)
+    run = begin(log, lambda settings: settings.seconds(_BUDGET[call.action]), said=said)
+    return replace(run, holder=holder(call.tag))
+
+
+def holder(tag: str) -> str:
+    """Whose address it is that a resource takes, in words."""
+    return f"LifeKeeper's resource {tag}"
 
 
 def _carry_out(call: Call, run: Run, work: Callable[[], str]) -> int:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ec2kit.core.errors import ExitCode, Misconfigured, Unavailable
+from ec2kit.core.errors import ExitCode, KitError, Misconfigured, Unavailable
 from ec2kit.core.settings import Settings
 from ec2kit.host.deadline import Deadline
 from ec2kit.lifekeeper import contract
@@ -19,6 +20,8 @@ from ec2kit.verbs.process import settings_now
 
 # Seconds: an action's own budget, twice (remove on one system, restore on the other), and LifeKeeper's own work.
 PATIENCE = 900
+_UNLOCK_SECONDS = 15.0  # for one system to give a lock back
+_SPARED = 0.1  # of its time, for giving locks back where another system hangs
 
 
 @dataclass(frozen=True)
@@ -81,17 +84,36 @@ class Cluster:
         """Hold LifeKeeper's admin lock on those systems. Raises Misconfigured while somebody else has it."""
         facts = {"pid": os.getpid(), "time": int(time.time()), "system": self.system, "tag": tag}
         flag = contract.ADMIN_LOCK.format(**facts)
-        held: list[str] = []
+        held: dict[str, bool] = {}  # whether flg_create has said so; where it hangs it may have done it
         try:
-            for system in systems:
-                self.lcd.run("flg_create", "-d", system, "-f", flag)
-                held.append(system)
-                self.refuse_busy(system, own=flag)
-            yield
-        finally:
-            for system in held:
-                self.lcd.run("flg_remove", "-d", system, "-f", flag, accept=[NOT_THERE])
+            with self.lcd.sparing(_SPARED):
+                for system in systems:
+                    held[system] = False
+                    self.lcd.run("flg_create", "-d", system, "-f", flag)
+                    held[system] = True
+                    self.refuse_busy(system, own=flag)
+                yield
+        except BaseException:
+            if left := self._unlock(held, flag):
+                print(left.why, file=sys.stderr)
+            raise
+        if left := self._unlock(held, flag):
+            raise left
         print(f"LifeKeeper Admin Lock ({tag}) Released")
+
+    def _unlock(self, held: Mapping[str, bool], flag: str) -> Unavailable | None:
+        """Give the lock back on every system that answers; the error that tells where it stays."""
+        left = []
+        for number, (system, sure) in enumerate(held.items()):
+            words, share = ("-d", system, "-f", flag), 1 / (len(held) - number)
+            try:
+                self.lcd.run("flg_remove", *words, accept=[NOT_THERE], share=share, most=_UNLOCK_SECONDS)
+            except KitError:
+                left += [system] if sure else []
+        if not left:
+            return None
+        cure = "; ".join(f"flg_remove -d {system} -f {shlex.quote(flag)}" for system in left)
+        return Unavailable(f"the admin lock could not be given back on {', '.join(left)}", f"Give it back: {cure}")
 
     def refuse_busy(self, system: str, *, own: str = "") -> None:
         """Raise Misconfigured while somebody has the admin lock there. own: our own lock."""
@@ -101,7 +123,7 @@ class Cluster:
         if others:
             raise Misconfigured(
                 f"another administration is under way on {system} ({others[0]})",
-                f"Wait until it ends; if it has died: flg_remove -d {system} -f '{others[0]}'",
+                f"Wait until it ends; if it has died: flg_remove -d {system} -f {shlex.quote(others[0])}",
             )
 
 

@@ -19,6 +19,7 @@ from ec2kit.lifekeeper.lcd import ALREADY_EXISTS, NOT_THERE, Lcd
 from ec2kit.lifekeeper.options import Creation
 from ec2kit.lifekeeper.places import ACTION_PLACES
 from ec2kit.lifekeeper.proof import Proof
+from ec2kit.verbs import claims
 from ec2kit.verbs.run import Run
 
 _SHARE = 0.5  # of the time that is left, for a step that is taken back in the rest when it hangs
@@ -44,6 +45,7 @@ def outline(wanted: Creation, system: str, run: Run, lcd: Lcd, *, refusal: str) 
     seen = Proof()
     try:
         seen = proof.proven(resource, wanted.interface, run)
+        seen.problems += proof.rivals(wanted.tag, seen, lcd)
     except Unavailable as error:
         if not any(problem.fatal for problem in problems):
             refused(problems, run)
@@ -75,6 +77,8 @@ def create(wanted: Creation, system: str, run: Run, lcd: Lcd) -> str:
             _take_back(wanted, lcd)  # all or nothing
             raise
     resource, state = to_make.known.resource, to_make.state
+    if state == contract.IN_SERVICE:
+        claims.keep(resource, run)
     run.log.say(messages.CREATED, resource=resource, system=system, interface=resource.interface, state=state)
     return state
 
@@ -119,11 +123,13 @@ def check_extend(template: str, tag: str, run: Run, lcd: Lcd, own: Mapping[str, 
     else:
         run = replace(run, reach=known.reach)
         seen = proof.on_target(resource, known, run)
-        problems += seen.problems
+        problems += [*seen.problems, *proof.rivals(tag, seen, lcd)]
         resource = seen.resource or resource
+    made = replace(known, resource=resource)
+    problems += proof.in_the_way(tag, made, lcd)
     if refused(problems, run):
         raise Misconfigured(f"{tag} cannot be extended to this system", "Correct what is listed, then try again")
-    return replace(known, resource=resource)
+    return made
 
 
 def extend(template: str, tag: str, run: Run, lcd: Lcd, own: Mapping[str, str]) -> None:
@@ -144,6 +150,7 @@ def forget(tag: str, run: Run) -> None:
     keys.forget(tag, run)
     try:
         past.forget(tag, run.settings)
+        claims.forget(run.holder, run.settings)
     except KitError as error:  # nothing but `ec2kit status` would read it
         run.log.say(messages.CAUTION, problem=error.why)
 

@@ -7,13 +7,14 @@ What is not verified against a LifeKeeper core is in ec2kit.lifekeeper.contract.
 from __future__ import annotations
 
 import errno
+import math
 import os
 import platform
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,6 +97,7 @@ class Lcd:
     def __init__(self, lkroot: str, deadline: Deadline) -> None:
         self._root = Path(lkroot)
         self._deadline = deadline
+        self._spared = 0.0  # seconds at the end of the time that no program may take
 
     def path(self, program: str) -> Path:
         """Where a program is: of $LKROOT/bin by its name, any other by its path below LKROOT."""
@@ -110,16 +112,36 @@ class Lcd:
         if self._deadline.left < part * self._deadline.seconds:
             raise Unavailable(f"timed out after {self._deadline.spent:.1f} s: {otherwise}", "Run it again")
 
+    @contextmanager
+    def sparing(self, part: float) -> Iterator[None]:
+        """Leave that part of the run's whole time for what comes after."""
+        self._spared = part * self._deadline.seconds
+        try:
+            yield
+        finally:
+            self._spared = 0.0
+
     def run(
-        self, program: str, *arguments: str, accept: Sequence[int] = (), share: float = 1.0, manager: bool = False
+        self,
+        program: str,
+        *arguments: str,
+        accept: Sequence[int] = (),
+        share: float = 1.0,
+        most: float = math.inf,
+        manager: bool = False,
     ) -> tuple[int, str]:
         """Run one program of LifeKeeper's; its exit code and output. What it says on standard error is shown.
 
-        share: of the time that is left, how much it may take before it counts as hanging. manager: its output is
-        shown as it comes, not given back, and when it has to end, it may first put right what it has begun.
+        share: of the time that is left, how much it may take before it counts as hanging; most: in seconds. manager:
+        its output is shown as it comes, not given back, and when it has to end, it may first put right what it has
+        begun.
         Raises Misconfigured when the program is missing, Unavailable when it hangs or exits with a
         code other than 0 and those to accept.
         """
+
+        def seconds(left: float) -> float:
+            return max(_GLANCE, min(most, share * (left - self._spared)))
+
         command = [str(self.path(program)), *arguments]
         program = command[0].rpartition("/")[2]
         if manager and sys.stdout:
@@ -138,7 +160,7 @@ class Lcd:
         with child:
             try:
                 with self._deadline.waiting(f"LifeKeeper's {program}"):
-                    output, _ = child.communicate(timeout=share * self._deadline.left)
+                    output, _ = child.communicate(timeout=seconds(self._deadline.left))
             except BaseException as error:  # a time-out, the deadline or Ctrl-C: it must not live on
                 _end(child, seconds=_UNWINDING if manager else 0)
                 if isinstance(error, subprocess.TimeoutExpired):
@@ -171,15 +193,16 @@ class Lcd:
                 return found
         raise Unavailable(f"LifeKeeper's ins_list does not show {tag} in a known form")
 
-    def instances(self, app: str, kind: str, *, system: str | None = None) -> list[Instance]:
-        """All instances of one application and type, on this system or on another."""
+    def instances(self, app: str, kind: str, *, system: str | None = None, share: float = 1.0) -> list[Instance]:
+        """All instances of one application and type, on this system or on another. share: as of run."""
         where = ("-d", system) if system else ()
-        output = self._ask("ins_list", *where, "-a", app, "-r", kind)
+        output = self._ask("ins_list", *where, "-a", app, "-r", kind, share=share)
         return list(map(Instance.of, (output or "").splitlines()))
 
-    def ours(self) -> list[Instance]:
-        """All instances of the kit on this system, in either form, by tag."""
-        found = [each for form in Form for each in self.instances(*form.value) if each.form]
+    def ours(self, system: str | None = None, *, share: float = 1.0) -> list[Instance]:
+        """All instances of the kit on this system, or on another, in either form, by tag. share: as of run."""
+        whole = [self.instances(*form.value, system=system, share=share) for form in Form]
+        found = [each for instances in whole for each in instances if each.form]
         return sorted(found, key=lambda each: each.tag)
 
     def systems(self) -> list[str]:

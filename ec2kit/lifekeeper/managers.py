@@ -98,6 +98,8 @@ def _by_manager(
     _refuse_manager(here, to, cluster)
     known = _info_there(wanted, cluster) if here.form is Form.GENERIC else ""
     if there is not None:
+        if not known:
+            cluster.script("canextend", to, cluster.system, tag, *info.words_of(wanted.own))
         with cluster.locked(tag, [cluster.system, to]):
             print(f"{to} has {tag} from an extension that was not completed; it is made again")
             take_away(tag, to, cluster)

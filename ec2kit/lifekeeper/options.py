@@ -10,8 +10,8 @@ from functools import partial
 from typing import Any, NoReturn
 
 from ec2kit.core import profiles
+from ec2kit.core.kinds.kind import ADDRESS, PRIVATE_ADDRESS, Kind, Parameter
 from ec2kit.core.kinds.kind import Form as Written
-from ec2kit.core.kinds.kind import Kind, Parameter
 from ec2kit.core.kinds.known import OWN, TYPES
 from ec2kit.core.model import BY_SETTINGS, AccessKey, Reach
 from ec2kit.lifekeeper import contract
@@ -48,7 +48,7 @@ class Creation:
         return [
             *_words(("--type", self.kind.type_word)),
             *_words(("--ip-resource", self.ip_resource), ("--interface", self.interface)),
-            *_words(*((str(each.creation), self.given.get(each.field)) for each in self.kind.creation)),
+            *_words(*((str(each.creation), _text(each, self.given.get(each.field))) for each in self.kind.creation)),
             *_words(("--tag", self.tag), ("--switchback", self.switchback)),
             *_words(("--server", self.server)),
             *(["--generic"] if self.generic else []),
@@ -63,7 +63,7 @@ def resource_parser(*, required: bool) -> argparse.ArgumentParser:
     parser.add_argument("--ip-resource", metavar="TAG", help="the IP resource whose address is to move")
     parser.add_argument("--interface", help="network interface of this node, such as eth1")
     for each in _creation().values():
-        parser.add_argument(str(each.creation), type=value_of(each.form), metavar="A.B.C.D", help=each.help)
+        parser.add_argument(str(each.creation), type=value_of(each.form), metavar=_metavar(each), help=each.help)
     parser.add_argument("--tag", help="tag of the new resource (default: ec2-<resource>)")
     parser.add_argument("--ec2-url", metavar="URL")
     return parser
@@ -147,6 +147,14 @@ def _words(*pairs: tuple[str, object]) -> list[str]:
         for name, value in given
         for word in ([f"{name}={value}"] if not value or value.startswith("-") else [name, value])
     ]
+
+
+def _metavar(parameter: Parameter) -> str | None:
+    return "A.B.C.D" if parameter.form in {ADDRESS, PRIVATE_ADDRESS} else parameter.metavar
+
+
+def _text(parameter: Parameter, value: Any) -> str | None:
+    return None if value in {None, parameter.default} else parameter.form.write(value)
 
 
 def _creation() -> dict[str, Parameter]:

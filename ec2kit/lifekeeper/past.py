@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
+import json
 from pathlib import Path
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
+from ec2kit.core.errors import KitError
 from ec2kit.core.settings import Settings
 from ec2kit.host import files
 from ec2kit.lifekeeper import history
@@ -14,7 +15,7 @@ from ec2kit.lifekeeper.history import Entry
 
 def file_of(tag: str, settings: Settings) -> Path:
     """The resource's file; any tag is one name in one folder."""
-    return Path(settings.ec2kit_history, f"{quote(os.fsencode(tag), safe='')}.jsonl")
+    return Path(settings.ec2kit_history, f"{files.name_of(tag)}.jsonl")
 
 
 def said_of(tag: str, settings: Settings) -> Path:
@@ -31,7 +32,15 @@ def change_of(tag: str, settings: Settings) -> Path:
 def changes(settings: Settings) -> list[str]:
     """The tags of which there is such a file."""
     folder = Path(settings.ec2kit_history, "changes")
-    return sorted(unquote(file.stem) for file in folder.glob("*.json"))
+    return sorted(_tag_of(file) for file in folder.glob("*.json"))
+
+
+def _tag_of(file: Path) -> str:
+    """What the file says, for a long tag is not in its name; else what its name says."""
+    try:
+        return str(json.loads(files.read(file))["tag"])
+    except (ValueError, TypeError, KeyError, KitError):
+        return unquote(file.stem)
 
 
 def entries(tag: str, settings: Settings) -> list[Entry]:

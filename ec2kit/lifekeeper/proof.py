@@ -19,6 +19,9 @@ from ec2kit.verbs.locate import locate
 from ec2kit.verbs.look import look
 from ec2kit.verbs.run import Run, Site
 
+_MOST_OF_A_FOLDER = 255  # characters
+_SHARE = 0.2  # of the time that is left, for another system to tell what it has
+
 
 def named(wanted: Creation, system: str, lcd: Lcd) -> tuple[Resource | None, list[Problem]]:
     """The resource that is asked for, or the problems with the IP resource that should name it."""
@@ -63,8 +66,12 @@ def tag_problems(wanted: Creation, resource: Resource | None, system: str, lcd: 
     """Check that the tag is valid, and that nothing has it, or the address, but a half-made instance of the same."""
     if not info.good_tag(wanted.tag):
         return [Problem("the tag has characters that a tag cannot have", info.TAG_CURE)]
-    if wanted.generic and ("/" in wanted.tag or not wanted.tag.strip(".")):
-        what = "the tag of a Generic Application names files, so it cannot have a slash, and not be of dots alone"
+    files = "/" not in wanted.tag and wanted.tag.strip(".") and len(wanted.tag) <= _MOST_OF_A_FOLDER
+    if wanted.generic and not files:
+        what = (
+            "the tag of a Generic Application names a folder, so it cannot have a slash, not be of dots alone, and "
+            f"not be longer than {_MOST_OF_A_FOLDER} characters"
+        )
         return [Problem(what, "Choose another with --tag")]
     there = lcd.instance(wanted.tag)
     if there and not (
@@ -72,10 +79,33 @@ def tag_problems(wanted: Creation, resource: Resource | None, system: str, lcd: 
     ):
         return [Problem(f"the tag {wanted.tag} is taken on {system}", "Choose another with --tag")]
     address = info.identifier(resource) if resource else ""
-    return [
+    problems = [
         Problem(f"{each.tag} ({each.form}) has {resource} already on {system}", f"See it: ec2kit status {each.tag}")
         for each in lcd.ours()
         if each.tag != wanted.tag and each.identity == address
+    ]
+    for other in lcd.systems():
+        problems += _elsewhere(wanted.tag, address, other, system, lcd) if other != system else []
+    return problems
+
+
+def _elsewhere(tag: str, address: str, system: str, here: str, lcd: Lcd) -> list[Problem]:
+    """What another system has of that tag or address."""
+    try:
+        named = lcd.instance(tag, system=system, share=_SHARE)
+        found = [each for each in lcd.ours(system, share=_SHARE) if each.identity == address]
+    except Unavailable as error:
+        what = f"whether {system} has the tag {tag} or the id {address} already is not known: {error}"
+        return [Problem(what, f"See it there with ins_list before you extend {tag} to {system}", fatal=False)]
+    found += [named] if named and named.identity != address else []
+    return [
+        Problem(
+            f"{system} has {each.tag} ({each.app}/{each.type}, id {each.id}) already, {each.state}",
+            f"To have the same here, on {system}: ec2kit extend {each.tag} --to {here}; or remove it there"
+            if each.identity == address
+            else "Choose another with --tag",
+        )
+        for each in found
     ]
 
 
@@ -92,6 +122,38 @@ def half_made(there: Instance, form: Form, resource: Resource, lcd: Lcd) -> bool
         and not lcd.parents(there.tag, system=there.system)
         and not lcd.equivalents(there.tag, system=there.system)
     )
+
+
+def in_the_way(tag: str, made: Info, lcd: Lcd) -> list[Problem]:
+    """What this system has under that tag, unless it is out of service and as an extend would make it."""
+    there = lcd.instance(tag)
+    if there is None or (there.state not in contract.IN_SERVICE_STATES and there.info == info.encode(made)):
+        return []
+    what = f"{there.system} has {tag} already ({there.app}/{there.type}, {there.state}), with the info {there.info!r}"
+    return [
+        Problem(f"{what}; extend would write {info.encode(made)!r}", "It is left as it is. Remove it there first")
+    ]
+
+
+def rivals(tag: str, seen: Proof, lcd: Lcd) -> list[Problem]:
+    """The kit's other resources on this system that could not be in service here at the same time."""
+    if seen.resource is None or seen.view is None:
+        return []
+    problems = []
+    for each in lcd.ours():
+        try:
+            other = info.decode(each.info).resource
+        except Misconfigured:  # its own actions tell that
+            continue
+        if each.tag != tag and seen.view.rules_out(other):
+            problems.append(
+                Problem(
+                    f"{each.tag} ({other}) is for the same place on this system, on {other.interface}: only one of "
+                    "the two could be in service here",
+                    "Give each a private address of its own: --private-ip",
+                )
+            )
+    return problems
 
 
 def proven(resource: Resource | None, interface: str | None, run: Run) -> Proof:

@@ -18,7 +18,7 @@ from enum import IntEnum
 from functools import partial
 
 from ec2kit.core import messages
-from ec2kit.core.errors import Astray, KitError, Misconfigured, NotHeld
+from ec2kit.core.errors import Astray, KitError, Misconfigured, NotHeld, Occupied
 from ec2kit.core.kinds.kind import Kind, Resource
 from ec2kit.core.messages import Level
 from ec2kit.core.settings import Budget, Settings
@@ -56,6 +56,12 @@ class Call:
     instance: str
     recurring: bool
 
+    def refuse_clone(self, error: type[KitError], **how: bool) -> None:
+        """Raise that error when Pacemaker runs the resource on several nodes at once."""
+        if (copies := _number("clone_max")) > 1:
+            what = f"{self.instance} is a clone on up to {copies} nodes, and its address can be on one alone"
+            raise error(what, "Take it out of the clone (pcs resource unclone), or set clone-max=1", **how)
+
     @property
     def memory(self) -> Memory:
         """What this node remembers of the resource."""
@@ -72,7 +78,7 @@ def main(kind: str, arguments: Sequence[str] | None = None) -> int:
     given = tuple(sys.argv[1:] if arguments is None else arguments)
     action = given[0] if given else ""
     instance = os.environ.get("OCF_RESOURCE_INSTANCE") or kind
-    call = Call(agents.AGENTS[kind], action, instance, action == "monitor" and _milliseconds("interval") > 0)
+    call = Call(agents.AGENTS[kind], action, instance, action == "monitor" and _number("interval") > 0)
     if call.action not in _ACTIONS:
         return _usage(call)
     if call.action == "monitor":
@@ -86,7 +92,7 @@ def main(kind: str, arguments: Sequence[str] | None = None) -> int:
         named = agents.parameters(call.kind, os.environ)
     except Misconfigured as error:
         return _refuse(call, run, error)
-    run = replace(run, reach=named.reach)
+    run = replace(run, reach=named.reach, holder=f"Pacemaker's resource {call.instance}")
     run.log.say(messages.BEGIN)
     work = partial(_ACTIONS[call.action], call, named.resource, run)
     return conclude(run, work, partial(_code, call, run), partial(_tell, call, run))
@@ -104,7 +110,7 @@ def _usage(call: Call) -> Code:
 def _seconds(call: Call, settings: Settings) -> float:
     """The run's time: the setting, and less than what Pacemaker gives."""
     seconds = float(settings.seconds(call.budget))
-    if given := _milliseconds("timeout") / 1000:
+    if given := _number("timeout") / 1000:
         seconds = min(seconds, given - min(_MARGIN, _SHARE * given))
     return seconds
 
@@ -114,13 +120,14 @@ def _journal(call: Call) -> Journal:
     return Journal(call.action, call.instance, least=least, sender=daemon(f"{call.kind.name}({call.instance})"))
 
 
-def _milliseconds(name: str) -> int:
-    """One of the times that Pacemaker gives; 0 when it does not."""
+def _number(name: str) -> int:
+    """One of the numbers that Pacemaker gives, times in milliseconds; 0 when it does not."""
     text = os.environ.get(f"OCF_RESKEY_CRM_meta_{name}", "")
     return int(text) if text.isascii() and text.isdigit() else 0
 
 
 def _start(call: Call, resource: Resource, run: Run) -> str:
+    call.refuse_clone(Misconfigured, everywhere=True)
     for name in agents.ignored(os.environ):
         run.log.say(messages.PARAMETER_IGNORED, name=name)
     before = call.memory.recall()
@@ -146,6 +153,8 @@ def _stop(call: Call, resource: Resource, run: Run) -> str:
 
 def _monitor(call: Call, resource: Resource, run: Run) -> str:
     """Look. Of what stays when it is stopped nothing is asked then: EC2 may well still show this node."""
+    if not call.recurring:
+        call.refuse_clone(NotHeld)
     if resource.stays and call.memory.recall() is Word.STOPPED:
         raise NotHeld(f"{resource} was stopped on this node")
     try:
@@ -160,7 +169,8 @@ def _monitor(call: Call, resource: Resource, run: Run) -> str:
     return f"{resource} is held by this node"
 
 
-def _validate(_call: Call, resource: Resource, _run: Run) -> str:
+def _validate(call: Call, resource: Resource, _run: Run) -> str:
+    call.refuse_clone(Misconfigured, everywhere=True)
     return f"the parameters can be used, for {resource}"
 
 
@@ -180,7 +190,9 @@ def _code(call: Call, run: Run, outcome: str | KitError) -> Code:
         return Code.NOT_RUNNING if isinstance(outcome, NotHeld) else _unknown(call, outcome)
     if _let_go(call, run, outcome):
         return Code.SUCCESS
-    final = call.action == "start" and isinstance(outcome, Misconfigured) and outcome.everywhere
+    if call.action == "start" and isinstance(outcome, Occupied):
+        return Code.ERR_INSTALLED  # so on this node alone
+    final = call.action in {"start", "validate-all"} and isinstance(outcome, Misconfigured) and outcome.everywhere
     return Code.ERR_CONFIGURED if final else Code.ERR_GENERIC
 
 

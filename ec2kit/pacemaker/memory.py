@@ -10,12 +10,12 @@ import os
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from urllib.parse import quote
 
 from ec2kit.core import messages
 from ec2kit.core.errors import KitError
 from ec2kit.host import files
 from ec2kit.host.log import Journal
+from ec2kit.verbs.claims import boot_id
 from ec2kit.verbs.process import settings_now
 
 
@@ -46,11 +46,11 @@ class Memory:
     def file(self) -> Path:
         """Where it is kept: a folder that is empty after each boot."""
         folder = os.environ.get("HA_RSCTMP") or "/run/resource-agents"
-        return Path(folder, "ec2kit", f"{self.kind}-{quote(self.instance, safe='')}")
+        return Path(folder, "ec2kit", f"{self.kind}-{files.name_of(self.instance)}")
 
     @property
     def said(self) -> Path:
-        """The file of what its monitors have told already; no resource's memory has a plus in its name."""
+        """The file of what its monitors have told already; no resource's memory ends so."""
         return self.file.with_name(f"{self.file.name}+said")
 
     @property
@@ -64,7 +64,7 @@ class Memory:
             remembered, boot = Word(files.read(self.file)), files.read(self._boot_file)
         except (ValueError, KitError):
             return Word.STARTING
-        now = _boot()
+        now = boot_id(settings_now())
         if boot and not now:
             return Word.STARTING  # nothing tells whose boot's word it is
         return remembered if boot in {"", now} else Word.NONE
@@ -73,18 +73,10 @@ class Memory:
         """Write it down. When that fails, a probe without an answer takes the resource for not running here."""
         try:
             try:
-                files.replace(self._boot_file, _boot() if word else "")
+                files.replace(self._boot_file, boot_id(settings_now()) if word else "")
                 files.replace(self.file, word)
             except KitError:
                 files.remove(self.file)  # better nothing than an old word; on a full disk there is a way
                 raise
         except KitError as error:
             log.say(messages.NOT_REMEMBERED, why=error.why)
-
-
-def _boot() -> str:
-    """The id of this boot; empty where the kernel does not tell it."""
-    try:
-        return files.read_anyones(Path(settings_now().ec2kit_procfs, "sys/kernel/random/boot_id")).strip()
-    except OSError:
-        return ""

@@ -25,7 +25,7 @@ from ec2kit.core.evidence import CONFIRM_PAUSE, Evidence
 from ec2kit.core.kinds.kind import Resource, View
 from ec2kit.core.steps import BringLinkUp, Ec2Step, Plan, Step, findings, steps_of
 from ec2kit.host import nic
-from ec2kit.verbs import witness
+from ec2kit.verbs import claims, witness
 from ec2kit.verbs.locate import locate
 from ec2kit.verbs.look import look
 from ec2kit.verbs.run import Run, Site
@@ -41,7 +41,8 @@ def hold(resource: Resource, run: Run, site: Site | None = None) -> None:
 
     All rounds are tried, whatever the cause: rights, credentials and new interfaces take their time with EC2, too.
     """
-    _Task(resource, run, site, lambda view: view.drift()).converge()
+    with claims.taking(resource, run):
+        _Task(resource, run, site, lambda view: view.drift()).converge()
 
 
 def release(resource: Resource, run: Run, site: Site | None = None, *, persistent: bool = True) -> None:
@@ -55,6 +56,7 @@ def release(resource: Resource, run: Run, site: Site | None = None, *, persisten
     else:
         endless = persistent and not run.settings.ec2_max_retry_given
         _Task(resource, run, site, lambda view: view.release(), let_go=True, endless=endless).converge()
+        claims.let_go(resource, run)
 
 
 def check(resource: Resource, run: Run, site: Site | None = None) -> None:
@@ -65,12 +67,16 @@ def check(resource: Resource, run: Run, site: Site | None = None) -> None:
     site = site or locate(resource.interface, run)
     first = _judge(resource, site, run, frugal=True)
     if first is None:
+        claims.keep(resource, run)
         return
     run.log.say(messages.SUSPECT, why=first.error)
     run.deadline.sleep(CONFIRM_PAUSE, "the second look, which is to confirm a loss")
     second = _judge(resource, site, run, frugal=False)
     if second is None:
+        claims.keep(resource, run)
         return
+    for problem in run.record.view.displacing if run.record.view else ():
+        run.log.say(messages.CAUTION, problem=problem)
     if first.same_loss(second):
         raise second.error
     raise Unavailable(f"two looks contradict each other: {first.error}, and then: {second.error}", "Look again")
@@ -259,7 +265,8 @@ def _unfinished(resource: Resource, todo: Plan, refused: dict[Step, KitError]) -
 
 def _apply(step: Step, ec2: Ec2, run: Run) -> None:
     if isinstance(step, Ec2Step):
-        ec2.apply(step, math.inf if step.aimed else run.record.seen + backoff.FRESH)
+        with claims.placing(step, run):
+            ec2.apply(step, math.inf if step.aimed else run.record.seen + backoff.FRESH)
     elif isinstance(step, BringLinkUp):
         _bring_link_up(step.interface, run)
     run.record.done.append(step)

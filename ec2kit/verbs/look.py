@@ -12,10 +12,22 @@ from typing import TYPE_CHECKING, Any
 
 from ec2kit.core.backoff import FRESH
 from ec2kit.core.errors import KitError, Unavailable
-from ec2kit.core.kinds.facts import Answers, DefaultInterface, Facts, Interfaces, Link, Listing, Metadata, Open, Query
+from ec2kit.core.kinds.facts import (
+    Answers,
+    DefaultInterface,
+    Facts,
+    Holder,
+    Interfaces,
+    Link,
+    Listing,
+    Metadata,
+    Open,
+    Query,
+)
 from ec2kit.core.kinds.kind import Resource, View
 from ec2kit.core.model import Node
 from ec2kit.host import nic
+from ec2kit.verbs import claims
 from ec2kit.verbs.locate import metadata_of
 from ec2kit.verbs.run import Run, Site
 
@@ -132,6 +144,8 @@ def _answer(query: Query[Any], run: Run) -> object:
                 return None if settings.ip_nolinkcheck else nic.has_link(settings.ec2kit_sysfs, interface)
             case DefaultInterface():
                 return nic.default_interface(settings.ec2kit_sysfs, settings.ec2kit_procfs)
+            case Holder(public_ip):
+                return claims.holder_of(public_ip, settings)
             case Metadata(path):
                 return (run.record.metadata or metadata_of(run)).get(path)
     except KitError as error:

@@ -45,11 +45,15 @@ class Record:
 
 @dataclass(frozen=True)
 class Run:
-    """One run of one verb: its settings, its time, its log, how EC2 is reached, and with which access key."""
+    """One run of one verb: its settings, its time, its log, how EC2 is reached, and with which access key.
+
+    holder: whose address it is that is taken, in words; empty: nobody's.
+    """
 
     settings: Settings
     deadline: Deadline
     log: Journal
     reach: Reach = BY_SETTINGS
     key: AccessKey | None = None
+    holder: str = ""
     record: Record = field(default_factory=Record)

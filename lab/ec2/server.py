@@ -154,6 +154,11 @@ class Ec2:
         return self._moto.auto_recovery
 
     @property
+    def amazons(self) -> dict[str, str]:
+        """Public addresses of Amazon's own, by the interface on whose primary address they are."""
+        return self._moto.amazons
+
+    @property
     def most_addresses(self) -> int:
         """How many private addresses a network interface can have, the primary included; `mend` leaves it."""
         return self._moto.most_addresses

@@ -111,8 +111,9 @@ class Moto:
 
     `page_size` pages DescribeRouteTables; `blackholes` are interfaces whose routes it shows as blackholes;
     `auto_recovery` is DescribeInstances's setting by instance id, "default" where none is given. `most_addresses` is
-    how many private addresses an interface can have, the primary included. With `remembers` moto is asked the same
-    about the same state only once.
+    how many private addresses an interface can have, the primary included. `amazons` are the public addresses of
+    Amazon's own on the primary ones, by interface: an Elastic IP there sends that back to Amazon's pool (user guide,
+    "Elastic IP addresses"). With `remembers` moto is asked the same about the same state only once.
     """
 
     def __init__(self) -> None:
@@ -121,6 +122,7 @@ class Moto:
         self.blackholes: set[str] = set()
         self.auto_recovery: dict[str, str] = {}
         self.most_addresses = 10  # of c5.large: "IP addresses per network interface per instance type"
+        self.amazons: dict[str, str] = {}
         self._lock = threading.RLock()
         self._armed = self._left = 0
         self._before: Any = None
@@ -233,6 +235,8 @@ class Moto:
             _detach(backend)
         if request.action == "AssociateAddress" and reply.status == 200:
             associated(backend, request.params)
+            for eni in [eni for eni in self.amazons if (eni, backend.enis[eni].private_ip_address) in worn(backend)]:
+                del self.amazons[eni]
         return reply
 
     def answer(self, request: Request, old: Any = None, entries: frozenset[str] | None = None) -> Reply:
@@ -268,6 +272,8 @@ class Moto:
         reply = self.truth(request)
         if request.action == "DescribeInstances" and reply.status == 200:
             return _maintained(reply, self.auto_recovery)
+        if request.action == "DescribeNetworkInterfaces" and reply.status == 200 and self.amazons:
+            return _with_amazons(reply, self.amazons)
         if request.action != "DescribeRouteTables" or reply.status != 200:
             return reply
         reply = _with_instances(reply, get_backend("ec2")[ACCOUNT][request.region])
@@ -356,6 +362,17 @@ def _maintained(reply: Reply, auto_recovery: dict[str, str]) -> Reply:
         state = auto_recovery.get(instance.findtext(f"{{{NAMESPACE}}}instanceId") or "", "default")
         options = ET.SubElement(instance, f"{{{NAMESPACE}}}maintenanceOptions")
         ET.SubElement(options, f"{{{NAMESPACE}}}autoRecovery").text = state
+    return Reply(200, ET.tostring(root, encoding="utf-8", xml_declaration=True))
+
+
+def _with_amazons(reply: Reply, amazons: dict[str, str]) -> Reply:
+    """Tell the public addresses of Amazon's own, which moto does not know of an interface."""
+    root = ET.fromstring(reply.body)  # noqa: S314 - moto's own reply
+    for interface in root.iterfind(f".//{{{NAMESPACE}}}networkInterfaceSet/{{{NAMESPACE}}}item"):
+        if address := amazons.get(interface.findtext(f"{{{NAMESPACE}}}networkInterfaceId") or ""):
+            association = ET.SubElement(interface, f"{{{NAMESPACE}}}association")
+            ET.SubElement(association, f"{{{NAMESPACE}}}publicIp").text = address
+            ET.SubElement(association, f"{{{NAMESPACE}}}ipOwnerId").text = "amazon"
     return Reply(200, ET.tostring(root, encoding="utf-8", xml_declaration=True))
 
 

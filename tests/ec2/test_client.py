@@ -43,15 +43,15 @@ def test_retries_are_those_of_the_setting(lab: LabEc2) -> None:
 
 
 @pytest.mark.parametrize(
-    ("association", "elastic_ip"),
+    ("association", "elastic_ip", "amazons"),
     [
-        ("<publicIp>203.0.113.20</publicIp><allocationId>eipalloc-2</allocationId>", "203.0.113.20"),
-        ("<publicIp>198.51.100.7</publicIp><ipOwnerId>amazon</ipOwnerId>", None),  # comes and goes with the instance
-        ("", None),
+        ("<publicIp>203.0.113.20</publicIp><allocationId>eipalloc-2</allocationId>", "203.0.113.20", None),
+        ("<publicIp>198.51.100.7</publicIp><ipOwnerId>amazon</ipOwnerId>", None, "198.51.100.7"),
+        ("", None, None),
     ],
 )
 def test_the_elastic_ip_on_an_eni_is_told_from_a_public_ip_of_amazons(
-    association: str, elastic_ip: str | None
+    association: str, elastic_ip: str | None, amazons: str | None
 ) -> None:
     """NetworkInterfaceAssociation in botocore's model: only an Elastic IP has an allocation id."""
     told = (
@@ -63,7 +63,9 @@ def test_the_elastic_ip_on_an_eni_is_told_from_a_public_ip_of_amazons(
     asked = ec2("https://ec2.example.com")
     answer: Any = lambda **_: wire.response(200, told)  # noqa: E731  the stubs do not know that this hook answers
     asked._client.meta.events.register("before-send.ec2", answer)
-    assert asked.ask(Interfaces(INSTANCE)) == (NetworkInterface(EniId("eni-1"), "10.0.1.11", True, elastic_ip),)
+    assert asked.ask(Interfaces(INSTANCE)) == (
+        NetworkInterface(EniId("eni-1"), "10.0.1.11", True, elastic_ip, amazons=amazons),
+    )
 
 
 def test_an_eni_without_an_ipv4_address_spoils_no_answer() -> None:

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ec2kit.core import profiles
 from ec2kit.core.errors import Misconfigured, Unavailable
@@ -248,3 +250,23 @@ def test_a_line_begins_a_line_of_its_own(tmp_path: Path) -> None:
     files.append(path, "next", most=100, keep=5)
     files.append(path, "last", most=100, keep=5)
     assert files.read(path) == "fir\nnext\nlast\n"
+
+
+@given(st.text(st.characters(codec="utf-8"), max_size=400), st.text(max_size=400))
+def test_any_text_names_one_file_and_no_other(text: str, other: str) -> None:
+    """With room for an ending and for the file that is written beside it first."""
+    try:
+        name, second = files.name_of(text), files.name_of(other)
+    except UnicodeEncodeError:  # no argument of a program has such a text
+        return
+    assert len(f".{name}.jsonl.{'0' * 16}".encode()) <= 255
+    assert "/" not in name
+    assert "\0" not in name
+    assert (name == second) == (text == other)
+
+
+def test_long_texts_that_differ_at_the_end_name_different_files() -> None:
+    """And a text that could be such a name is not taken for one."""
+    long, longer = "a" * 250, "a" * 251
+    assert files.name_of(long) != files.name_of(longer)
+    assert files.name_of(files.name_of(long)) != files.name_of(long)

@@ -222,7 +222,9 @@ def test_what_another_system_has_under_the_same_tag_is_left_alone(
         good(node.lk("ins_remove", "-t", "top"))
         good(node.lk("ins_remove", "-t", EIP))
 
-        good(node.ec2kit(*CREATE[EIP]))
+        row = made(lab.node1, EIP)
+        words = ("-a", "comm", "-r", "ec2", "-t", EIP, "-i", row[4], "-v", row[5], "-I", "INIT_ISP")
+        good(node.lk("ins_create", *words))
         good(node.lk("ins_setstate", "-t", EIP, "-S", "ISP"))
         before = node.lk("ins_list").stdout, node.lk("dep_list").stdout
         refused = lab.node1.ec2kit("extend", EIP, "--to", "node2")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 from ec2kit.lifekeeper import history
 from lab.nodes import Lab, Node
-from tests.support.hierarchy import CREATE, ROUTE, protected, status
+from tests.support.hierarchy import CREATE, EIP, ROUTE, protected, status
 from tests.support.locks import locked
 from tests.support.programs import good
 
@@ -75,3 +77,19 @@ def test_a_history_that_cannot_be_removed_holds_no_deletion_up(figure1: Lab) -> 
     done = figure1.node1.ec2kit("delete", ROUTE)
     assert good(done) is not None
     assert "cannot be removed (Not a directory)" in done.stderr
+
+
+def test_a_tag_of_any_length_is_created_and_deleted_with_all_that_is_kept_of_it(figure2: Lab) -> None:
+    """Its name is longer than a file's can be."""
+    tag = "a/" * 128
+    node = figure2.node1
+    good(node.ec2kit(*CREATE[EIP], "--tag", tag))
+    told = json.loads(good(node.ec2kit("status", tag, "--output", "json")))
+    assert [each["action"] for each in told["resources"][0]["systems"][0]["actions"]] == ["create"]
+    done = node.ec2kit("delete", tag, "--yes")
+    good(done)
+    assert "cannot be" not in done.stderr
+    assert [each for each in (node.root / "var/lib/ec2kit").rglob("*") if each.is_file()] == []
+    refused = node.ec2kit(*CREATE[EIP], "--generic", "--tag", "a" * 256)
+    assert refused.returncode == 5
+    assert "not be longer than 255 characters" in refused.stderr

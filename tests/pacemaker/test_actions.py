@@ -230,6 +230,22 @@ def test_a_kit_that_cannot_be_loaded(agent: Agent) -> None:
 # ---- evidence
 
 
+def test_a_clone_is_refused_before_it_takes_the_address_from_itself(agent: Agent) -> None:
+    """start, validate-all: 6; a probe: 7. What runs already is watched and stopped as without a clone."""
+    node, twice = agent.protected.lab.node1, {"CRM_meta_clone_max": "2"}
+    before = snapshot(agent.protected.lab.ec2.truth())
+    for action in ("start", "validate-all"):
+        refused = agent.run(action, node, **twice)
+        assert refused.returncode == CONFIGURED
+        assert "vip is a clone on up to 2 nodes" in refused.stderr
+    assert agent.probe(node, **twice).returncode == NOT_RUNNING
+    assert agent.run("start", node, CRM_meta_clone_max="1").returncode == SUCCESS
+    assert agent.monitor(node, **twice).returncode == SUCCESS
+    assert snapshot(agent.protected.lab.ec2.truth()) == before
+    assert agent.run("stop", node, **twice).returncode == SUCCESS
+    assert agent.probe(node, CRM_meta_clone_max="1").returncode == NOT_RUNNING
+
+
 def test_a_proven_loss(agent: Agent) -> None:
     """7 after two looks, with the reason as the last line; a probe is as sure, and calls it no error."""
     one = agent.protected.lab.node1

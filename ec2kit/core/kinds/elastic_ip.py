@@ -1,7 +1,8 @@
 """The Elastic IP scenario: from facts to a view, from a view to the steps that are missing. Pure.
 
 Invariants: the drift of a view is empty exactly when the Elastic IP is associated with our ENI and
-the interface has link (or its check is switched off). The release is non-empty exactly when the
+the interface has link (or its check is switched off). No step takes the place of an Elastic IP that somebody who uses
+the kit on this node holds. The release is non-empty exactly when the
 Elastic IP is associated with an ENI of this instance, and it names only the association that was just read. An
 Elastic IP whose allocation id is not the one that the resource names as well is never ours.
 
@@ -17,13 +18,14 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import ClassVar
 
 from ec2kit.core import messages
-from ec2kit.core.errors import Astray, KitError, Misconfigured, Problem, Unavailable
+from ec2kit.core.errors import Astray, KitError, Misconfigured, Occupied, Problem, Unavailable
 from ec2kit.core.kinds.choices import Choices
-from ec2kit.core.kinds.facts import DefaultInterface, ElasticIps, Facts, Interfaces, Link
+from ec2kit.core.kinds.facts import DefaultInterface, ElasticIps, Facts, Holder, Interfaces, Link
 from ec2kit.core.kinds.kind import (
     ADDRESS,
     ALLOCATION,
     PRIVATE_ADDRESS,
+    TRUTH,
     Asked,
     Kind,
     Parameter,
@@ -41,15 +43,18 @@ class ElasticIpResource(Resource):
     """An Elastic IP that is associated with the ENI behind one interface of the active node.
 
     allocation: its allocation id, where that is named as well; both must belong to the same Elastic IP. private_ip:
-    the private address of the ENI that gets it; None is the primary one, or the one that has it.
+    the private address of the ENI that gets it; None is the primary one, or the one that has it. displace: whether
+    another public address that is there, and nobody's who uses the kit here, may lose its place.
     """
 
     kind: ClassVar = "eip"
     public: ClassVar = True
+    claimed: ClassVar = True
     public_ip: IPv4Address
     interface: str | None = None
     allocation: AllocationId | None = None
     private_ip: IPv4Address | None = None
+    displace: bool = True
 
     @property
     def chosen(self) -> str | None:
@@ -73,6 +78,7 @@ class ElasticIpResource(Resource):
         facts.want(named, along=[ours])
         own = next(iter(facts.of(named)), None)
         view = ElasticIpView.of(self, node, own, () if settled(own, node, self.chosen) else facts.of(ours))
+        view = replace(view, holder=next(iter(map(facts.of, map(Holder, view.others))), None))
         interface = view.interface
         if interface is None or view.eni is None:
             return view
@@ -87,7 +93,7 @@ class ElasticIpResource(Resource):
 
     def as_json(self) -> Object:
         """What was asked for."""
-        return {"public_ip": self.address, "private_ip": self.chosen}
+        return {"public_ip": self.address, "private_ip": self.chosen, "displace": self.displace}
 
 
 @dataclass(frozen=True)
@@ -96,6 +102,7 @@ class AssociateAddress(Ec2Step):
 
     taken: the look has shown it somewhere else. Where it has shown it on nothing, EC2 refuses the step when the peer
     has taken the address since (AllowReassociation). displaces: other Elastic IPs that lose their place by it.
+    amazons: Amazon's own public address that does.
     """
 
     about: ClassVar = "public_ip"
@@ -106,6 +113,7 @@ class AssociateAddress(Ec2Step):
     private_ip: str
     was: EniId | None = field(default=None, compare=False)
     displaces: tuple[str, ...] = field(default=(), compare=False)
+    amazons: str | None = field(default=None, compare=False)
     taken: bool = field(default=False, compare=False, repr=False)
     left: str = field(default="", compare=False, repr=False)  # the private address of that ENI that it was on
 
@@ -127,15 +135,27 @@ class AssociateAddress(Ec2Step):
 
     @property
     def cautions(self) -> tuple[Told, ...]:
-        """Each Elastic IP that loses its place by it."""
+        """Each address that loses its place by it."""
         place = {"private_ip": self.private_ip, "eni": self.eni, "public_ip": self.public_ip}
-        return tuple((messages.DISPLACED, {"other": other, **place}) for other in self.displaces)
+        told = [(messages.DISPLACED, other) for other in self.displaces]
+        told += [(messages.AMAZONS, self.amazons)] if self.amazons else []
+        return tuple((message, {"other": other, **place}) for message, other in told)
+
+    @property
+    def place(self) -> str:
+        """The private address of the ENI."""
+        return f"{self.eni} {self.private_ip}"
+
+    @property
+    def displaced(self) -> tuple[str, ...]:
+        """The same addresses."""
+        return (*self.displaces, *([self.amazons] if self.amazons else []))
 
     def __str__(self) -> str:
         return (
             f"associate {self.public_ip} with {self.eni} ({self.private_ip})"
             + (f", taken from {self.left if self.was == self.eni else self.was}" if self.was else "")
-            + (f", displacing {' '.join(self.displaces)}" if self.displaces else "")
+            + (f", displacing {' '.join(self.displaced)}" if self.displaced else "")
         )
 
 
@@ -169,7 +189,9 @@ class ElasticIpView(View):
 
     interface, eni: where it is to be; eni is None where this node has none now. lack: why this node cannot hold it.
     private_ip: the private address there that ours has or would take; unplaced: the interface does not have that one
-    now, and its subnet has the block. others: the Elastic IP that would lose that place. here: it is on an ENI of
+    now, and its subnet has the block. primary: the interface's primary address, as far as known. others: the Elastic
+    IP that would lose that place, holder: whose it is here; amazons: Amazon's own public address that would.
+    displace: as the resource says. here: it is on an ENI of
     this instance. nearby: it is at another place of it; at: the interface there, if this host has it.
     link: None when the link check is switched off. expected: the allocation id that the resource names.
     default_route: the interface is that of the default route, as far as that was asked.
@@ -183,6 +205,10 @@ class ElasticIpView(View):
     eni: EniId | None
     private_ip: str
     others: tuple[str, ...] = ()
+    holder: str | None = None
+    amazons: str | None = None
+    displace: bool = True
+    primary: str = field(default="", compare=False)
     here: bool = False
     nearby: bool = False
     at: str | None = None
@@ -206,7 +232,7 @@ class ElasticIpView(View):
         association, chosen = own.association if own else None, resource.chosen
         at = association.eni if association else None
         there = (association.private_ip or "") if association else ""
-        private_ip, displaced, lack, seat = there, None, None, None
+        private_ip, displaced, amazons, lack, seat = there, None, None, None, None
         if not settled(own, node, chosen):
             if not ours:
                 raise Misconfigured(
@@ -223,6 +249,7 @@ class ElasticIpView(View):
                 if chosen or seat.id != at:
                     private_ip = chosen or seat.private_ip
                     displaced = seat.elastic_ip_on(private_ip)
+                    amazons = seat.amazons if private_ip == seat.private_ip else None
                 if not private_ip:
                     lack = Misconfigured(f"{seat.id} has no IPv4 address that could have {resource.public_ip}")
         here = association is not None and (association.instance == node.instance or at in {each.id for each in ours})
@@ -234,6 +261,9 @@ class ElasticIpView(View):
             eni=node.eni,
             private_ip=private_ip,
             others=(displaced,) if displaced not in {None, str(resource.public_ip)} else (),
+            amazons=amazons,
+            displace=resource.displace,
+            primary=seat.private_ip if seat else "",
             here=here,
             nearby=here and (at != node.eni or chosen not in {None, there}),
             at=next((node.names.get(each.mac) for each in ours if each.id == at), None),
@@ -262,7 +292,8 @@ class ElasticIpView(View):
     def lost(self) -> frozenset[str]:
         """The Elastic IP, or the link under it; also where this node could not take it now."""
         ours = self.allocation is not None and not self.contradicted  # else nothing is proven
-        return self.subjects if ours and self.unplaced and not self.here else super().lost
+        barred = self.unplaced or self._occupied
+        return self.subjects if ours and barred and not self.here else super().lost
 
     @property
     def contradicted(self) -> bool:
@@ -271,17 +302,52 @@ class ElasticIpView(View):
 
     @property
     def cautions(self) -> list[Problem]:
-        """The interface of the default route, which may be this node's way to EC2."""
+        """The interface of the default route, which may be this node's way to EC2; and what loses its place."""
         if not self.default_route:
-            return []
+            return self.displacing
         return [
+            *self.displacing,
             Problem(
                 f"{self.public_ip} is for {self.interface}, which has this node's default route: where the node "
                 "reaches EC2 by that address, each release cuts its own way to EC2 off",
                 "Give it another way: a VPC endpoint for EC2, a NAT gateway, or another interface",
                 fatal=False,
-            )
+            ),
         ]
+
+    @property
+    def displacing(self) -> list[Problem]:
+        """The Elastic IP, or Amazon's address, that this one will take the place of."""
+        if self._occupied:
+            return []
+        there = f"on {self.private_ip} of {self.eni}; {self.public_ip} will take its place"
+        cures = {
+            f"Elastic IP {other}": "Move it to another address first if it is still needed" for other in self.others
+        }
+        if self.amazons:
+            cures[f"{self.amazons}, a public address of Amazon's own, which does not come back,"] = (
+                f"If something needs it: {_GIVE_PLACE[0].lower()}{_GIVE_PLACE[1:]}"
+            )
+        return [Problem(f"{what} is {there}", cure, fatal=False) for what, cure in cures.items()]
+
+    @property
+    def _occupied(self) -> Occupied | None:
+        """Why it cannot take the place that it is to have."""
+        found = self.others or ((self.amazons,) if self.amazons else ())
+        if not found or (self.displace and not self.holder):
+            return None
+        there = f"{found[0]} is on {self.private_ip} of {self.eni}"
+        if self.holder:
+            why, way = f"{self.holder} holds it on this node", f"or let go of it here: ec2kit release eip {found[0]}"
+        else:
+            why, way = f"{self.public_ip} is not to displace anything (displace=false)", "or move the other one"
+        return Occupied(f"{there}, and {why}: {self.public_ip} cannot have that place", f"{_GIVE_PLACE}, {way}")
+
+    def rules_out(self, other: Resource) -> bool:
+        """Whether that is another Elastic IP for the same private address of the same interface."""
+        if not isinstance(other, ElasticIpResource) or str(other.public_ip) == self.public_ip:
+            return False
+        return other.interface == self.interface and (other.chosen or self.primary) in {self.private_ip, ""}
 
     def drift(self) -> Plan:
         """The steps that are missing until this node holds the address; empty when it does.
@@ -311,6 +377,8 @@ class ElasticIpView(View):
                 "Give it to that interface first (ec2kit hold private, or aws ec2 assign-private-ip-addresses), or "
                 "name an address that it has",
             )
+        if self._occupied:
+            raise self._occupied
         link: tuple[Step, ...] = (BringLinkUp(self.interface),) if self.link is False else ()
         if self.associated_here:
             return (link,) if link else ()
@@ -323,6 +391,7 @@ class ElasticIpView(View):
             taken=self.association is not None,
             left=(self.association.private_ip or "") if self.association else "",
             displaces=self.others,
+            amazons=self.amazons,
         )
         return tuple(batch for batch in (link, (associate,)) if batch)
 
@@ -349,14 +418,6 @@ class ElasticIpView(View):
         except Misconfigured as error:
             comes = self.unplaced and self.block is not None and IPv4Address(self.private_ip) in self.block
             problems.append(Problem(str(error), error.cure, fatal=active or not comes))
-        problems += [
-            Problem(
-                f"Elastic IP {other} is on {self.private_ip} of {self.eni}; {self.public_ip} will take its place",
-                "Move it to another address first if it is still needed",
-                fatal=False,
-            )
-            for other in self.others
-        ]
         return problems
 
     def rows(self, nodes: Mapping[str, str]) -> list[tuple[str, ...]]:
@@ -377,6 +438,9 @@ class ElasticIpView(View):
             "eni": self.eni,
             "private_ip": self.private_ip,
             "others": list(self.others),
+            "held_by": self.holder,
+            "amazons": self.amazons,
+            "displace": self.displace,
             "here": self.here,
             "nearby": self.nearby,
             "link": self.link,
@@ -384,6 +448,10 @@ class ElasticIpView(View):
         }
 
 
+_GIVE_PLACE = (
+    "Give each a private address of its own (--private-ip; in Pacemaker private_ip_address=; in LifeKeeper create "
+    "--private-ip)"
+)
 _LINK = {True: "up", False: "down", None: "not checked"}
 
 
@@ -397,6 +465,9 @@ def _read_view(told: Object) -> ElasticIpView:
         eni=optional(told["eni"], EniId),
         private_ip=str(told["private_ip"]),
         others=tuple(map(str, told["others"])),
+        holder=optional(told.get("held_by"), str),
+        amazons=optional(told.get("amazons"), str),
+        displace=bool(told.get("displace", True)),
         here=bool(told.get("here", there and there["eni"] == told["eni"])),
         nearby=bool(told.get("nearby")),
         link=link if isinstance(link, bool) else None,
@@ -439,6 +510,10 @@ def _places(choices: Choices, interface: str) -> list[tuple[str, str]]:
     private_ips = next((each.private_ips for each in choices.interfaces if each.name == interface), ())
     first = [("the primary one", "")]
     return [*first, *((each, each) for each in private_ips)] if private_ips else []
+
+
+def _manners(_choices: Choices, _interface: str) -> list[tuple[str, str]]:
+    return [("take its place", ""), ("leave it there, and fail", "false")]
 
 
 ELASTIC_IP = Kind(
@@ -494,6 +569,22 @@ ELASTIC_IP = Kind(
             "has another one: give it by a rule on #uname.",
             like="10.0.2.12",
             own=True,
+        ),
+        Parameter(
+            "displace",
+            TRUTH,
+            option="--displace",
+            metavar="true|false",
+            help="whether another public address that is at its place may lose it (default: true)",
+            creation="--displace",
+            asked=Asked("If another public address is at its place", _manners),
+            info="displace",
+            ocf="displace",
+            short="whether to displace another address",
+            long="What happens where another public address is on that private address: with true, the Elastic IP "
+            "takes its place, and the other one is on nothing then; with false, start fails. The Elastic IP of "
+            "another resource of this kit's on the node never loses its place.",
+            default=True,
         ),
     ),
     read_view=_read_view,

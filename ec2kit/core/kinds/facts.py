@@ -35,6 +35,13 @@ class DefaultInterface(Query[str | None]):
 
 
 @dataclass(frozen=True)
+class Holder(Query[str | None]):
+    """Whose Elastic IP it is on this node, of those who use the kit here; None: nobody's of them."""
+
+    public_ip: str
+
+
+@dataclass(frozen=True)
 class Metadata(Query[str | None]):
     """One item of the instance metadata, below `/latest/meta-data/`; None when there is no such item."""
 

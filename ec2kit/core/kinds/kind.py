@@ -31,6 +31,7 @@ class Form:
     read: Callable[[str], Any]
     what: str  # "an IPv4 address"
     like: str
+    write: Callable[[Any], str] = str
 
 
 def _ipv4(text: str) -> IPv4Address:
@@ -47,11 +48,18 @@ def _id_of(prefix: str) -> Callable[[str], str]:
     return read
 
 
+def _truth(text: str) -> bool:
+    if text not in {"true", "false"}:
+        raise ValueError(text)
+    return text == "true"
+
+
 ADDRESS = Form(r"[0-9.]+(/32)?", _ipv4, "an IPv4 address", "10.1.0.10")
 PRIVATE_ADDRESS = replace(ADDRESS, pattern=r"[0-9.]+", read=IPv4Address)
 TABLE = Form(r"rtb-\w+", str, "the id of a route table", "rtb-1")
 ENI = Form(r"eni-\w+", _id_of("eni"), "the id of an ENI", "eni-1")
 ALLOCATION = Form(r"eipalloc-\w+", str, "an allocation id", "eipalloc-1")
+TRUTH = Form("true|false", _truth, "true or false", "false", write=lambda value: str(value).lower())
 INTERFACE_NAME = Form(r"[^\s/]{1,15}", str, "the name of a network interface", "eth1")
 
 
@@ -92,6 +100,7 @@ class Parameter:
     required: bool = False
     many: bool = False
     own: bool = False
+    default: Any = None
 
     @property
     def pattern(self) -> str:
@@ -105,14 +114,14 @@ class Parameter:
         return self.like or self.form.like
 
     def texts(self, resource: Resource) -> list[str]:
-        """The resource's values as texts: none, one, or many in order."""
+        """The resource's values as texts: none for the default, one, or many in order."""
         value = getattr(resource, self.field)
-        return sorted(map(str, value)) if self.many else [] if value is None else [str(value)]
+        return sorted(map(str, value)) if self.many else [] if value == self.default else [self.form.write(value)]
 
     def value(self, texts: Iterable[str]) -> Any:
         """The resource's value from texts. Raises ValueError."""
         values = [self.form.read(text) for text in texts]
-        return frozenset(values) if self.many else next(iter(values), None)
+        return frozenset(values) if self.many else next(iter(values), self.default)
 
 
 INTERFACE = Parameter(
@@ -138,7 +147,8 @@ class Resource(ABC):
     interface: network interface of this node whose ENI has it; None is the one that has it already, else the one with
     the default route. stays: a release changes nothing. below: in LifeKeeper it stands below the IP resource of the
     same address. public: whether the instance metadata tell it among an ENI's public or its private addresses.
-    gathers: it names the ENIs of all nodes, its peers.
+    gathers: it names the ENIs of all nodes, its peers. claimed: another address could push it off its place, so this
+    node's own is written down as somebody's.
     """
 
     kind: ClassVar[str]
@@ -146,6 +156,7 @@ class Resource(ABC):
     below: ClassVar[bool] = False
     public: ClassVar[bool | None] = None
     gathers: ClassVar[bool] = False
+    claimed: ClassVar[bool] = False
 
     @property
     @abstractmethod
@@ -234,7 +245,16 @@ class View(ABC):
     @property
     def cautions(self) -> list[Problem]:
         """What a person should know before it is taken."""
+        return self.displacing
+
+    @property
+    def displacing(self) -> list[Problem]:
+        """What loses its place on this node when the address comes; empty where it is."""
         return []
+
+    def rules_out(self, other: Resource) -> bool:  # noqa: ARG002
+        """Whether another resource could not be on this node at the same time."""
+        return False
 
     @abstractmethod
     def drift(self) -> Plan:

@@ -116,18 +116,20 @@ def test_an_elastic_ip_with_going_back(figure2: Lab) -> None:
     shown = " ".join(seen.screen.display)
     assert 0 < shown.index(f"{used}  on eth1 now") < shown.index(f"{free}  free")
     seen.choose("Elastic IP", used)
-    seen.answer("Tag", "<", anew=True)
+    seen.choose("If another public address", "Back")
     seen.choose("Elastic IP", used)
+    seen.choose("If another public address", "leave it there")
     seen.answer("Tag", " $x")
     seen.sees("not a valid tag")
     seen.answer("Tag", "public", anew=True)
     seen.choose("Create", "Create")
     seen.choose("public is created", "Not now")
     assert seen.ends() == 0
+    assert "--displace false" in seen.shown
     assert "ec2kit extend public --to node2" in seen.shown
     fields = made(figure2.node1, "public")
     assert fields[6:8] == ["ISP", "AUTOMATIC"]
-    assert info.decode(fields[5]).resource == ElasticIpResource(IPv4Address(used), "eth1")
+    assert info.decode(fields[5]).resource == ElasticIpResource(IPv4Address(used), "eth1", displace=False)
 
 
 def test_an_elastic_ip_on_an_address_of_its_own_is_extended_to_one(figure3: Lab) -> None:
@@ -139,26 +141,29 @@ def test_an_elastic_ip_on_an_address_of_its_own_is_extended_to_one(figure3: Lab)
     seen.choose("EC2 resource type", "Elastic IP")
     seen.choose("Network interface", "eth0")
     seen.choose("Elastic IP", free)
-    seen.answer("Tag", "<", anew=True)  # eth0 has one private address: nothing is asked
+    seen.choose("If another public address", "Back")  # eth0 has one private address: it is not asked for
     seen.choose("Elastic IP", "Back")
     seen.choose("Network interface", "eth1")
     seen.choose("Elastic IP", free)
     seen.asked("Private address")
     assert "the primary one" in " ".join(seen.screen.display)
     seen.choose("Private address", "10.0.5.50")
-    seen.answer("Tag", "<", anew=True)
+    seen.choose("If another public address", "Back")
     seen.choose("Private address", "Back")
     seen.choose("Elastic IP", "Back")
     seen.choose("Network interface", "eth0")
     seen.choose("Elastic IP", free)
+    seen.choose("If another public address", "take its place")
     seen.answer("Tag")
     seen.sees(f"--interface eth0 --elastic-ip {free} --tag")  # what eth0 does not offer is forgotten
     seen.choose("Create it", "Back")
     seen.answer("Tag", "<", anew=True)
+    seen.choose("If another public address", "Back")
     seen.choose("Elastic IP", "Back")
     seen.choose("Network interface", "eth1")
     seen.choose("Elastic IP", free)
     seen.choose("Private address", "10.0.5.50")
+    seen.choose("If another public address", "take its place")
     seen.answer("Tag")
     seen.sees("--private-ip 10.0.5.50")
     seen.choose("Create", "Create")
@@ -298,6 +303,7 @@ def test_creating_on_the_other_server(figure2: Lab) -> None:
     seen.sees(figure2.node2.identity.interfaces[1].eni)
     seen.choose("Network interface", "eth1")
     seen.choose("Elastic IP", free)
+    seen.choose("If another public address", "take its place")
     seen.answer("Tag")
     seen.choose("Create", "Create")
     seen.choose(f"{tag} is created", "Extend to: node1")

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ec2kit.core.errors import Misconfigured, Unavailable
+from ec2kit.core.errors import Misconfigured, Occupied, Unavailable
 from ec2kit.core.kinds.elastic_ip import (
     AssociateAddress,
     DisassociateAddress,
     ElasticIpResource,
     ElasticIpView,
 )
-from ec2kit.core.kinds.facts import Link, Metadata, Query
+from ec2kit.core.kinds.facts import Holder, Link, Metadata, Query
 from ec2kit.core.model import Address, AllocationId, Association, AssociationId, EniId, NetworkInterface, Node, VpcId
 from ec2kit.core.steps import BringLinkUp, Step
 from tests.support.looks import seen
@@ -343,6 +343,73 @@ def test_who_is_on_the_named_private_address_is_displaced() -> None:
     """And no one else."""
     taken = [replace(ROOMY[0], secondary=(("10.0.2.50", "203.0.113.30"),)), ROOMY[1]]
     assert chosen(None, taken).others == ("203.0.113.30",)
+
+
+def barred(resource: ElasticIpResource, eni: NetworkInterface, holder: str | None = None) -> ElasticIpView:
+    """A look at our ENI with another address at the place; holder: whose that is on this node."""
+    things = [Address(NAME, AllocationId("eipalloc-1"), None), eni]
+    shown = seen(resource, NODE, things, {Holder("203.0.113.30"): holder})
+    assert isinstance(shown, ElasticIpView)
+    return shown
+
+
+TAKEN = replace(ROOMY[0], elastic_ip="203.0.113.30")
+AMAZONS = replace(ROOMY[0], elastic_ip=None, amazons="198.51.100.7")
+
+
+def test_an_elastic_ip_that_a_resource_here_holds_never_loses_its_place() -> None:
+    """It is a proven loss still, and the way out is named; one that nobody here holds is displaced."""
+    mine = ElasticIpResource(IPv4Address(NAME), "eth1")
+    view_ = barred(mine, TAKEN, "Pacemaker's resource b")
+    with pytest.raises(Occupied, match=r"203\.0\.113\.30 is on .* Pacemaker's resource b holds it") as refused:
+        view_.drift()
+    assert "--private-ip" in refused.value.cure
+    assert "ec2kit release eip 203.0.113.30" in refused.value.cure
+    assert view_.lost == {NAME}
+    assert view_.release() == ()
+    assert [each.fatal for each in view_.problems(active=False)] == [True]
+    assert view_.displacing == []
+    displaced = barred(mine, TAKEN)
+    assert "Elastic IP 203.0.113.30 is on" in str(displaced.displacing[0])
+    ((step,),) = displaced.drift()
+    assert isinstance(step, AssociateAddress)
+    assert step.displaced == ("203.0.113.30",)
+
+
+@pytest.mark.parametrize("eni", [TAKEN, AMAZONS], ids=["elastic", "amazons"])
+def test_with_displace_false_nothing_loses_its_place(eni: NetworkInterface) -> None:
+    """Neither an Elastic IP nor a public address of Amazon's."""
+    view_ = barred(ElasticIpResource(IPv4Address(NAME), "eth1", displace=False), eni)
+    with pytest.raises(Occupied, match="displace=false"):
+        view_.drift()
+    assert view_.lost == {NAME}
+
+
+def test_a_public_address_of_amazons_is_told_before_and_when_it_goes() -> None:
+    """It is on the primary address alone, and does not come back."""
+    view_ = barred(ElasticIpResource(IPv4Address(NAME), "eth1"), AMAZONS)
+    assert "198.51.100.7, a public address of Amazon's own, which does not come back" in str(view_.displacing[0])
+    ((step,),) = view_.drift()
+    assert isinstance(step, AssociateAddress)
+    assert step.displaced == ("198.51.100.7",)
+    assert [message.number for message, _ in step.cautions] == [960048]
+    beside = barred(ElasticIpResource(IPv4Address(NAME), "eth1", private_ip=IPv4Address("10.0.2.50")), AMAZONS)
+    assert beside.displacing == []
+
+
+@pytest.mark.parametrize(
+    ("other", "rules_out"),
+    [
+        (ElasticIpResource(IPv4Address("203.0.113.30"), "eth1"), True),
+        (ElasticIpResource(IPv4Address("203.0.113.30"), "eth1", private_ip=IPv4Address("10.0.2.11")), True),
+        (ElasticIpResource(IPv4Address("203.0.113.30"), "eth1", private_ip=IPv4Address("10.0.2.50")), False),
+        (ElasticIpResource(IPv4Address("203.0.113.30"), "eth0"), False),
+        (ElasticIpResource(IPv4Address(NAME), "eth1"), False),
+    ],
+)
+def test_two_for_one_private_address_rule_each_other_out(other: ElasticIpResource, rules_out: bool) -> None:
+    """The primary one is the place of those that name none."""
+    assert barred(ElasticIpResource(IPv4Address(NAME), "eth1"), ROOMY[0]).rules_out(other) is rules_out
 
 
 @pytest.mark.parametrize("told", ["i-1", None])

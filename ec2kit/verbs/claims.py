@@ -1,0 +1,177 @@
+"""Whose addresses are on this node: who takes one writes that down, so that nobody else here pushes it off.
+
+One file an address, below EC2KIT_HISTORY: who took it, in which boot, and what lost its place by that. It counts
+until the address is let go of here, or the node boots. What cannot be written is a line of the log.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from ec2kit.core import messages
+from ec2kit.core.errors import KitError, Misconfigured, Stale, Unavailable
+from ec2kit.core.kinds.kind import Resource
+from ec2kit.core.settings import Settings
+from ec2kit.core.steps import Ec2Step
+from ec2kit.host import files
+from ec2kit.verbs.run import Run
+
+_POLL = 0.05  # seconds between two tries to get a place's lock
+_NOBODY_KNOWS = "a resource of the kit's (what was written of it cannot be read)"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Who took an address, in which boot (None: any), and which others lost their place by it."""
+
+    holder: str = ""
+    boot: str | None = None
+    displaced: tuple[str, ...] = ()
+
+    def text(self) -> str:
+        """The claim as one line; nothing when it says nothing."""
+        return json.dumps(asdict(self)) if self.holder else ""
+
+    @classmethod
+    def of(cls, text: str) -> Claim:
+        """What text gave. What cannot be read is somebody's claim, too."""
+        if not text:
+            return cls()
+        try:
+            told = json.loads(text)
+            return cls(str(told["holder"]), str(told["boot"]), tuple(map(str, told["displaced"])))
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return cls(_NOBODY_KNOWS)
+
+
+def holder_of(address: str, settings: Settings) -> str | None:
+    """Who has taken the address on this node since its boot; None: nobody. What cannot be read is somebody's, too."""
+    try:
+        claim = Claim.of(files.read(_file(address, settings)))
+    except KitError:
+        return _NOBODY_KNOWS
+    return claim.holder if claim.holder and claim.boot in {None, boot_id(settings)} else None
+
+
+@contextmanager
+def taking(resource: Resource, run: Run) -> Iterator[None]:
+    """Claim the address before it is taken; not any more when that fails before a change was sent."""
+    before = keep(resource, run)
+    try:
+        yield
+    except BaseException:  # also when the time is up
+        if not run.record.acted:
+            _write(before, resource, run)
+        raise
+    finally:
+        lost = [each for step in run.record.done if isinstance(step, Ec2Step) for each in step.displaced]
+        if lost:
+            there = _read(resource, run)
+            _write(replace(there, displaced=tuple(dict.fromkeys((*there.displaced, *lost)))), resource, run)
+
+
+@contextmanager
+def placing(step: Ec2Step, run: Run) -> Iterator[None]:
+    """Send a step while nobody else here takes the same place. Raises Stale when somebody has since the look."""
+    if not step.place:
+        yield
+        return
+    folder = Path(run.settings.ec2kit_history, "places", files.name_of(step.place))
+    with ExitStack() as held:
+        try:
+            _lock(folder, held, run)
+            address, at = _last(files.read(folder / "last"), run)
+        except Misconfigured as error:  # without the lock, then
+            run.log.say(messages.NOT_REMEMBERED, why=error.why)
+            address, at = "", 0.0
+        if address not in {"", step.subject} and at > run.deadline.began + run.record.seen:
+            raise Stale(f"{address} has taken {step.place} on this node since the look")
+        try:
+            yield
+        finally:
+            with suppress(KitError):  # the next look shows it, too
+                files.replace(folder / "last", f"{_boot(run)} {step.subject} {time.monotonic()}")
+
+
+def _lock(folder: Path, held: ExitStack, run: Run) -> None:
+    while True:
+        try:
+            held.enter_context(files.alone(folder))
+        except Unavailable:
+            run.deadline.sleep(_POLL, "another run that takes the same place on this node")
+        else:
+            return
+
+
+def _last(text: str, run: Run) -> tuple[str, float]:
+    """Who took a place last in this boot, and when by the clock that begins with it."""
+    try:
+        boot, address, at = text.split()
+        return (address, float(at)) if boot == _boot(run) else ("", 0.0)
+    except ValueError:
+        return "", 0.0
+
+
+def _boot(run: Run) -> str:
+    return boot_id(run.settings) or "-"
+
+
+def keep(resource: Resource, run: Run) -> Claim:
+    """Claim an address; the claim that was there."""
+    before = _read(resource, run)
+    if run.holder:
+        _write(replace(before, holder=run.holder, boot=boot_id(run.settings)), resource, run)
+    return before
+
+
+def let_go(resource: Resource, run: Run) -> None:
+    """Take the claim back, and tell what had lost its place by it."""
+    there = _read(resource, run)
+    if there.displaced:
+        run.log.say(messages.DISPLACED_BEFORE, public_ip=resource.address, others=" ".join(there.displaced))
+    if there.holder:
+        _write(Claim(), resource, run)
+
+
+def forget(holder: str, settings: Settings) -> None:
+    """Take back all claims of somebody who is there no longer. Raises KitError."""
+    for file in _folder(settings).glob("*"):
+        if Claim.of(files.read(file)).holder == holder:
+            files.remove(file)
+
+
+def boot_id(settings: Settings) -> str:
+    """The id of this boot; empty where the kernel does not tell it."""
+    try:
+        return files.read_anyones(Path(settings.ec2kit_procfs, "sys/kernel/random/boot_id")).strip()
+    except OSError:
+        return ""
+
+
+def _read(resource: Resource, run: Run) -> Claim:
+    try:
+        return Claim.of(files.read(_file(resource.address, run.settings)) if resource.claimed else "")
+    except KitError:  # said when it is written
+        return Claim()
+
+
+def _write(claim: Claim, resource: Resource, run: Run) -> None:
+    if not resource.claimed:
+        return
+    try:
+        files.replace(_file(resource.address, run.settings), claim.text())
+    except KitError as error:
+        run.log.say(messages.NOT_REMEMBERED, why=error.why)
+
+
+def _file(address: str, settings: Settings) -> Path:
+    return _folder(settings) / files.name_of(address)
+
+
+def _folder(settings: Settings) -> Path:
+    return Path(settings.ec2kit_history, "held")
