@@ -332,4 +332,18 @@ CATALOGUE = (
         action="If something uses that address, tell it the new one, or give the Elastic IP a private address of its "
         "own (--private-ip). Otherwise none.",
     ),
+    Explanation(
+        messages.LEFT_OUT,
+        cause="A file of AWS's (configuration, credentials, certificate authorities) could be written by other users "
+        "than root and the one who runs the kit: by its mode, its owner, or those of a folder above it. Root would "
+        "act with what they write, so it is left out, as if it were not there.",
+        action="Do what the line says. Until then profiles of that file are not found, and what it says does not "
+        "count; the instance's role is used where no profile is named.",
+    ),
+    Explanation(
+        messages.EXPOSED,
+        cause="The file with the access key that is used can be read by other users of this machine.",
+        action="Do what the line says, and give the resource a new key: who has read the old one can use it "
+        "anywhere. `ec2kit key ec2-ip-vip --access-key-id ID` gives one to a resource of LifeKeeper's.",
+    ),
 )

@@ -104,3 +104,5 @@ AMAZONS = Message(
     "{other}, a public address of Amazon's own, is on {private_ip} of {eni}; {public_ip} takes its place, and it "
     "does not come back",
 )
+LEFT_OUT = Message(960049, Level.WARN, "{file} is not used, because others can change it: {why}")
+EXPOSED = Message(960050, Level.WARN, "{file} has credentials: {why}")

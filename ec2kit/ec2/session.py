@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -20,13 +21,19 @@ from ec2kit.core.model import AccessKey
 from ec2kit.core.settings import refuse_plain_http
 from ec2kit.ec2 import role, shapes
 from ec2kit.ec2.refusals import NO_CREDENTIALS, no_credentials
-from ec2kit.host import imds
+from ec2kit.host import files, imds
 from ec2kit.host.deadline import SIDE_BY_SIDE, Deadline
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.client import EC2Client
 
 _CONNECT, _READ = 3.0, 10.0  # seconds at most; less where the budget is small
+_FILES = (  # botocore's name, the variable that names another place, and the usual one
+    ("config_file", "AWS_CONFIG_FILE", "~/.aws/config"),
+    ("credentials_file", "AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"),
+    ("ca_bundle", "AWS_CA_BUNDLE", ""),
+    ("ca_bundle", "REQUESTS_CA_BUNDLE", ""),
+)
 _METADATA = "AWS_EC2_METADATA_SERVICE_ENDPOINT"
 
 
@@ -76,11 +83,44 @@ def client(
     return made
 
 
+@dataclass(frozen=True)
+class Doubt:
+    """A file that AWS's library reads, by its name there and the variable that names it, and what is wrong with it.
+
+    why_not: why it is left out, because others could have written it; exposed: why others know what is in it.
+    """
+
+    name: str
+    variable: str
+    path: Path
+    why_not: str
+    exposed: str
+
+
+def doubts(settings: Mapping[str, str], signer: Signer) -> list[Doubt]:
+    """The files of credentials and settings that are there and not as they should be."""
+    found = []
+    for name, variable, default in _FILES:
+        own = signer.credentials_file if name == "credentials_file" else None
+        place = own or settings.get(variable) or os.environ.get(variable) or default
+        path = Path(place).expanduser()
+        why_not = files.others_can_write(path) if place else ""
+        exposed = files.others_can_read(path) if name == "credentials_file" and not why_not else ""
+        if why_not or exposed:
+            found.append(Doubt(name, variable, path, why_not, exposed))
+    return found
+
+
 def _core(settings: Mapping[str, str], signer: Signer, retries: int, deadline: Deadline) -> botocore.session.Session:
     """botocore's session: the signer's credentials, the run's metadata, EC2's description cut down."""
     core = botocore.session.Session(profile=signer.profile or settings.get("AWS_PROFILE"))
     if signer.credentials_file:
         core.set_config_variable("credentials_file", signer.credentials_file)
+    for file in doubts(settings, signer):
+        if file.why_not and file.name == "ca_bundle":
+            os.environ.pop(file.variable, None)
+        elif file.why_not:
+            core.set_config_variable(file.name, os.devnull)
     if signer.key:
         core.set_credentials(signer.key.id, signer.key.secret)
     core.set_config_variable("metadata_service_timeout", 2)

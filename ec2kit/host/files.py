@@ -40,9 +40,14 @@ _ODD = {  # what is wrong with the file itself; of anything else, such as a full
 
 
 def read(path: Path) -> str:
-    """The file's text; empty when it is not there. Raises Misconfigured when it cannot be read."""
+    """The file's text; empty when it is not there. Raises Misconfigured when it cannot, or must not, be read."""
+    return _read(path, "replace")
+
+
+def _read(path: Path, errors: str) -> str:
     try:
-        return _text(os.open(path, os.O_RDONLY | _NO_LINK))
+        os.close(_folder(path.parent))
+        return _text(os.open(path, os.O_RDONLY | _NO_LINK), errors)
     except FileNotFoundError:
         return ""
     except OSError as error:
@@ -54,16 +59,50 @@ def read_anyones(path: Path, *, cut: bool = False) -> str:
 
     cut: of a file that is too long, its first MOST_BYTES are enough.
     """
-    return _text(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), cut=cut)
+    return _text(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "replace", cut=cut)
 
 
-def _text(handle: int, *, cut: bool = False) -> str:
+def others_can_write(path: Path) -> str:
+    """Why others than root and this user can change what is read there; empty: they cannot, or nothing is there.
+
+    The file, each folder above it, and the same where links lead. A folder with the sticky bit is what it holds.
+    """
+    whole = path.absolute()
+    try:
+        real = whole.resolve(strict=True)
+        chain = dict.fromkeys((whole, *whole.parents, real, *real.parents))
+        return next(filter(None, map(_written_by_others, chain)), "")
+    except OSError:  # who reads it tells
+        return ""
+
+
+def _written_by_others(path: Path) -> str:
+    facts = path.lstat()
+    if facts.st_uid not in {0, os.geteuid(), Path("/").stat().st_uid}:
+        return f"{path} belongs to another user (chown root {path})"
+    sticky = stat.S_ISDIR(facts.st_mode) and facts.st_mode & stat.S_ISVTX
+    group = facts.st_mode & stat.S_IWGRP and facts.st_gid not in {0, os.getegid()}
+    if stat.S_ISLNK(facts.st_mode) or sticky or not (group or facts.st_mode & stat.S_IWOTH):
+        return ""
+    return f"other users can write in {path} (chmod go-w {path})"
+
+
+def others_can_read(path: Path) -> str:
+    """Why others than its owner can read the file; empty: they cannot, or it is not there."""
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+    except OSError:
+        return ""
+    return f"its mode is {mode:04o}, so other users can read it (chmod go-rwx {path})" if mode & 0o077 else ""
+
+
+def _text(handle: int, errors: str, *, cut: bool = False) -> str:
     with os.fdopen(handle, "rb") as file:
         _refuse_odd(handle)
         content = file.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES and not cut:
         raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
-    return content[:MOST_BYTES].decode("utf-8", errors="replace")
+    return content[:MOST_BYTES].decode("utf-8", errors=errors)
 
 
 def _refuse_odd(handle: int) -> None:
@@ -84,13 +123,14 @@ def change(path: Path, edit: Callable[[str], str], *, seconds: float) -> None:
 
     Runs of the kit do this one after the other: another one is waited for, so many seconds at most, then
     Unavailable is raised. The folder is made, for root alone, when it is not there. Raises Misconfigured when
-    that is not possible, or when others could write in the folder; the file is as it was then.
+    that is not possible, or when others could write in the folder; the file is as it was then. Bytes that are no
+    text stay as they are.
     """
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make(path.parent)
         with _locked(path.parent, seconds):
             _clear(path)
-            _put(path, edit(read(path)), durable=True)
+            _put(path, edit(_read(path, "surrogateescape")), durable=True)
     except OSError as error:
         raise _refused("written", path, error) from error
 
@@ -101,7 +141,7 @@ def replace(path: Path, text: str) -> None:
     For what may be lost: no other run is waited for, of two at once the later one wins, and no disk is waited for.
     """
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make(path.parent)
         os.close(_folder(path.parent))
         _put(path, text, durable=False)
     except OSError as error:
@@ -122,7 +162,7 @@ def append(path: Path, line: str, *, most: int, keep: int) -> None:
     For what may be lost, as `replace`: a line that another run adds while the file is cut can be.
     """
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make(path.parent)
         os.close(_folder(path.parent))
         long = _add(path, f"{line}\n".encode(errors="replace")) > most
     except OSError as error:
@@ -149,7 +189,7 @@ def alone(folder: Path) -> Iterator[None]:
     """Hold the folder, made for root alone, against another run of the kit. Raises Unavailable while one holds it."""
     with ExitStack() as held:
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _make(folder)
             held.enter_context(_locked(folder, 0))
         except OSError as error:
             raise _refused("written", folder, error) from error
@@ -200,19 +240,41 @@ def _put(path: Path, text: str, *, durable: bool) -> None:
     """Write the text beside the file, then put it in its place; durable: once it is on the disk."""
     if not text:
         path.unlink(missing_ok=True)
-    elif text != read(path):
+    elif text != _read(path, "surrogateescape"):
         new = path.with_name(f".{path.name}.{os.getrandom(8, os.GRND_NONBLOCK).hex()}")
-        handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINK, _MODE)
+        handle = _nameless(path.parent)
         try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
+            named = handle is None
+            if handle is None:
+                handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINK, _MODE)
+            with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
                 file.write(text)
                 file.flush()
                 if durable:
                     os.fsync(handle)
+                if not named:
+                    os.link(f"/proc/self/fd/{handle}", new, src_dir_fd=handle)  # else Python links the link
             new.replace(path)
         except BaseException:  # also when the time is up: nothing is left beside the file
             new.unlink(missing_ok=True)
             raise
+
+
+def _nameless(folder: Path) -> int | None:
+    """A file without a name, which a kill leaves nothing of; None where that cannot be had."""
+    if not Path("/proc/self/fd").is_dir():
+        return None
+    try:
+        return os.open(folder, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, _MODE)
+    except OSError:
+        return None
+
+
+def _make(folder: Path) -> None:
+    """Make the folder, for root alone; those above it are open to read. No umask lets others write in one."""
+    missing = [each for each in (folder, *folder.parents) if not each.is_dir()]
+    for each in reversed(missing):
+        each.mkdir(mode=0o700 if each == folder else 0o755, exist_ok=True)
 
 
 def _clear(path: Path) -> None:

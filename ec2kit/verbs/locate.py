@@ -42,14 +42,18 @@ def locate(interface: str | None, run: Run, *, patient: bool = False, let_go: bo
 
 def _ec2(node: Node, run: Run, metadata: Metadata, *, patient: bool) -> Ec2:
     from ec2kit.ec2.client import Ec2
-    from ec2kit.ec2.session import Signer
+    from ec2kit.ec2.session import Signer, doubts
 
     profile = run.reach.profile
     own_file = run.settings.ec2kit_credentials if profiles.is_own(profile) else None
+    signer = Signer(profile, own_file, run.key, metadata)
+    for file in doubts(run.settings.aws, signer) if run.record.site is None else ():  # once a run
+        message = messages.LEFT_OUT if file.why_not else messages.EXPOSED
+        run.log.say(message, file=file.path, why=file.why_not or file.exposed)
     return Ec2(
         run.settings.aws,
         region=node.region,
-        signer=Signer(profile, own_file, run.key, metadata),
+        signer=signer,
         url=run.reach.url,
         action=run.log.action,
         retries=run.settings.ec2_max_retry,

@@ -74,12 +74,15 @@ def _read_settings() -> tuple[Settings, _Notes]:
     path = os.environ.get("EC2KIT_DEFAULTS") or DEFAULTS_FILE
     notes: _Notes = []
     text = ""
+    why = files.others_can_write(Path(path))
     try:
-        text = files.read_anyones(Path(path))
+        text = "" if why else files.read_anyones(Path(path))
     except FileNotFoundError:
         pass
     except OSError as error:
-        notes.append((messages.DEFAULTS_UNREADABLE, {"file": path, "why": error.strerror or "unknown"}))
+        why = error.strerror or "unknown"
+    if why:
+        notes.append((messages.DEFAULTS_UNREADABLE, {"file": path, "why": why}))
     found, warnings = settings(text, os.environ)
     notes += [(messages.SETTING_IGNORED, {"file": path, "warning": warning}) for warning in warnings]
     return found, notes

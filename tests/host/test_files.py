@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import stat
 import subprocess
 import sys
@@ -131,19 +132,45 @@ def test_no_name_in_a_folder_is_predictable(tmp_path: Path) -> None:
     def edit(text: str) -> str:
         return text + "x"
 
-    real = os.open
+    real = os.link
     with pytest.MonkeyPatch.context() as patch:
 
-        def spy(path: Any, flags: int, mode: int = 0o777, **more: Any) -> int:
-            if flags & os.O_EXCL:
-                seen.add((os.fspath(path), oct(mode)))
-            return real(path, flags, mode, **more)
+        def spy(source: str, name: Path, **more: Any) -> None:
+            real(source, name, **more)
+            seen.add((name, oct(stat.S_IMODE(name.stat().st_mode))))
 
-        patch.setattr(os, "open", spy)
+        patch.setattr(os, "link", spy)
         for _ in range(3):
             change(tmp_path / "credentials", edit)
     assert len(seen) == 3
     assert {mode for _, mode in seen} == {"0o600"}
+
+
+def test_a_kill_in_the_middle_of_a_write_leaves_no_secret(tmp_path: Path) -> None:
+    """What waits for the disk has no name yet."""
+    tmp_path.chmod(0o700)
+    script = f"""
+import os, signal
+from pathlib import Path
+from ec2kit.host import files
+os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)
+files.change(Path({str(tmp_path / "credentials")!r}), lambda _: "secret", seconds=0)
+"""
+    done = subprocess.run([sys.executable, "-c", script], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_bytes_that_are_no_text_stay_as_they_are(tmp_path: Path) -> None:
+    """Others write in the file, too, in whatever encoding."""
+    tmp_path.chmod(0o700)
+    path = tmp_path / "credentials"
+    theirs = b"# caf\xe9 \x85\xe2\x80\xa8[x]\r\n[other]\r\nkey = \xff\x00\r\n"
+    path.write_bytes(theirs)
+    change(path, lambda text: profiles.put(text, "ec2kit-x", KEY))
+    assert path.read_bytes().startswith(theirs)
+    change(path, lambda text: profiles.drop(text, "ec2kit-x"))
+    assert path.read_bytes() == theirs
 
 
 def test_what_may_be_lost_waits_for_no_lock(tmp_path: Path) -> None:
