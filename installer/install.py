@@ -55,7 +55,7 @@ def _refuse(
     if before:
         _refuse_move(target, before)
     environment.refuse_foreign(target, before)
-    links.refuse_foreign(target, project, plan.links, before.links if before else {})
+    links.refuse_foreign(target, project, plan.links, upgrade=before is not None)
     places = list(plan.links)
     made = [place for place, to in plan.links.items() if not links.stands(target.at(place), to)]
     if lifekeeper:

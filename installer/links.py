@@ -48,29 +48,35 @@ def wanted(target: Target, *, lifekeeper: bool, pacemaker: bool) -> dict[str, st
     return links
 
 
-def refuse_foreign(target: Target, project: Path, links: Mapping[str, str], known: Mapping[str, str]) -> None:
+def refuse_foreign(target: Target, project: Path, links: Mapping[str, str], *, upgrade: bool) -> None:
     """Raise Misconfigured when something that is not of this install is in a link's place.
 
-    known: the links that an earlier install made.
+    upgrade: PREFIX is the kit's, and so is a link that leads into it.
     """
+    there = others(target)
     for place, to in links.items():
         path = target.at(place)
-        if not os.path.lexists(path) or stands(path, to) or stands(path, known.get(place)):
+        text = str(path.readlink()) if path.is_symlink() else ""
+        if not os.path.lexists(path) or text == to or (upgrade and text.startswith(f"{target.prefix}/")):
             continue
-        if home := _home(target, path):
-            if home != target.prefix:
-                raise Misconfigured(
-                    f"{_user(target, place)} uses the ec2kit in {home}: {path} leads there", _change(home)
-                )
-            if not path.is_symlink() and _copied(project, path):
-                continue
-        gone = f"; it leads to {path.readlink()}, where nothing is" if path.is_symlink() and not path.exists() else ""
-        raise Misconfigured(f"{path} is there, and it is not ec2kit's{gone}", _CURE)
+        home = _home(target, path)
+        if home in there:
+            raise Misconfigured(_told(home, there[home]), _change(home))
+        if not home or text or not _copied(project, path):
+            gone = f"; it leads to {text}, where nothing is" if text and not path.exists() else ""
+            raise Misconfigured(f"{path} is there, and it is not ec2kit's{gone}", _CURE)
 
 
-def _user(target: Target, place: str) -> str:
-    engines = {target.lkroot: "LifeKeeper", target.ocf_root: "Pacemaker"}
-    return next((name for root, name in engines.items() if place.startswith(f"{root}/")), "this machine")
+def tell_others(target: Target) -> None:
+    """Say which other installs there are, who uses them, and what to do."""
+    for home, users in others(target).items():
+        print(plain(f"{_told(home, users)}. It stays as it is. {_change(home)}."))
+
+
+def _told(home: str, users: Mapping[str, Path]) -> str:
+    *most, last = users
+    names = f"{', '.join(most)} and {last} use" if most else f"{last} uses"
+    return f"{names} the ec2kit in {home}: {next(iter(users.values()))} leads there"
 
 
 def _change(home: str) -> str:
@@ -100,25 +106,21 @@ def _body(path: Path) -> bytes:
     return path.read_bytes().partition(b"\n")[2] if path.is_file() else b""
 
 
-def others(target: Target) -> dict[str, Path]:
-    """The other installs of the kit on this machine: the folder of each, and a place that tells of it."""
-    found: dict[str, Path] = {}
+def others(target: Target) -> dict[str, dict[str, Path]]:
+    """The other installs of the kit on this machine: the folder of each, who uses it, and where that is seen."""
     places = [target.at(place) for place in wanted(target, lifekeeper=True, pacemaker=True)]
     if not target.destdir:
         folders = [*os.environ.get("PATH", "").split(":"), *_USUAL]
         places += [Path(folder, "ec2kit") for folder in folders if folder.startswith("/")]
         places.append(Path(Target.prefix, "bin/ec2kit"))
-    for path in places:
+    engines = {target.at(target.lkroot): "LifeKeeper", target.at(target.ocf_root): "Pacemaker"}
+    found: dict[str, dict[str, Path]] = {}
+    for path in sorted(places, key=lambda each: not any(each.is_relative_to(folder) for folder in engines)):
         home = _home(target, path)
-        if home and os.path.realpath(home) != os.path.realpath(target.prefix):
-            found.setdefault(home, path)
+        if home and os.path.realpath(target.at(home)) != os.path.realpath(target.at(target.prefix)):
+            user = next((name for folder, name in engines.items() if path.is_relative_to(folder)), "the command line")
+            found.setdefault(home, {}).setdefault(user, path)
     return found
-
-
-def tell_others(target: Target) -> None:
-    """Say which other installs there are, and who uses them."""
-    for home, path in others(target).items():
-        print(plain(f"another ec2kit is in {home} and stays as it is: {path} leads there. {_change(home)}."))
 
 
 def is_anothers(target: Target, below: str) -> bool:
