@@ -42,12 +42,18 @@ def facts(root: Path) -> dict[str, tuple[object, ...]]:
     return found
 
 
+def changed(before: dict[str, tuple[object, ...]], root: Path) -> list[str]:
+    """The paths that are no longer as they were; short, for a test that fails."""
+    after = facts(root)
+    return sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
+
+
 def refused(stage: Stage, *options: str, told: str) -> str:
     """Install or uninstall ends with 5, says that, fetches nothing, and changes nothing at all."""
     before = facts(stage.root)
     done = stage.install(*options)
     assert (done.returncode, told in done.stderr) == (5, True), done.stdout + done.stderr
-    assert facts(stage.root) == before
+    assert changed(before, stage.root) == []
     assert "fetching" not in done.stdout
     return done.stderr
 
@@ -102,7 +108,7 @@ def test_somebodys_environment_with_the_kit_in_it_is_left(empty: Stage) -> None:
     refused(empty, told="it is not what ./install made")
     before = facts(empty.root)
     assert "nothing to do" in good(empty.install("--uninstall"))
-    assert facts(empty.root) == before
+    assert changed(before, empty.root) == []
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"links": []}', '{"version": "1", "links": {"/a": "/b"}}'])
@@ -238,7 +244,7 @@ def test_a_folder_that_leads_out_of_destdir(empty: Stage, tmp_path: Path, name: 
     place.symlink_to(outside)
     before = facts(outside)
     refused(empty, told=f"leads out of {empty.root}")
-    assert facts(outside) == before
+    assert changed(before, outside) == []
 
 
 def test_uninstall_leaves_what_others_have_in_the_kits_other_folders(installed: Stage) -> None:
@@ -542,8 +548,7 @@ def test_whatever_strangers_have_there(
         theirs = {path: each for path, each in facts(root).items() if each[0] in {b"theirs\n", "/somewhere/else"}}
         for options in ((), ("--uninstall",)) if first else (("--uninstall",), ()):
             assert stage.install(*options).returncode in {0, 5}
-            after = facts(root)
-            assert {path: after.get(path) for path in theirs} == theirs
+            assert [path for path in changed(theirs, root) if path in theirs] == []
 
 
 def parents(name: str) -> list[str]:
