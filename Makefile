@@ -17,8 +17,9 @@ LKROOT ?= /opt/LifeKeeper
 SBIN ?= /usr/local/sbin
 DEFAULTS ?= /etc/default/LifeKeeper
 OCF_ROOT ?= /usr/lib/ocf
-FOLDERS = --prefix '$(PREFIX)' --lkroot '$(LKROOT)' --sbin '$(SBIN)' --defaults '$(DEFAULTS)' \
-  --ocf-root '$(OCF_ROOT)' --destdir '$(DESTDIR)'
+quoted = '$(subst ','\'',$(1))'
+FOLDERS = --prefix=$(call quoted,$(PREFIX)) --lkroot=$(call quoted,$(LKROOT)) --sbin=$(call quoted,$(SBIN)) \
+  --defaults=$(call quoted,$(DEFAULTS)) --ocf-root=$(call quoted,$(OCF_ROOT)) --destdir=$(call quoted,$(DESTDIR))
 
 # Of what pip says, the names of what it fetches, in one line.
 PIP = $(BIN)/python -m pip install --disable-pip-version-check --no-compile --progress-bar off

@@ -14,27 +14,25 @@ import sys
 import tarfile
 import tempfile
 import venv
+from collections.abc import Iterable
 from pathlib import Path
 
 from ec2kit import __version__
 from ec2kit.core.errors import Misconfigured, Unavailable
 from installer import wheels
 
-WHEELS = "wheels"
-_EPOCH = 315_532_800  # 1980, the oldest time that a wheel can hold
-_BUILD = ("pyproject.toml", "README.md", "LICENSE", "bin/ec2kit", "ec2kit/**/*.py", "ec2kit/py.typed")
-_LOCK = "requirements.lock"
+_EPOCH = 315_532_800  # 1980; any fixed time will do
+_INSTALLED = (wheels.LOCK, "ec2kit/**/*.py", "ec2kit/py.typed", "actions/*", "bin/*", "ocf/*", "etc/default/*")
 _CARRIED = (
-    *_BUILD,
-    _LOCK,
+    *_INSTALLED,
+    "pyproject.toml",
+    "README.md",
+    "LICENSE",
     "SECURITY.md",
     "install",
     "Makefile",
     "CHANGELOG.md",
     "installer/*.py",
-    "actions/*",
-    "bin/*",
-    "ocf/*",
     "etc/*/*",
     "docs/*.md",
 )
@@ -44,16 +42,19 @@ _QUIET = ("--quiet", "--disable-pip-version-check", "--no-input")
 
 def make(project: Path, to: Path) -> Path:
     """Make ec2kit-<version>-bundle.tar.gz in a folder. Misconfigured without pip, Unavailable without its index."""
-    if (project / WHEELS).is_dir():
+    if (project / wheels.FOLDER).is_dir():
         raise Misconfigured("this is an unpacked bundle", "Make a bundle from a checkout of the source")
     name = f"ec2kit-{__version__}"
     archive = to / f"{name}-bundle.tar.gz"
+    if os.path.lexists(archive) and (archive.is_symlink() or not archive.is_file()):
+        raise Misconfigured(f"{archive} is there, and it is not a bundle", "Name another folder")
     to.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(prefix=f".{name}.", dir=to) as folder:
         root = Path(folder, name)
-        _copy(project, root, _CARRIED)
-        collect(project, root / WHEELS)
-        new = archive.with_name(f".{archive.name}.new")
+        copy(project, root, _CARRIED)
+        collect(project, root / wheels.FOLDER)
+        wheels.seal(root, _matching(root, _INSTALLED))
+        new = Path(folder, archive.name)
         with (
             new.open("wb") as file,
             gzip.GzipFile("", "wb", fileobj=file, mtime=_EPOCH) as packed,
@@ -67,20 +68,10 @@ def make(project: Path, to: Path) -> Path:
 
 
 def collect(project: Path, folder: Path) -> None:
-    """Gather wheels for any Python from 3.11 on: the kit, what it needs at run time, and pip; then seal them.
-
-    What it needs is what requirements.lock says, by version and sha256; the environment is filled by the seal.
-    """
-    folder.mkdir(exist_ok=True)
+    """Fetch the wheels that requirements.lock names, for any Python from 3.11 on; nothing of them is run."""
+    locked = ("--no-deps", "--require-hashes", "-r", str(project / wheels.LOCK))
     with tempfile.TemporaryDirectory() as workshop:
-        source = Path(workshop, "source")
-        _copy(project, source, _BUILD)
-        pip = _pip(Path(workshop, "pip"))
-        _run([*pip, "wheel", *_QUIET, "--no-deps", "--wheel-dir", str(folder), str(source)])
-    locked = ("--no-deps", "--require-hashes", "-r", str(project / _LOCK))
-    for what in (locked, ("--no-deps", "pip")):
-        _run([*pip, "download", *_QUIET, *_ANY_PYTHON, "--dest", str(folder), *what])
-    wheels.seal(folder)
+        _run([*_pip(Path(workshop)), "download", *_QUIET, *_ANY_PYTHON, "--dest", str(folder), *locked])
 
 
 def _pip(folder: Path) -> list[str]:
@@ -98,20 +89,24 @@ def _pip(folder: Path) -> list[str]:
 
 def _run(command: list[str]) -> None:
     """Run pip. Unavailable when it fails; what it says on standard error is shown."""
-    environment = os.environ | {"SOURCE_DATE_EPOCH": str(_EPOCH)}
-    done = subprocess.run(command, env=environment, check=False, stdout=subprocess.DEVNULL)
+    done = subprocess.run(command, check=False, stdout=subprocess.DEVNULL)
     if done.returncode:
         cure = "Is its index reachable? Without network, install from a bundle made elsewhere with `make bundle`"
         raise Unavailable(f"pip failed with exit code {done.returncode}; see above", cure)
 
 
-def _copy(project: Path, to: Path, patterns: tuple[str, ...]) -> None:
+def copy(project: Path, to: Path, patterns: Iterable[str]) -> None:
     """Copy files with modes that depend on nobody's umask."""
-    for path in sorted(path for pattern in patterns for path in project.glob(pattern)):
+    for path in _matching(project, patterns):
         new = to / path.relative_to(project)
         new.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, new)
         new.chmod(0o755 if path.stat().st_mode & 0o100 else 0o644)
+
+
+def _matching(folder: Path, patterns: Iterable[str]) -> list[Path]:
+    """The files that the patterns find there, each once, sorted."""
+    return sorted({path for pattern in patterns for path in folder.glob(pattern) if path.is_file()})
 
 
 def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo:

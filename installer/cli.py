@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 import traceback
@@ -14,9 +15,11 @@ from ec2kit.core.errors import ExitCode, KitError
 from ec2kit.host.deadline import INTERRUPTED
 from installer import bundle
 from installer.install import install
-from installer.target import Target, alone, checked
+from installer.safe import AS_ROOT
+from installer.target import Target, alone, checked, plain
 from installer.uninstall import uninstall
 
+_NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
 PROJECT = Path(__file__).resolve().parent.parent
 
 
@@ -27,15 +30,17 @@ def main() -> NoReturn:
     try:
         _run(options)
     except KitError as error:
-        _leave(error.code, f"ERROR: {error.why}")
+        _leave(error.code, plain(f"ERROR: {error.why}"))
     except BrokenPipeError:
         _leave(
             ExitCode.UNAVAILABLE, "ERROR: the program that read this output has ended. Run it again to complete it."
         )
     except OSError as error:
-        cure = "Run it as root, or name folders that you can write (see ./install --help)"
+        cure = (
+            AS_ROOT if error.errno in _NOT_ALLOWED else "Mend that, then run it again: it completes what is missing"
+        )
         told = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-        _leave(ExitCode.MISCONFIGURED, f"ERROR: {told}. {cure}.")
+        _leave(ExitCode.MISCONFIGURED, plain(f"ERROR: {told}. {cure}."))
     except KeyboardInterrupt:
         _leave(INTERRUPTED, "interrupted; run it again to complete it")
     except Exception:  # noqa: BLE001  the boundary: a bug must end with its own exit code

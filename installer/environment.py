@@ -8,6 +8,9 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import os
+import pwd
+import re
+import secrets
 import shutil
 import subprocess
 import sys
@@ -15,9 +18,8 @@ import venv
 from pathlib import Path
 
 from ec2kit.core.errors import Misconfigured
-from installer import record
+from installer import bundle, record, wheels
 from installer.target import Target, like
-from installer.wheels import pip_of
 
 # -I: nothing of the caller's PYTHONPATH, folder or home reaches code that runs as root. AWS_* is read as ever.
 _FIRST_LINE = "#!{prefix}/bin/python -I\n"
@@ -30,8 +32,11 @@ _SOURCES = (
     "bin/*",
     "ocf/*",
     "pyproject.toml",
-    "wheels/*SUMS",
+    wheels.LOCK,
 )
+_LATER = re.compile(rf"(.*/)?__pycache__(/[^/]+\.pyc)?|{re.escape(record.NAME)}|\.{re.escape(record.NAME)}\.\w+")
+_SYSTEM = re.compile(r"/(bin|boot|dev|etc|home|lib\w*|media|mnt|opt|proc|root|run|sbin|srv|sys|tmp|usr|var)")
+_OTHER = "Name another folder: PREFIX=/opt/other"
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # of renameat2(2)
 
 
@@ -81,52 +86,93 @@ def stands(target: Target, found: record.Record | None, wanted: record.Record) -
     )
 
 
+def files(root: Path) -> list[str]:
+    """The files, links and folders of an environment, without what Python caches and without the record."""
+    paths = [path.relative_to(root) for path in root.rglob("*")]
+    return sorted(str(path) for path in paths if not _LATER.fullmatch(str(path)))
+
+
 def refuse_foreign(target: Target, found: record.Record | None) -> None:
-    """Raise Misconfigured when PREFIX has something that is not the kit's."""
+    """Raise Misconfigured when PREFIX is, or has, something that is not the kit's; that is never replaced."""
     root = target.at(target.prefix)
     if root.is_symlink():
         raise Misconfigured(f"{root} is a link", f"Name the folder that it leads to: PREFIX={root.readlink()}")
-    if found is None and not by_hand(target) and root.exists() and (not root.is_dir() or any(root.iterdir())):
-        raise Misconfigured(f"{root} is there, and it is not ec2kit's", "Name another folder: PREFIX=/opt/other")
+    if root.is_mount():
+        raise Misconfigured(f"{root} is a file system of its own, which cannot be replaced", _OTHER)
+    if found:
+        known = set(found.files or (files(root) if tree(root) == found.tree else ()))
+        known |= {to.removeprefix(f"{target.prefix}/") for to in found.links.values()}
+        if not found.files and "pyvenv.cfg" not in known:
+            raise Misconfigured(
+                f"{root} is no longer as ec2kit {found.version} made it, which did not write down its files",
+                f"Take out what is not of ec2kit, and run the ./install of {found.version} again; then this one",
+            )
+        if more := [name for name in files(root) if name not in known]:
+            raise Misconfigured(f"{root}/{more[0]} is not ec2kit's ({len(more)} such in all)", "Move it away first")
+        return
+    if _SYSTEM.fullmatch(target.prefix):
+        raise Misconfigured(f"PREFIX={target.prefix} is a folder of the system", _OTHER)
+    if target.prefix in {os.environ.get("HOME"), *(each.pw_dir for each in pwd.getpwall())}:
+        raise Misconfigured(f"PREFIX={target.prefix} is somebody's home", _OTHER)
+    if os.path.lexists(root) and (not root.is_dir() or any(root.iterdir())):
+        raise Misconfigured(f"{root} is there, and it is not what ./install made", _OTHER)
 
 
-def by_hand(target: Target) -> bool:
-    """Whether PREFIX has an environment of the kit that was made without this installer."""
+def refuse_foreign_claim(target: Target) -> None:
+    """Raise Misconfigured when something that is not the kit's is where a run says which folder it works in."""
+    claim = _claim(target)
+    if os.path.lexists(claim):  # after recover
+        raise Misconfigured(f"{claim} is there, and it is not ec2kit's", "Move it away, then install again")
+
+
+def _claim(target: Target) -> Path:
+    """A link beside PREFIX that says which folder, also beside it, a run works in.
+
+    A link is made with its text in one step, and before the folder: so whenever the run is killed, what it leaves
+    is known to be the kit's. In the folder are "new", the environment that is being made, and "old".
+    """
     root = target.at(target.prefix)
-    return all((root / name).is_file() for name in ("pyvenv.cfg", "bin/ec2kit"))
+    return root.with_name(f".{root.name}.install")
 
 
-def beside(target: Target, what: str) -> Path:
-    """The folder beside PREFIX for the environment that is being made ("new"), or being replaced ("old")."""
-    root = target.at(target.prefix)
-    return root.with_name(f".{root.name}.{what}")
+def _workshop(target: Target) -> Path | None:
+    """The folder that a run works in, or one that was killed."""
+    claim = _claim(target)
+    if not claim.is_symlink() or claim.lstat().st_uid != os.geteuid():
+        return None
+    text = str(claim.readlink())
+    return claim.with_name(text) if re.fullmatch(re.escape(claim.name) + r"\.[0-9a-f]{16}", text) else None
 
 
 def recover(target: Target) -> None:
-    """Bring what a killed run left beside PREFIX back, or away."""
-    root, old = target.at(target.prefix), beside(target, "old")
-    if old.exists() and not root.exists():
-        old.rename(root)
-    for left in (old, beside(target, "new")):
-        if left.exists():
-            shutil.rmtree(left)
+    """Bring what a run has left beside PREFIX back, or away."""
+    workshop = _workshop(target)
+    if workshop is None:
+        return
+    root = target.at(target.prefix)
+    if (workshop / "old").exists() and not root.exists():
+        (workshop / "old").rename(root)
+    if workshop.exists():
+        shutil.rmtree(workshop)
+    _claim(target).unlink()
 
 
-def build(target: Target, project: Path, wheels: Path) -> Path:
+def build(target: Target, project: Path, fetched: Path) -> Path:
     """Make the environment beside PREFIX; it says PREFIX everywhere. Misconfigured when it cannot be made."""
-    root = beside(target, "new")
+    claim = _claim(target)
+    claim.symlink_to(f"{claim.name}.{secrets.token_hex(8)}")
+    workshop = claim.with_name(str(claim.readlink()))
+    workshop.mkdir()
+    root = workshop / "new"
     builder = venv.EnvBuilder(symlinks=True)
     context = builder.ensure_directories(str(root))
     builder.create_configuration(context)
     builder.setup_python(context)
     facts = (root / "pyvenv.cfg").read_text().splitlines(keepends=True)
     (root / "pyvenv.cfg").write_text("".join(line for line in facts if not line.startswith("command")))
-    _pip(root, wheels)
-    for script in (root / "bin").iterdir():
-        if not script.is_symlink():  # of the dependencies; the kit needs its own alone
-            script.unlink()
-    for listing in root.glob("lib/python*/site-packages/*.dist-info/RECORD"):
-        listing.unlink()  # pip's list of files, those scripts among them; PREFIX is not pip's to change
+    (packages,) = root.glob("lib/python*/site-packages")
+    wheels.unpack(fetched, (project / wheels.LOCK).read_text(), packages)
+    bundle.copy(project, packages, ("ec2kit/**/*.py", "ec2kit/py.typed"))
     for file in sorted(file for folder in _SCRIPTS for file in project.glob(f"{folder}/*")):
         place = root / file.parent.name / file.name
         if file.suffix:  # an agent's meta-data
@@ -146,14 +192,6 @@ def build(target: Target, project: Path, wheels: Path) -> Path:
     return root
 
 
-def _pip(root: Path, wheels: Path) -> None:
-    options = ("--isolated", "--quiet", "--no-input", "--no-cache-dir", "--disable-pip-version-check")
-    offline = ("--no-index", "--only-binary=:all:", "--require-hashes", "--find-links", str(wheels))
-    requirements = ("--no-compile", "--no-warn-script-location", "-r", str(wheels / "requirements.txt"))
-    pip = (str(pip_of(wheels) / "pip"), "install", *options, "--root-user-action=ignore")
-    _run(root, *pip, *offline, *requirements, fails="pip could not fill the environment")
-
-
 def _script(path: Path, text: str) -> None:
     path.parent.mkdir(exist_ok=True)
     path.write_text(text)
@@ -162,9 +200,11 @@ def _script(path: Path, text: str) -> None:
 
 def _run(root: Path, *arguments: str, fails: str) -> None:
     """Run the environment's Python. Misconfigured when it fails, unless `fails` is empty."""
-    environment = {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8", "PIP_CONFIG_FILE": os.devnull}
+    environment = {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"}
     command = [str(root / "bin/python"), "-I", *arguments]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, errors="replace", check=False)
+    done = subprocess.run(  # with the lock: it is at work as long as this, also when install itself is killed
+        command, env=environment, close_fds=False, capture_output=True, text=True, errors="replace", check=False
+    )
     if done.returncode and fails:
         print(done.stderr.strip(), file=sys.stderr)
         raise Misconfigured(f"{fails}; see above", "Nothing was changed. Unpack the bundle again, then install again")
@@ -176,8 +216,8 @@ def put(target: Target, new: Path) -> None:
     if root.exists():
         like(root, new)
         if not _exchange(new, root):
-            shutil.move(root, beside(target, "old"))
-    if new.exists() and not root.exists():
+            root.rename(new.with_name("old"))
+    if not root.exists():
         new.rename(root)
     recover(target)
 

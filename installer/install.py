@@ -11,32 +11,61 @@ from pathlib import Path
 from ec2kit import __version__
 from ec2kit.core.errors import Misconfigured
 from ec2kit.core.settings import settings
-from installer import bundle, environment, links, pacemaker, record, registration, tunables, wheels
+from installer import bundle, environment, links, pacemaker, record, registration, safe, tunables, wheels
 from installer.record import Record
 from installer.target import Target, write
 
 
 def install(target: Target, project: Path) -> None:
     """Put the kit in place; again is harmless. Misconfigured, Unavailable or OSError say what is in the way."""
+    safe.refuse_unsafe(target, [f"{target.prefix}/bin"])
     environment.recover(target)
     before = record.read(target)
     lifekeeper = registration.is_there(target)
     plan = _plan(target, project, before or Record(), with_lifekeeper=lifekeeper or bool(target.destdir))
+    stands = environment.stands(target, before, plan)
+    gone = {place: to for place, to in (before or plan).links.items() if place not in plan.links}
+    _refuse(target, project, before, plan, stands=stands, lifekeeper=lifekeeper or bool(target.destdir))
+    if not target.destdir:
+        links.tell_others(target)
+    did = not stands
+    whole = replace(
+        plan, links=gone | plan.links
+    )  # until they are gone: a run that is killed is completed by the next
+    if stands:
+        record.save(target, whole)
+    else:
+        _make_environment(target, project, before, whole)
+    did |= links.take(target, gone, plan.token)
+    did |= links.put(target, plan.links, plan.token)
+    if lifekeeper or target.destdir:
+        did |= _tunables(target, _shipped(project), plan.token)
+    now = replace(record.read(target) or whole, links=plan.links)
+    if lifekeeper and (new := registration.register(target)):
+        now = replace(now, registered=sorted({*now.registered, *new}))
+        did = True
+    record.save(target, now)
+    _last_words(target, did=did, lifekeeper=lifekeeper)
+
+
+def _refuse(
+    target: Target, project: Path, before: Record | None, plan: Record, *, stands: bool, lifekeeper: bool
+) -> None:
+    """Raise Misconfigured for all that is in the way, before anything is fetched or changed."""
     if before:
         _refuse_move(target, before)
-    links.refuse_foreign(target, plan.links, before.links if before else {})
     environment.refuse_foreign(target, before)
-    did = _environment(target, project, before, plan)
-    if before and (gone := {place: to for place, to in before.links.items() if place not in plan.links}):
-        did |= links.take(target, gone)
-    did |= links.put(target, plan.links)
-    if lifekeeper or target.destdir:
-        did |= _tunables(target, _shipped(project))
-    if lifekeeper and (new := registration.register(target)):
-        now = record.read(target) or plan
-        record.save(target, replace(now, registered=sorted({*now.registered, *new})))
-        did = True
-    _last_words(target, did=did, lifekeeper=lifekeeper)
+    links.refuse_foreign(target, project, plan.links, upgrade=before is not None)
+    places = list(plan.links)
+    made = [place for place, to in plan.links.items() if not links.stands(target.at(place), to)]
+    if lifekeeper:
+        places += [target.defaults, target.real(target.defaults)]
+        made += [target.real(target.defaults)] if tunables.missing(target.text(target.defaults)) else []
+    if not stands:
+        environment.refuse_foreign_claim(target)
+        made.append(target.prefix)
+    safe.refuse_unsafe(target, places)
+    safe.refuse_unwritable(target, made)
 
 
 def _refuse_move(target: Target, before: Record) -> None:
@@ -58,16 +87,16 @@ def _plan(target: Target, project: Path, before: Record, *, with_lifekeeper: boo
     """What is to be there afterwards; the folders and lines that an earlier install made stay on record."""
     places = links.wanted(target, lifekeeper=with_lifekeeper, pacemaker=pacemaker.is_there(target))
     paths = [f"{target.prefix}/bin", *places]
-    by_hand = [target.prefix] if environment.by_hand(target) and not before.version else []
     added: list[str] = []
     created = before.created
     if with_lifekeeper:
         paths.append(target.defaults)
-        added = tunables.lines(tunables.missing(_text(target)), _shipped(project))
-        created = created or not target.real(target.defaults).exists()
+        added = tunables.lines(tunables.missing(target.text(target.defaults)), _shipped(project))
+        created = created or not target.at(target.defaults).exists()
     return replace(
         before,
         version=__version__,
+        token=before.token or environment.source(project)[:16],
         source=environment.source(project),
         python=environment.python(),
         lkroot=target.lkroot,
@@ -75,23 +104,19 @@ def _plan(target: Target, project: Path, before: Record, *, with_lifekeeper: boo
         ocf_root=target.ocf_root,
         staged=bool(target.destdir),
         links=places,
-        folders=sorted({*before.made_folders(target), *target.missing_parents(paths), *by_hand}),
+        folders=sorted({*before.made_folders(target), *target.missing_parents(paths)}),
         tunables=sorted({*before.tunables, *added}),
         created=created,
     )
 
 
-def _environment(target: Target, project: Path, before: Record | None, plan: Record) -> bool:
-    """Make the environment unless it is there, and put the plan on record in it; whether it was made."""
-    if before and environment.stands(target, before, plan):
-        record.save(target, plan)
-        return False
+def _make_environment(target: Target, project: Path, before: Record | None, plan: Record) -> None:
+    """Make the environment, with the plan on record in it."""
     target.make_parent(target.prefix)
     try:
         with _wheels(project) as folder:
-            wheels.verify(folder)
             new = environment.build(target, project, folder)
-        plan = replace(plan, tree=environment.tree(new))
+        plan = replace(plan, tree=environment.tree(new), files=environment.files(new))
         (new / record.NAME).write_bytes(record.as_bytes(plan))
         environment.put(target, new)
     except BaseException:
@@ -100,14 +125,14 @@ def _environment(target: Target, project: Path, before: Record | None, plan: Rec
         raise
     was = f", in place of {before.version}" if before and before.version != plan.version else ""
     print(f"made the environment {target.prefix}: ec2kit {plan.version}{was}, Python {plan.python}")
-    return True
 
 
 @contextmanager
 def _wheels(project: Path) -> Iterator[Path]:
     """The bundle's wheels; those of a checkout are fetched first, into a folder that is gone afterwards."""
-    if (project / bundle.WHEELS).is_dir():
-        yield project / bundle.WHEELS
+    if (project / wheels.FOLDER).is_dir():
+        wheels.verify(project)
+        yield project / wheels.FOLDER
         return
     with tempfile.TemporaryDirectory() as folder:
         print("fetching the dependencies from pip's index ...", flush=True)
@@ -115,22 +140,14 @@ def _wheels(project: Path) -> Iterator[Path]:
         yield Path(folder)
 
 
-def _tunables(target: Target, shipped: str) -> bool:
-    text = _text(target)
+def _tunables(target: Target, shipped: str, token: str) -> bool:
+    text = target.text(target.defaults)
     names = tunables.missing(text)
     if names:
-        target.make_parent(target.defaults)
-        file = target.real(target.defaults)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write(file, tunables.merge(text, shipped).encode("utf-8", "surrogateescape"))
+        file = target.make_parent(target.real(target.defaults))
+        write(file, tunables.merge(text, shipped).encode("utf-8", "surrogateescape"), token)
         print(f"added {len(names)} tunables to {target.defaults}, commented out: {' '.join(names)}")
     return bool(names)
-
-
-def _text(target: Target) -> str:
-    """The settings file as it is, byte for byte; empty when there is none."""
-    file = target.real(target.defaults)
-    return file.read_bytes().decode("utf-8", "surrogateescape") if file.exists() else ""
 
 
 def _shipped(project: Path) -> str:
@@ -148,5 +165,5 @@ def _last_words(target: Target, *, did: bool, lifekeeper: bool) -> None:
         also = "the command and Pacemaker's agents" if pacemaker.is_there(target) else "the command"
         print(f"LifeKeeper is not at {target.lkroot}: only {also} were installed, for other engines and people")
         print("once LifeKeeper is there, install again; if it is in another folder, name that by LKROOT")
-    elif lifekeeper and settings(_text(target), {})[0].lkroot != target.lkroot:
+    elif lifekeeper and settings(target.text(target.defaults), {})[0].lkroot != target.lkroot:
         print(f"write LKROOT={target.lkroot} into {target.defaults}: the kit looks for LifeKeeper where that says")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,14 +12,24 @@ from ec2kit.core.errors import Misconfigured
 from ec2kit.lifekeeper.contract import APP, TYPE
 from ec2kit.lifekeeper.places import COMMAND, PLACES
 from ec2kit.pacemaker.agents import AGENTS, FOLDER
-from installer.target import Target
+from installer.target import Target, beside, plain
 
-_ENTRIES = (
-    *("lifekeeper", "cli", "ocf"),  # of 0.1.0
-    *("lifekeeper.actions", "console.cli", "pacemaker.actions"),
-    *("lifekeeper.entry", "__main__", "pacemaker.entry"),
-)
-_OUR_TEXTS = tuple(f"from ec2kit.{module} import ".encode() for module in _ENTRIES)
+_KIT = re.compile(rb"#! ?(?:(/\S+)/bin/python)?.*\n(?s:.*)\bfrom ec2kit\.[\w.]+ import ")  # a script of any version
+_OF_0_1_0 = {  # sha256 of its scripts, without their first lines: people copied them by hand
+    "9700347d4975dd7d6bd56e7726a046158d19ed9f8c875a15b5046af94513aadf",  # actions/canextend
+    "a4d3f638c9e80d84532a74d1b4fe58c3553b17806483aebfdb849fbe64f98bb9",  # actions/create
+    "dcaa06c63bae7fd648708403edbc4f27c5831925ea96e061190164fee1a723d3",  # actions/delete
+    "5e7b7ae88a650a749b81b6a60947dca2a2c6fc9b2530543981d3a44a4aa82ef2",  # actions/extend
+    "d5e7f6b7e774c86bd5a77249b3341492a24930e5ce99ee7c2cc7bf09327d58b7",  # actions/quickCheck
+    "c91b5f13d29063b4ac9b79958cbfe6a87df2122548dc577dba047d3e5d1f3e5e",  # actions/recover
+    "f92fabe84032ba4cf9dbcac7b1bd10d630ad789f53e67628fb209013016ddebe",  # actions/remove
+    "6fb0a1927653db9646c300e5a6f8fec570904aa191606c449efa3b3eecaab213",  # actions/restore
+    "27907305223cd276c540bf31eef2730510a6d401d64b7e025bcb839a76d966e3",  # ocf/eip
+    "3c0b65b9d5c593500ce0551b58c28ed39c43ce5ed71ce538bef1c4824f46e299",  # ocf/route
+    "16d693666a904a2f6609b4fb5980f2cffd57e8b984671fceaa8dfe339fab841c",  # bin/ec2kit
+}
+_SCRIPT = 8192  # bytes; a script of the kit is shorter
+_USUAL = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin")  # whatever PATH is
 _CURE = (
     f"Is another recovery kit of app {APP} and type {TYPE}, or of OCF's provider ec2kit, installed? Remove it, or "
     "move the file away, then install again"
@@ -36,34 +48,94 @@ def wanted(target: Target, *, lifekeeper: bool, pacemaker: bool) -> dict[str, st
     return links
 
 
-def refuse_foreign(target: Target, links: Mapping[str, str], known: Mapping[str, str]) -> None:
-    """Raise Misconfigured when something that is not the kit's is in a link's place.
+def refuse_foreign(target: Target, project: Path, links: Mapping[str, str], *, upgrade: bool) -> None:
+    """Raise Misconfigured when something that is not of this install is in a link's place.
 
-    known: the links that an earlier install made.
+    upgrade: PREFIX is the kit's, and so is a link that leads into it.
     """
-    for place in links:
+    there = others(target)
+    for place, to in links.items():
         path = target.at(place)
-        ours = path.is_symlink() and str(path.readlink()) in {links[place], known.get(place)}
-        if os.path.lexists(path) and not ours and not _was_ours(target, path):
-            raise Misconfigured(f"{path} is there, and it is not ec2kit's", _CURE)
+        text = str(path.readlink()) if path.is_symlink() else ""
+        if not os.path.lexists(path) or text == to or (upgrade and text.startswith(f"{target.prefix}/")):
+            continue
+        home = _home(target, path)
+        if home in there:
+            raise Misconfigured(_told(home, there[home]), _change(home))
+        if not home or text or not _copied(project, path):
+            gone = f"; it leads to {text}, where nothing is" if text and not path.exists() else ""
+            raise Misconfigured(f"{path} is there, and it is not ec2kit's{gone}", _CURE)
 
 
-def _was_ours(target: Target, path: Path) -> bool:
-    """A script of the kit that was copied by hand, or a link to one, maybe to one that is gone."""
-    if path.is_symlink():
-        text = str(path.readlink())
-        path = target.at(text) if text.startswith("/") else path.parent / text
-        if not path.exists():
-            return path.parent.name in {"actions", "ocf"} or (path.parent.name, path.name) == ("bin", "ec2kit")
-    return path.is_file() and any(text in path.read_bytes() for text in _OUR_TEXTS)
+def tell_others(target: Target) -> None:
+    """Say which other installs there are, who uses them, and what to do."""
+    for home, users in others(target).items():
+        print(plain(f"{_told(home, users)}. It stays as it is. {_change(home)}."))
 
 
-def put(target: Target, links: Mapping[str, str]) -> bool:
+def _told(home: str, users: Mapping[str, Path]) -> str:
+    *most, last = users
+    names = f"{', '.join(most)} and {last} use" if most else f"{last} uses"
+    return f"{names} the ec2kit in {home}: {next(iter(users.values()))} leads there"
+
+
+def _change(home: str) -> str:
+    return (
+        f"Keep that one (PREFIX={home}), or change over to this one: delete its resources, take it out "
+        f"(./install --uninstall --prefix {home}; a package by its package manager), then install again"
+    )
+
+
+def _home(target: Target, path: Path) -> str:
+    """The folder of the kit whose script is there, or is what a link there leads to; empty when it is not one."""
+    if path.is_symlink() and (text := str(path.readlink())).startswith("/"):
+        path = target.at(text)
+    if not path.is_file() or not (found := _KIT.match(path.read_bytes()[:_SCRIPT])):
+        return ""
+    return os.fsdecode(found[1]) if found[1] else str(path.resolve().parent.parent)
+
+
+def _copied(project: Path, path: Path) -> bool:
+    """Whether it is a script of the kit, of this version or 0.1.0, unchanged but for its first line."""
+    text = _body(path)
+    ours = (_body(script) for folder in ("actions", "bin", "ocf") for script in project.glob(f"{folder}/*"))
+    return text in ours or hashlib.sha256(text).hexdigest() in _OF_0_1_0
+
+
+def _body(path: Path) -> bytes:
+    return path.read_bytes().partition(b"\n")[2] if path.is_file() else b""
+
+
+def others(target: Target) -> dict[str, dict[str, Path]]:
+    """The other installs of the kit on this machine: the folder of each, who uses it, and where that is seen."""
+    places = [target.at(place) for place in wanted(target, lifekeeper=True, pacemaker=True)]
+    if not target.destdir:
+        folders = [*os.environ.get("PATH", "").split(":"), *_USUAL]
+        places += [Path(folder, "ec2kit") for folder in folders if folder.startswith("/")]
+        places.append(Path(Target.prefix, "bin/ec2kit"))
+    engines = {target.at(target.lkroot): "LifeKeeper", target.at(target.ocf_root): "Pacemaker"}
+    found: dict[str, dict[str, Path]] = {}
+    for path in sorted(places, key=lambda each: not any(each.is_relative_to(folder) for folder in engines)):
+        home = _home(target, path)
+        if home and os.path.realpath(target.at(home)) != os.path.realpath(target.at(target.prefix)):
+            user = next((name for folder, name in engines.items() if path.is_relative_to(folder)), "the command line")
+            found.setdefault(home, {}).setdefault(user, path)
+    return found
+
+
+def is_anothers(target: Target, below: str) -> bool:
+    """Whether an engine, whose folder that is, goes by another install, and by nothing of this one."""
+    places = wanted(target, lifekeeper=True, pacemaker=True).items()
+    there = [(target.at(place), to) for place, to in places if place.startswith(f"{below}/")]
+    return any(_home(target, path) for path, _ in there) and not any(stands(path, to) for path, to in there)
+
+
+def put(target: Target, links: Mapping[str, str], token: str) -> bool:
     """Make the links that are not there; whether there were any."""
     made = [place for place, to in links.items() if not stands(target.at(place), to)]
     for place in made:
         path = target.make_parent(place)
-        new = path.with_name(f".{path.name}.new")
+        new = beside(path, token)
         new.unlink(missing_ok=True)
         new.symlink_to(links[place])
         new.replace(path)
@@ -71,10 +143,11 @@ def put(target: Target, links: Mapping[str, str]) -> bool:
     return bool(made)
 
 
-def take(target: Target, links: Mapping[str, str]) -> bool:
+def take(target: Target, links: Mapping[str, str], token: str) -> bool:
     """Remove the links that still point where install let them point; whether there were any."""
     removed = [place for place, to in links.items() if stands(target.at(place), to)]
     for place in links:
+        beside(target.at(place), token).unlink(missing_ok=True)
         if place in removed:
             target.at(place).unlink()
             print(f"removed {place}")
@@ -83,6 +156,6 @@ def take(target: Target, links: Mapping[str, str]) -> bool:
     return bool(removed)
 
 
-def stands(path: Path, to: str) -> bool:
+def stands(path: Path, to: str | None) -> bool:
     """Whether the path is a link to there."""
     return path.is_symlink() and str(path.readlink()) == to

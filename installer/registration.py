@@ -7,6 +7,7 @@ import os
 from ec2kit.core.errors import Misconfigured
 from ec2kit.host.deadline import Deadline
 from ec2kit.lifekeeper.contract import APP, APP_REMOVE, TYP_REMOVE, TYPE
+from ec2kit.lifekeeper.forms import Form
 from ec2kit.lifekeeper.lcd import ALREADY_EXISTS, NOT_THERE, Lcd
 from installer.target import Target
 
@@ -33,9 +34,12 @@ def register(target: Target) -> list[str]:
     return new
 
 
-def refuse_in_use(target: Target) -> None:
-    """Raise Misconfigured while LifeKeeper has resources of the kit on this system, in either form."""
-    tags = [each.tag for each in _lcd(target).ours()]
+def refuse_in_use(target: Target, *, anothers: bool) -> None:
+    """Raise Misconfigured while LifeKeeper has resources of the kit on this system, in either form.
+
+    anothers: it finds another install of the kit. Its copies of the scripts, in the generic form, may be of this one.
+    """
+    tags = [each.tag for each in _lcd(target).ours() if each.form is Form.GENERIC or not anothers]
     if not tags:
         return
     raise Misconfigured(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from ec2kit.core.errors import Misconfigured, Unavailable
 from ec2kit.core.settings import DEFAULTS_FILE, Settings
 from ec2kit.pacemaker.agents import OCF_ROOT
 
+_OTHER = "Name another folder"
 _LONGEST = 100  # of PREFIX: older kernels cut a script's first line at 127
 
 
@@ -51,14 +52,21 @@ class Target:
             if path.is_dir() and not path.is_symlink() and not any(path.iterdir()):
                 path.rmdir()
 
-    def real(self, path: str) -> Path:
-        """The file behind a path that may be a link. Misconfigured when the link leads out of DESTDIR."""
-        place = self.at(path).resolve()
-        if self.destdir and not place.is_relative_to(Path(self.destdir).resolve()):
-            raise Misconfigured(
-                f"{self.at(path)} leads out of {self.destdir}, to {place}", "Put a file there instead"
-            )
-        return place
+    def real(self, path: str) -> str:
+        """The path of the plain file behind a path that may be a link. Misconfigured when it is something else."""
+        place = self.at(path)
+        file = os.path.realpath(place)
+        top = os.path.realpath(self.destdir or "/")
+        if not Path(file).is_relative_to(top):
+            raise Misconfigured(f"{place} leads out of {self.destdir}, to {file}", "Put a file there instead")
+        if os.path.lexists(place) and not place.is_file():
+            raise Misconfigured(f"{place} is there, and it is not a plain file", "Put a file there instead")
+        return file[len(top) :] if self.destdir else file
+
+    def text(self, path: str) -> str:
+        """The file behind the path, byte for byte in "surrogateescape"; empty when there is none."""
+        file = self.at(self.real(path))
+        return file.read_bytes().decode("utf-8", "surrogateescape") if file.exists() else ""
 
 
 def checked(target: Target) -> Target:
@@ -66,13 +74,21 @@ def checked(target: Target) -> Target:
     tidy = {}
     for name in ("prefix", "lkroot", "sbin", "defaults", "ocf_root"):
         path = getattr(target, name)
-        if not path.startswith("/") or any(letter.isspace() for letter in path):
-            raise Misconfigured(
-                f"{name.upper()}={path} is not an absolute path without blanks", "Name another folder"
-            )
+        if not path.startswith("/") or not path.isprintable() or " " in path:
+            raise Misconfigured(f"{name.upper()}={path} is not an absolute path without blanks", _OTHER)
         tidy[name] = os.path.normpath("/" + path.lstrip("/"))
-    if len(target.prefix) > _LONGEST:
+    if len(tidy["prefix"]) > _LONGEST:
         raise Misconfigured(f"PREFIX is longer than {_LONGEST} characters", "Name a shorter one")
+    others = [tidy[name] for name in tidy if name != "prefix"] + [
+        Settings.ec2kit_history,
+        Settings.ec2kit_credentials,
+    ]
+    if inside := [path for path in others if Path(path).is_relative_to(tidy["prefix"])]:
+        raise Misconfigured(
+            f"PREFIX={tidy['prefix']} must be a folder of the kit alone: {inside[0]} is in it", _OTHER
+        )
+    if not target.destdir.isprintable():
+        raise Misconfigured(f"DESTDIR={target.destdir} is not a path that can be read", _OTHER)
     destdir = str(Path(target.destdir).absolute()).rstrip("/") if target.destdir else ""
     return Target(destdir=destdir, **tidy)
 
@@ -84,6 +100,7 @@ def alone(target: Target) -> Iterator[None]:
     while not folder.is_dir():
         folder = folder.parent
     descriptor = os.open(folder, os.O_RDONLY)
+    os.set_inheritable(descriptor, True)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
@@ -93,12 +110,22 @@ def alone(target: Target) -> Iterator[None]:
         os.close(descriptor)
 
 
-def write(path: Path, content: bytes) -> None:
+def plain(text: str) -> str:
+    """The text as one line that cannot steer a terminal, whatever names are in it."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+
+
+def beside(path: Path, token: str) -> Path:
+    """Where a file or link is made that is to replace the path; it is known by the token if the run is killed."""
+    return path.with_name(f".{path.name}.{token or secrets.token_hex(8)}")
+
+
+def write(path: Path, content: bytes, token: str) -> None:
     """Put the file there at once, whole; mode, owner and labels of the one that was there stay, else 0644."""
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    new = Path(name)
+    new = beside(path, token)
+    new.unlink(missing_ok=True)
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

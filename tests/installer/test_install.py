@@ -23,6 +23,7 @@ from installer.pacemaker import refuse_in_use
 from installer.target import Target
 from lab import PROJECT
 from lab.lifekeeper import install as install_lifekeeper
+from tests.promises import former
 from tests.support.machine import BARE, PYTHON, Machine, run, tree
 from tests.support.programs import good
 from tests.support.staging import AGENTS, LINKS, SETTINGS, Stage, empty_stage, inside, make_bundle
@@ -39,7 +40,7 @@ def test_the_same_versions_give_the_same_bundle(archive: Path, tmp_path: Path) -
     with tarfile.open(archive) as tar:
         names = [Path(name).name for name in tar.getnames() if name.endswith(".whl")]
     assert all(name.endswith("-none-any.whl") for name in names), names
-    assert not {name.split("-")[0] for name in names} & {"awscrt", "moto", "setuptools"}
+    assert not {name.split("-")[0] for name in names} & {"awscrt", "moto", "setuptools", "wheel", "pip", "ec2kit"}
 
 
 def test_every_module_of_the_kit_is_installed_and_can_be_imported(staged: Path) -> None:
@@ -128,8 +129,10 @@ def test_a_damaged_environment_is_noticed(installed: Stage, tmp_path: Path) -> N
 def test_a_killed_run_is_completed(installed: Stage) -> None:
     """Between two renames, and before links and tunables: the next run makes what is missing, and no more."""
     wanted = inside(installed)
-    (installed.root / "opt/ec2kit").rename(installed.root / "opt/.ec2kit.old")
-    (installed.root / "opt/.ec2kit.new/lib").mkdir(parents=True)
+    workshop = installed.root / "opt/.ec2kit.install.0123456789abcdef"
+    (workshop / "new/lib").mkdir(parents=True)
+    (installed.root / "opt/.ec2kit.install").symlink_to(workshop.name)
+    (installed.root / "opt/ec2kit").rename(workshop / "old")
     for name in LINKS[:5]:
         (installed.root / name).unlink()
     installed.defaults.write_bytes(SETTINGS)
@@ -163,24 +166,16 @@ def test_a_prefix_that_is_not_ours_is_refused(empty: Stage) -> None:
     assert tree(empty.root, times=True) == before
 
 
-FIRST = {"ec2kit.lifekeeper.entry": "ec2kit.lifekeeper", "ec2kit.__main__": "ec2kit.cli"}  # in the scripts of 0.1.0
-
-
-@pytest.mark.parametrize("modules", [{}, FIRST], ids=["of this version", "of 0.1.0"])
-def test_scripts_that_were_copied_by_hand_become_links(installed: Stage, modules: dict[str, str]) -> None:
-    """The README once said to copy them; a link to a former PREFIX that is gone is ours as well."""
+@pytest.mark.parametrize("version", ["this", former.VERSION])
+def test_scripts_that_were_copied_by_hand_become_links(installed: Stage, former_unpacked: Path, version: str) -> None:
+    """The README once said to copy them; their first line names PREFIX, and all else is as the kit has it."""
     wanted = inside(installed)
-    copied = [installed.root / "opt/LifeKeeper" / place for place, _ in PLACES]
-    for (_, action), path in zip(PLACES, copied, strict=True):
+    for place, action in PLACES:
+        path = installed.root / "opt/LifeKeeper" / place
         path.unlink()
-        text = (PROJECT / "actions" / action).read_text()
-        for now, then in modules.items():
-            text = text.replace(now, then)
-        path.write_text("#!/opt/ec2kit/bin/python\n" + text)
-    command = installed.root / "opt/LifeKeeper" / COMMAND
-    command.unlink()
-    command.symlink_to("/usr/local/former/bin/ec2kit")
-    assert good(installed.install()).count("linked") == len(PLACES) + 1
+        script = (PROJECT if version == "this" else former_unpacked) / "actions" / action
+        path.write_text("#!/opt/ec2kit/bin/python\n" + script.read_text().partition("\n")[2])
+    assert good(installed.install()).count("linked") == len(PLACES)
     assert inside(installed) == wanted
 
 
@@ -194,7 +189,7 @@ def tampered(bundle: Path, folder: Path) -> Path:
 
 
 def test_a_wheel_that_was_tampered_with_is_refused(empty: Stage, tmp_path: Path) -> None:
-    """By the bundle's sums; where these were mended too, by the hashes that pip is given. Nothing is made."""
+    """By the bundle's sums; where these were mended too, by the hashes of requirements.lock. Nothing is made."""
     bundle = tampered(empty.bundle, tmp_path)
     before = tree(empty.root)
     done = Stage(bundle, empty.root).install()
@@ -205,7 +200,7 @@ def test_a_wheel_that_was_tampered_with_is_refused(empty: Stage, tmp_path: Path)
     rows = [f"{mended}  {wheel.name}" if "rich-" in row else row for row in sums.read_text().splitlines()]
     sums.write_text("\n".join(rows) + "\n")
     done = Stage(bundle, empty.root).install()
-    assert (done.returncode, "THESE PACKAGES DO NOT MATCH THE HASHES" in done.stderr) == (5, True)
+    assert (done.returncode, "is not the file that requirements.lock names" in done.stderr) == (5, True)
     assert tree(empty.root) == before
 
 
@@ -241,7 +236,7 @@ def test_uninstall_leaves_what_people_wrote(installed: Stage) -> None:
         installed.defaults.read_text("latin1").replace("#IP_NOLINKCHECK=0", "IP_NOLINKCHECK=1")
     )
     (installed.root / "var/lib/ec2kit").mkdir(parents=True)
-    (installed.root / "var/lib/ec2kit/history").touch()
+    (installed.root / "var/lib/ec2kit/vip.jsonl").touch()
     credentials = installed.root / "etc/ec2kit/credentials"
     credentials.parent.mkdir()
     credentials.write_text("[cluster]\naws_access_key_id = x\n")

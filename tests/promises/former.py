@@ -12,8 +12,6 @@ import sys
 import zipfile
 from pathlib import Path
 
-from installer import wheels
-
 VERSION = "0.1.0"
 COMMIT = "9320e4afe4385c7b7b30dd741ee9194b33031526"
 ARCHIVE = Path(__file__).parent / "ec2kit-0.1.0.tar.xz"
@@ -31,15 +29,17 @@ def unpack(folder: Path) -> Path:
 
 
 def bundle(folder: Path, others: Path) -> Path:
-    """Make its bundle, unpacked, which is given back: its own install and wheel, and the other wheels of a bundle."""
+    """Make its bundle, unpacked, which is given back: its own install and wheel, the others, and pip's."""
     shutil.unpack_archive(ARCHIVE, folder)
     place = folder / "wheels"
     place.mkdir()
     for wheel in others.glob("*.whl"):
-        if not wheel.name.startswith("ec2kit-"):
-            os.link(wheel, place / wheel.name)
+        os.link(wheel, place / wheel.name)
     _wheel(folder, place)
-    wheels.seal(place)
+    fetch = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "pip"]
+    subprocess.run(fetch, cwd=place, check=True)
+    seal = "from pathlib import Path; from installer.wheels import seal; seal(Path('wheels'))"
+    subprocess.run([sys.executable, "-Bc", seal], cwd=folder, check=True)
     return folder
 
 

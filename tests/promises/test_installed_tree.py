@@ -41,6 +41,6 @@ def test_the_installed_tree(staged: Path) -> None:
 def record(root: Path) -> str:
     """What install wrote down for the next install and for uninstall, versions and digests aside."""
     found = json.loads((root / "opt/ec2kit/installed.json").read_text())
-    differs = {key: key.upper() for key in ("version", "source", "python", "tree")}
+    differs = {key: key.upper() for key in ("version", "source", "python", "tree", "files", "token")}
     assert found.keys() > differs.keys()
     return json.dumps({key: differs.get(key, value) for key, value in found.items()}, indent=2) + "\n"

@@ -1,0 +1,67 @@
+"""Whether install and uninstall may work at a place: looked at before anything is fetched or changed."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+
+from ec2kit.core.errors import Misconfigured
+from installer.target import Target
+
+AS_ROOT = "Run it as root, or name folders that you can write (see ./install --help)"
+
+
+def refuse_unsafe(target: Target, paths: Iterable[str]) -> None:
+    """Raise Misconfigured where a way leads out of DESTDIR, or through what another user can change."""
+    for path in paths:
+        folder = _ground(target.at(path))
+        real = Path(os.path.realpath(folder))
+        if not real.is_dir():
+            raise Misconfigured(f"{folder} is in the way of {path}: it is not a folder", "Move it away")
+        top = Path(target.destdir or "/")
+        if not folder.is_relative_to(top):  # DESTDIR is not there yet
+            continue
+        if not real.is_relative_to(os.path.realpath(top)):
+            raise Misconfigured(f"{folder} leads out of {top}, to {real}", "Put a folder there instead")
+        friends = {0, os.geteuid(), Path("/").stat().st_uid, top.stat().st_uid}  # "/": of nobody, in a user namespace
+        for each in (folder, *folder.parents, real, *real.parents):
+            if each.is_relative_to(top) or each.is_relative_to(os.path.realpath(top)):
+                _refuse_others(each, friends)
+
+
+def refuse_unwritable(target: Target, paths: Iterable[str]) -> None:
+    """Raise Misconfigured where this user cannot make, replace or remove a path."""
+    for path in paths:
+        folder = _ground(target.at(path))
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise Misconfigured(f"{folder} cannot be written by this user", AS_ROOT)
+
+
+def _ground(path: Path) -> Path:
+    """The innermost of the folders above the path that is there."""
+    return next(folder for folder in path.parents if os.path.lexists(folder))
+
+
+def _refuse_others(folder: Path, friends: set[int]) -> None:
+    facts = folder.stat()
+    if not {folder.lstat().st_uid, facts.st_uid} <= friends:
+        raise Misconfigured(f"{folder} belongs to another user", f"chown root {folder}, or name another folder")
+    open_ = facts.st_mode & stat.S_IWOTH or (facts.st_mode & stat.S_IWGRP and _others_in(facts.st_gid, friends))
+    if open_ and not facts.st_mode & stat.S_ISVTX:
+        raise Misconfigured(f"other users can write in {folder}", f"chmod go-w {folder}, or name another folder")
+
+
+def _others_in(group: int, friends: set[int]) -> bool:
+    """Whether a user who is not a friend is in the group; Debian's /usr/local is writable for one without members."""
+    if group == 0:
+        return False
+    try:
+        members = set(grp.getgrgid(group).gr_mem)
+    except KeyError:
+        return True
+    members |= {each.pw_name for each in pwd.getpwall() if each.pw_gid == group}
+    return bool(members - {each.pw_name for each in pwd.getpwall() if each.pw_uid in friends})
