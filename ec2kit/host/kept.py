@@ -13,6 +13,7 @@ import re
 import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address, ip_interface, ip_network
 from itertools import pairwise
 
 Words = tuple[str, ...]
@@ -36,8 +37,9 @@ rttvar rto_min ssthresh cwnd initcwnd initrwnd reordering features quickack cong
 )
 _FAMILIES = frozenset({"inet", "inet6"})  # before a gateway of the other one
 _TIMES = frozenset({"expires", "valid_lft", "preferred_lft"})  # they run on, so two looks differ in them
-# kept: the IPv4 addresses just before the interface was taken up. settle: an IPv6 address loses the word nodad again.
+# settle: an IPv6 address loses the word nodad again. late: only in the last pass.
 _SCRIPT = """
+kept=$1
 known() {{ case $kept in *" inet $1 "*) ;; *) false ;; esac; }}
 settle() {{ case $(ip -6 -o address show dev "$1" to "$2") in *tentative*) ;; *nodad*) shift 2; "$@" ;; esac; }}
 late() {{ [ "$each" = {last} ] && "$@"; }}
@@ -64,8 +66,8 @@ class Kept:
     def script(self) -> str:
         """A program for /bin/sh that puts back what is missing and leaves alone what is there.
 
-        Its environment: kept, the output of `ip -4 -o address show` just before the interface was taken up. An IPv4
-        address that somebody took off by then does not come back.
+        Its argument: the output of `ip -4 -o address show` just before the interface was taken up. An IPv4 address
+        that somebody took off by then does not come back.
         """
         each = " ".join(map(str, range(_PASSES)))
         commands = "\n".join(self.commands.values())
@@ -89,7 +91,7 @@ def questions(interface: str) -> list[list[str]]:
 
 
 def read(interface: str, answers: Sequence[str]) -> Kept:
-    """What the interface has. Raises Unknown for what `ip` shows in words that this module does not know."""
+    """What the interface has. Raises ValueError or IndexError for what `ip` shows and this module does not know."""
     nexthops, addresses, ipv4, ipv6, neighbours, proxies = (each.splitlines() for each in answers)
     found = dict(_nexthops(interface, nexthops))
     found |= _addresses(interface, addresses)
@@ -104,6 +106,8 @@ def _nexthops(interface: str, lines: Iterable[str]) -> dict[str, str]:
     ours = set()
     groups = []
     for words in map(_plain, map(str.split, lines)):
+        if words[0] != "id":
+            raise Unknown(_said(words))
         if words[2:3] == ("group",):
             groups.append(words)
         elif ("dev", interface) in pairwise(words):
@@ -136,6 +140,7 @@ def _addresses(interface: str, lines: Iterable[str]) -> dict[str, str]:
         if family == "inet":
             label = ["label", shown.pop(shown.index("valid_lft") - 1)]
         words = (*_plain(shown), *label, "dev", interface)
+        ip_interface(words[0])
         _check(f"address {_said(words)}", words[1:], _OF_ADDRESS, _FLAGS)
         option = "-4" if family == "inet" else "-6"
         put, change = (_sh("ip", option, "address", verb, *words) for verb in ("add", "change"))
@@ -157,6 +162,8 @@ def _routes(option: str, interface: str, lines: Iterable[str]) -> dict[str, str]
                 whole[-1] += words
         elif words:
             whole.append(list(words if words[0] in _KINDS else ("unicast", *words)))
+    for _, destination, *_ in whole:
+        ip_network(destination.replace("default", "::"))
     keys = [_key(words) for words in whole]
     found = {}
     for at, words in enumerate(map(tuple, whole)):
@@ -179,13 +186,14 @@ def _neighbours(interface: str, lines: Iterable[str], proxies: Iterable[str]) ->
     found = {}
     for words in filter(None, map(str.split, lines)):
         address, *told, state = words
+        ip_address(address)
         at = told.index("lladdr") + 1 if "lladdr" in told else 0
         if state == "NOARP" and (not at or int(told[at][:2], 16) & 1):  # the kernel's own, for a group of hosts
             continue
         every = (address, *told, "nud", state.lower(), "dev", interface)
         found[f"neighbor {_said(every)}"] = _sh("ip", "neighbor", "add", *every)
     for words in filter(None, map(str.split, proxies)):
-        every = ("proxy", words[0], "dev", interface)
+        every = ("proxy", str(ip_address(words[0])), "dev", interface)
         found[f"neighbor {_said(every)}"] = _sh("ip", "neighbor", "add", *every)
     return found
 

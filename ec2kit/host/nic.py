@@ -34,10 +34,9 @@ $1
 down=$?
 [ $down -eq 0 ] && sleep "$2"
 kept=$($3)
-export kept
 $4
 up=$?
-$5 "$6"
+$5 "$6" ec2kit-link-repair "$kept"
 [ $up -eq 0 ] || exit $((up == 137 ? 22 : 21))
 [ $down -eq 0 ] || exit $((down == 137 ? 12 : 11))
 """

@@ -21,7 +21,7 @@ sys.path.insert(0, {str(PROJECT)!r})
 from ec2kit.host import nic
 from ec2kit.host.deadline import Deadline
 print(os.getpid(), flush=True)
-print(nic.bring_up("eth1", wait=1, deadline=Deadline(20)))
+print(nic.bring_up(sys.argv[1], wait=1, deadline=Deadline(20)))
 """
 # Of each kind that the kernel drops something; on eth0 and of no interface what must stay as it is.
 RICH = """
@@ -101,7 +101,7 @@ LISTED = (
     "ip neighbor show nud permanent",
     "ip neighbor show dev eth1 nud noarp",
     "ip neighbor show proxy",
-    "ip -o -d link show dev eth0",
+    "ip -o -d link show type veth",
     "ip token",
     "tc qdisc show dev eth1",
     "sysctl net.ipv4.conf.eth1 net.ipv6.conf.eth1",
@@ -137,20 +137,20 @@ def has(host: Host, without: str = "") -> list[str]:
     lines = []
     for command in LISTED:
         for line in host.run(*command.split()).stdout.splitlines():
-            steady = re.sub(r"(expires|valid_lft|preferred_lft) \d+sec| linkdown| dead", r"\1", line)
+            steady = re.sub(r"(expires|valid_lft|preferred_lft) \d+sec| linkdown| dead|<.*>|state \w+", r"\1", line)
             if not re.search("lladdr (33:33|01:00|ff:ff)", line):
                 lines.append(f"{command}: {steady.replace(without, '')}")
     return sorted(lines)
 
 
-def repair(host: Host) -> str:
-    """Repair the link of eth1, with the kit; what it says that is not as before."""
-    return host.run(sys.executable, "-c", REPAIR, check=True).stdout.split("\n", 1)[1].strip()
+def repair(host: Host, interface: str = "eth1") -> str:
+    """Repair a link, with the kit; what it says that is not as before."""
+    return host.run(sys.executable, "-c", REPAIR, interface, check=True).stdout.split("\n", 1)[1].strip()
 
 
 def begun(host: Host) -> tuple[subprocess.Popen[str], str]:
     """The kit in the middle of it, with eth1 down, and its process id in the host."""
-    run = host.popen(sys.executable, "-c", REPAIR)
+    run = host.popen(sys.executable, "-c", REPAIR, "eth1")
     assert run.stdout
     pid = run.stdout.readline().strip()
     until(lambda: ",UP" not in host.run("ip", "link", "show", "eth1").stdout, lambda: "eth1 is still up", 10)
@@ -166,6 +166,18 @@ def test_what_the_interface_had_it_has_again(host: Host) -> None:
     """Routes of all tables, default routes, addresses, neighbours, nexthop objects; and all else is as it was."""
     before = rich(host)
     said = repair(host)
+    same(host, before)
+    assert said == ""
+
+
+def test_an_interface_with_any_name(host: Host) -> None:
+    """It is one word, for the shell and for ip."""
+    host.run("ip", "link", "set", "eth0", "name", name := "a;$(id)#'b", check=True)
+    host.run("ip", "address", "add", "10.0.1.10/24", "dev", name, check=True)
+    host.run("ip", "route", "add", "default", "via", "10.0.1.1", "dev", name, check=True)
+    time.sleep(2.5)
+    before = has(host)
+    said = repair(host, name)
     same(host, before)
     assert said == ""
 
@@ -188,7 +200,8 @@ def test_the_kit_is_killed_in_the_middle(host: Host) -> None:
     before = rich(host)
     run, pid = begun(host)
     host.run("kill", "-9", pid, check=True)
-    assert run.wait(10) != 0
+    run.communicate(timeout=10)
+    assert run.returncode
     assert ",UP" not in host.run("ip", "link", "show", "eth1").stdout
     same(host, before)
 
@@ -226,7 +239,7 @@ def test_a_route_that_could_not_be_put_back_is_a_reason_not_to_begin(host: Host)
         wrapped = "-6 route add fd00:9::/64 encap ioam6 trace prealloc type 0x800000 ns 1 size 12 dev eth1"
         host.run("ip", *wrapped.split(), check=True)
     before = has(host)
-    done = host.run(sys.executable, "-c", REPAIR)
+    done = host.run(sys.executable, "-c", REPAIR, "eth1")
     assert "eth1 is not taken down, for what it has could not be put back" in done.stderr
     assert "encap" in done.stderr
     assert has(host) == before
