@@ -18,7 +18,8 @@ from itertools import pairwise
 
 Words = tuple[str, ...]
 
-_PASSES = 6  # how often what is missing is put back: a manager may take it off again when the interface comes up
+# How often what is missing is put back: one thing needs another, and a manager may take it off again.
+_PASSES = 6
 _PAUSE = 0.2  # seconds between them
 # Words of ip: kinds of route; what it shows and the kernel finds by itself; words that stand alone; and those that a
 # value follows, of an address, a nexthop object, a route.
@@ -178,8 +179,7 @@ def _routes(option: str, interface: str, lines: Iterable[str]) -> dict[str, str]
         if verb == "add" and "via" in told:  # the others would be there twice
             put += f" || late {_sh('ip', option, 'route', verb, *_onlink(told))}"
         found[f"route {_said(_steady(told))}"] = put
-    direct = {said: put for said, put in found.items() if not {"via", "nexthop", "nhid"} & set(said.split())}
-    return direct | found  # a gateway must be in reach
+    return found
 
 
 def _neighbours(interface: str, lines: Iterable[str], proxies: Iterable[str]) -> dict[str, str]:

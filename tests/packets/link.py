@@ -140,7 +140,7 @@ def has(host: Host, without: str = "") -> list[str]:
             steady = re.sub(r"(expires|valid_lft|preferred_lft) \d+sec| linkdown| dead|<.*>|state \w+", r"\1", line)
             if not re.search("lladdr (33:33|01:00|ff:ff)", line):
                 lines.append(f"{command}: {steady.replace(without, '')}")
-    return sorted(lines)
+    return [*sorted(lines), *re.findall(r"inet6? \S+", host.run("ip", "address", "show", "dev", "eth1").stdout)]
 
 
 def repair(host: Host, interface: str = "eth1") -> str:
