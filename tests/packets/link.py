@@ -140,7 +140,12 @@ def has(host: Host, without: str = "") -> list[str]:
             steady = re.sub(r"(expires|valid_lft|preferred_lft) \d+sec| linkdown| dead|<.*>|state \w+", r"\1", line)
             if not re.search("lladdr (33:33|01:00|ff:ff)", line):
                 lines.append(f"{command}: {steady.replace(without, '')}")
-    return [*sorted(lines), *re.findall(r"inet6? \S+", host.run("ip", "address", "show", "dev", "eth1").stdout)]
+    return sorted(lines)
+
+
+def in_order(host: Host) -> list[str]:
+    """The addresses of eth1 in the kernel's order, which prefers one of several as the source."""
+    return re.findall(r"inet6? \S+", host.run("ip", "address", "show", "dev", "eth1").stdout)
 
 
 def repair(host: Host, interface: str = "eth1") -> str:
@@ -164,10 +169,11 @@ def same(host: Host, before: list[str], without: str = "") -> None:
 
 def test_what_the_interface_had_it_has_again(host: Host) -> None:
     """Routes of all tables, default routes, addresses, neighbours, nexthop objects; and all else is as it was."""
-    before = rich(host)
+    before, order = rich(host), in_order(host)
     said = repair(host)
     same(host, before)
     assert said == ""
+    assert in_order(host) == order
 
 
 def test_an_interface_with_any_name(host: Host) -> None:
