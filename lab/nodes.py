@@ -30,10 +30,10 @@ from lab.lifekeeper.ipkit import install_ip_kit
 from lab.lifekeeper.programs import call
 from lab.taps import Taps
 
-# Stand-ins for the two programs that would touch the real host's interfaces.
+# A stand-in for the program that would touch the real host's interfaces.
 _IP = """#!/bin/sh
-# ip link set dev NAME up|down, on this node's folder; a file "unplugged" keeps the link down.
-[ "$1 $2 $3" = "link set dev" ] || exit 2
+# ip link set dev NAME up|down, on this node's folder; a file "unplugged" keeps the link down. It has nothing to list.
+[ "$1 $2 $3" = "link set dev" ] || exit 0
 nic="{sysfs}/class/net/$4"
 [ -d "$nic" ] || exit 1
 echo "$5" >> "{root}/ip.log"
@@ -44,7 +44,6 @@ esac
 """
 # How a script of the kit begins here: with this lab's Python, and the kit of a source tree.
 _PYTHON = "#!{python}\nimport sys\n\nsys.path.insert(0, {source!r})\n"
-_NMCLI = "#!/bin/sh\necho 'Error: NetworkManager is not running.' >&2\nexit 8\n"
 _SEEDED: dict[Any, tuple[RouteLab | AddressLab, object]] = {}  # what a figure has seeded once, and EC2's state then
 
 
@@ -334,8 +333,7 @@ def make_node(root: Path, name: str, identity: NodeIdentity, imds: Imds, ec2: Ec
         RESRVRECTIMEOUT=300,
         **({"AWS_CA_BUNDLE": ec2.ca_bundle} if ec2.ca_bundle else {}),
     )
-    for program, text in {"ip": _IP.format(root=root, sysfs=node.sysfs), "nmcli": _NMCLI}.items():
-        _executable(root / "bin" / program, text)
+    _executable(root / "bin/ip", _IP.format(root=root, sysfs=node.sysfs))
     return node
 
 

@@ -190,10 +190,12 @@ CATALOGUE = (
     Explanation(
         messages.LINK_REPAIR,
         cause="The interface that is to have the Elastic IP has no link, so it would get no traffic. It is taken "
-        "down and up again. Every other address on that interface is down for that time; IP_WAIT_LINKDOWN sets it.",
-        action="None if 960029 follows. Otherwise see `ip link show eth1`, and whether the ENI is attached: `aws ec2 "
-        "describe-network-interfaces --network-interface-ids eni-1`. Where the link cannot be read, IP_NOLINKCHECK=1 "
-        "in /etc/default/LifeKeeper switches the check off.",
+        "down and up again. Every other address on that interface is down for that time; IP_WAIT_LINKDOWN sets it. "
+        "Its routes and addresses are there again afterwards.",
+        action="None if 960029 follows. 960022 before it names what could not be put back. Otherwise see `ip link "
+        "show eth1`, and whether the ENI is attached: `aws ec2 describe-network-interfaces "
+        "--network-interface-ids eni-1`. Where the link cannot be read, IP_NOLINKCHECK=1 in "
+        "/etc/default/LifeKeeper switches the check off.",
     ),
     Explanation(
         messages.LINK_UP,

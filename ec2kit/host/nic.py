@@ -1,4 +1,4 @@
-"""This host's network interfaces, through sysfs, procfs and the ip and nmcli programs.
+"""This host's network interfaces, through sysfs, procfs and the ip program.
 
 sysfs: docs.kernel.org, Documentation/ABI/testing/sysfs-class-net. carrier is 1 with link, 0
 without, and cannot be read (EINVAL) while the interface is administratively down.
@@ -13,16 +13,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ec2kit.core.errors import DeadlineExceeded, Misconfigured, Unavailable
-from ec2kit.host import files
+from ec2kit.host import files, kept
 from ec2kit.host.deadline import Deadline
 
 _ANY = "00000000"
 _MASK = 7  # column of /proc/net/route
-_ASK_SECONDS = 5.0  # for nmcli to tell of an interface
+_ASK_SECONDS = 5.0  # for ip to tell what an interface has
 _COMMAND_SECONDS = 30.0  # for a command that takes an interface down or up
 _LEAST_SECONDS = 0.5  # of them, however little time is left
-_UP_SECONDS = 2.0  # what taking an interface up again may cost
-# Its arguments: the command that takes the interface down, one word a line; seconds; the command that takes it up.
+_UP_SECONDS = 3.0  # what taking an interface up again may cost, with all that it had
+# Its arguments: the command that takes the interface down, one word a line; seconds; the one that tells its IPv4
+# addresses; the one that takes it up; the one that puts back what it had; and all but the last, which is one word.
 # Once begun it goes on to its end. 137: a command that `timeout` has killed.
 _REPAIR = """
 trap '' HUP INT QUIT PIPE TERM
@@ -32,8 +33,10 @@ IFS='
 $1
 down=$?
 [ $down -eq 0 ] && sleep "$2"
-$3
+kept=$($3)
+$4
 up=$?
+$5 "$6" ec2kit-link-repair "$kept"
 [ $up -eq 0 ] || exit $((up == 137 ? 22 : 21))
 [ $down -eq 0 ] || exit $((down == 137 ? 12 : 11))
 """
@@ -109,26 +112,32 @@ def has_link(sysfs: str, interface: str) -> bool:
         raise
 
 
-def bring_up(interface: str, *, wait: float, deadline: Deadline) -> None:
-    """Take the interface down, wait so many seconds, take it up.
+def bring_up(interface: str, *, wait: float, deadline: Deadline) -> str:
+    """Take the interface down, wait so many seconds, take it up, and put back what the kernel drops meanwhile.
 
-    By nmcli where NetworkManager manages it, else by ip. A process in a session of its own does all of it, so
-    what was taken down is taken up also when this run is killed or out of time. Raises Unavailable when a
-    program is missing, fails or hangs, and when there is too little time to take it up again: an interface
-    that is left down is worse than one without link. All of them permanent: a link is repaired once.
+    Returns what is not as it was before, in words; nothing as a rule.
+
+    By `ip`, also where a network manager is in charge, which puts back its own when it sees the link again. (To ask
+    NetworkManager, by `nmcli device disconnect`, leaves the link as it is, and loses what it does not know.)
+    A process in a session of its own does all of it, so what was taken down is taken up also when this run is
+    killed or out of time. Raises Unavailable when the program is missing, fails or hangs, when the interface has
+    what could not be put back, and when there is too little time to take it up again: an interface that is left
+    down is worse than one without link. All of them permanent: a link is repaired once.
     """
     _need_time(interface, wait, deadline)
-    if _managed(interface, deadline):
-        down, up = ["nmcli", "device", "disconnect", interface], ["nmcli", "device", "connect", interface]
-    else:
-        down, up = (
-            ["ip", "link", "set", "dev", interface, "down"],
-            ["ip", "link", "set", "dev", interface, "up"],
-        )
-    spare = _need_time(interface, wait, deadline)  # nmcli may have taken its time
-    most = min(_COMMAND_SECONDS, max(_LEAST_SECONDS, spare))
     try:
-        child = _begin(_bounded(down, most), wait, _bounded(up, _COMMAND_SECONDS))
+        had = _had(interface, deadline)
+    except Unavailable as error:
+        what = f"{interface} is not taken down, for what it has could not be put back: {error.why}"
+        raise Unavailable(what, error.cure, permanent=True) from error
+    down, up = (["ip", "link", "set", "dev", interface, way] for way in ("down", "up"))
+    told = ["ip", "-4", "-o", "address", "show", "dev", interface]
+    spare = _need_time(interface, wait, deadline)  # ip may have taken its time
+    most = min(_COMMAND_SECONDS, max(_LEAST_SECONDS, spare))
+    words = [_bounded(down, most), [f"{wait:g}"], _bounded(told, _LEAST_SECONDS)]
+    words += [_bounded(each, _COMMAND_SECONDS) for each in (up, ["/bin/sh", "-c"])]
+    try:
+        child = _begin(["\n".join(each) for each in words] + [had.script])
     except OSError as error:
         raise Unavailable(f"cannot begin to repair {interface} ({error.strerror})", permanent=True) from error
     with deadline.waiting(f"{interface} to go down and up"):
@@ -141,6 +150,10 @@ def bring_up(interface: str, *, wait: float, deadline: Deadline) -> None:
         if code in {12, 22}:
             raise Unavailable(f"'{said}' did not end in {seconds:.3g} s", permanent=True)
         raise Unavailable(f"'{said}' failed", "Run it by hand to see why", permanent=True)
+    try:
+        return "; ".join(had.missing(_had(interface, deadline)))
+    except Unavailable as error:  # the link is up again, and all was put back as far as could be
+        return error.why
 
 
 def _need_time(interface: str, wait: float, deadline: Deadline) -> float:
@@ -152,10 +165,10 @@ def _need_time(interface: str, wait: float, deadline: Deadline) -> float:
     return spare
 
 
-def _begin(down: Sequence[str], wait: float, up: Sequence[str]) -> subprocess.Popen[bytes]:
+def _begin(arguments: Sequence[str]) -> subprocess.Popen[bytes]:
     """Begin the repair. It has neither session nor streams of this run, so what ends this run does not end it."""
     return subprocess.Popen(
-        ["/bin/sh", "-c", _REPAIR, "ec2kit-link-repair", "\n".join(down), f"{wait:g}", "\n".join(up)],
+        ["/bin/sh", "-c", _REPAIR, "ec2kit-link-repair", *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -171,27 +184,39 @@ def _bounded(command: Sequence[str], seconds: float) -> list[str]:
     return [*bound, _path(command[0]), *command[1:]]
 
 
-def _managed(interface: str, deadline: Deadline) -> bool:
-    """Whether NetworkManager runs and manages the interface (nmcli says: unmanaged, connected, ...).
+def _had(interface: str, deadline: Deadline) -> kept.Kept:
+    """What the interface has now that the kernel drops from one that goes down. Raises Unavailable."""
+    answers = [_tell(command, deadline) for command in kept.questions(interface)]
+    try:
+        return kept.read(interface, answers)
+    except (ValueError, IndexError) as error:  # words that ip did not have when this was written
+        raise Unavailable(f"ip tells of it what this kit does not know: {error}") from error
 
-    nmcli only reads: one that hangs is killed when this run gives it up or ends by an exception; one that outlives
+
+def _tell(command: Sequence[str], deadline: Deadline) -> str:
+    """What the command prints. Raises Unavailable.
+
+    It only reads: one that hangs is killed when this run gives it up or ends by an exception; one that outlives
     a run that was killed does no harm.
     """
-    command = ["nmcli", "-g", "GENERAL.STATE", "device", "show", interface]
+    said = " ".join(command)
     try:
         done = subprocess.run(
             [_path(command[0]), *command[1:]],
-            check=True,
+            check=False,
             capture_output=True,
             text=True,
-            errors="replace",
+            errors="surrogateescape",
             timeout=min(_ASK_SECONDS, deadline.left),
             stdin=subprocess.DEVNULL,
         )
-    except (OSError, subprocess.SubprocessError, Unavailable):  # no NetworkManager here, or it does not know it
-        return False
-    said = done.stdout.strip()
-    return bool(said) and not said.startswith("10 ")  # 10 is NM_DEVICE_STATE_UNMANAGED
+    except subprocess.TimeoutExpired as error:
+        raise Unavailable(f"'{said}' did not end in {error.timeout:.3g} s") from error
+    except OSError as error:
+        raise Unavailable(f"cannot run '{said}' ({error.strerror})") from error
+    if done.returncode and "nexthop" not in command:  # which neither an old kernel nor an old ip knows
+        raise Unavailable(f"'{said}' failed", "Run it by hand to see why")
+    return done.stdout
 
 
 def _path(program: str) -> str:

@@ -277,7 +277,9 @@ def _bring_link_up(interface: str, run: Run) -> None:
     """Repair the link once: down, IP_WAIT_LINKDOWN seconds, up, then a look each second, IP_MAX_LINKCHK times."""
     wait, most = run.settings.ip_wait_linkdown, run.settings.ip_max_linkchk
     run.log.say(messages.LINK_REPAIR, interface=interface, seconds=wait)
-    nic.bring_up(interface, wait=wait, deadline=run.deadline)
+    if lost := nic.bring_up(interface, wait=wait, deadline=run.deadline):
+        step = f"put back all that {interface} had before it went down"
+        run.log.say(messages.STEP_REFUSED, step=step, why=lost)
     for second in range(most + 1):
         if nic.has_link(run.settings.ec2kit_sysfs, interface):
             run.log.say(messages.LINK_UP, interface=interface, seconds=second)

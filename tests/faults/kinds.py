@@ -68,8 +68,8 @@ def _any(_row: Row, _point: Point) -> bool:
 
 
 def _missable(_row: Row, point: Point) -> bool:
-    """Once a program; not ip and nmcli, for the kit would find this machine's own, nor a copy still to come."""
-    return point.nth == 0 and point.name not in {"ip", "nmcli"} and not point.name.startswith("!")
+    """Once a program; not ip, for the kit would find this machine's own, nor a copy still to come."""
+    return point.nth == 0 and point.name != "ip" and not point.name.startswith("!")
 
 
 def _changing(_row: Row, point: Point) -> bool:

@@ -559,8 +559,7 @@ def bench(
             for place in sorted((node.lkroot / "bin").iterdir()):
                 if _TAPPED.match(place.name):
                     taps.put(name, place, small=True)
-            for program in ("ip", "nmcli"):
-                taps.put(name, node.root / "bin" / program, small=True)
+            taps.put(name, node.root / "bin/ip", small=True)
             for place in (node.harness("creapphier"), node.lkroot / rows.MANAGER):
                 taps.put(name, place, small=True)
             (node.lkroot / rows.MANAGER).rename((node.lkroot / rows.MANAGER).with_suffix(".away"))

@@ -143,29 +143,73 @@ def program(folder: Path, name: str, body: str) -> None:
     (folder / name).chmod(0o755)
 
 
+def ip(folder: Path, body: str, lists: str = "exit 0") -> None:
+    """Put ip there: what it does when it sets a link ($5 is down or up), and when it lists."""
+    program(folder, "ip", f'[ "$1" = link ] || {{ {lists}; exit; }}\n{body}')
+
+
 def calls(folder: Path) -> list[str]:
-    """How they were called."""
-    return (folder / "log").read_text().splitlines()
+    """How they were called, but for what only lists."""
+    return [each for each in (folder / "log").read_text().splitlines() if " show" not in each]
 
 
-def test_bring_up_by_ip_and_by_network_manager(programs: Path) -> None:
-    """By nmcli where NetworkManager manages the interface, else by ip."""
-    program(programs, "ip", "exit 0")
-    for state, expected in (
-        ("exit 8", ["ip link set dev eth1 down", "ip link set dev eth1 up"]),
-        ("echo '10 (unmanaged)'", ["ip link set dev eth1 down", "ip link set dev eth1 up"]),
-        ("echo '100 (connected)'", ["nmcli device disconnect eth1", "nmcli device connect eth1"]),
-    ):
-        program(programs, "nmcli", state)
-        (programs / "log").unlink(missing_ok=True)
-        nic.bring_up("eth1", wait=0, deadline=Deadline(5))
-        assert calls(programs)[1:] == expected
+def test_what_has_nothing_goes_down_and_up(programs: Path) -> None:
+    """By ip, and no manager is asked."""
+    ip(programs, "exit 0")
+    program(programs, "nmcli", "echo '100 (connected)'")
+    assert nic.bring_up("eth1", wait=0, deadline=Deadline(9)) == ""
+    assert calls(programs) == ["ip link set dev eth1 down", "ip link set dev eth1 up"]
+
+
+ROUTE = "unicast 172.16.0.0/16 via 10.0.2.1 dev eth1 table main proto boot scope global"
+
+
+def test_what_it_had_is_put_back_once_it_is_up(programs: Path) -> None:
+    """And what is missing after that is told."""
+    ip(
+        programs,
+        f'[ "$5" = up ] || touch {programs}/down',
+        f'[ -e {programs}/down ] || [ "$1" != -4 ] || echo "{ROUTE}"',
+    )
+    said = nic.bring_up("eth1", wait=0, deadline=Deadline(9))
+    assert said == f"route {ROUTE}"
+    assert calls(programs)[:3] == ["ip link set dev eth1 down", "ip link set dev eth1 up", f"ip -4 route add {ROUTE}"]
+
+
+@pytest.mark.parametrize(
+    ("lists", "why"),
+    [
+        ("exit 1", "'ip -o address show dev eth1' failed"),
+        ("exec sleep 30", "'ip nexthop show' did not end in 0.3 s"),
+        (f'echo "{ROUTE} encap mpls 100"', "ip tells of it what this kit does not know"),
+        ("echo garbage", "ip tells of it what this kit does not know"),
+    ],
+)
+def test_what_could_not_be_put_back_is_not_taken_down(
+    programs: Path, monkeypatch: pytest.MonkeyPatch, lists: str, why: str
+) -> None:
+    """For good, in words."""
+    monkeypatch.setattr(nic, "_ASK_SECONDS", 0.3)
+    ip(programs, "exit 0", lists)
+    with pytest.raises(Unavailable, match="eth1 is not taken down, for what it has could not be put back") as caught:
+        nic.bring_up("eth1", wait=0, deadline=Deadline(9))
+    assert why in caught.value.why
+    assert caught.value.permanent
+    assert calls(programs) == []
+
+
+def test_more_routes_than_a_repair_can_carry(programs: Path) -> None:
+    """They are given to it before the interface goes down; where they are too many, it stays up."""
+    (programs / "many").write_text("".join(f"{ROUTE} metric {number}\n" for number in range(3000)))
+    ip(programs, "exit 0", f'[ "$1" != -4 ] || cat {programs}/many')
+    with pytest.raises(Unavailable, match=r"cannot begin to repair eth1 \(Argument list too long\)"):
+        nic.bring_up("eth1", wait=0, deadline=Deadline(9))
+    assert calls(programs) == []
 
 
 def test_what_was_taken_down_is_taken_up_again_even_when_down_failed(programs: Path) -> None:
     """An interface that is left down would be worse than one without link."""
-    program(programs, "nmcli", "exit 8")
-    program(programs, "ip", '[ "$5" = up ]')
+    ip(programs, '[ "$5" = up ]')
     with pytest.raises(Unavailable, match="'ip link set dev eth1 down' failed"):
         nic.bring_up("eth1", wait=0, deadline=Deadline(5))
     assert calls(programs)[-1] == "ip link set dev eth1 up"
@@ -173,8 +217,7 @@ def test_what_was_taken_down_is_taken_up_again_even_when_down_failed(programs: P
 
 def test_a_program_that_hangs_is_ended(programs: Path) -> None:
     """And what it was taking down is taken up."""
-    program(programs, "nmcli", "exit 8")
-    program(programs, "ip", '[ "$5" = up ] || exec sleep 30')
+    ip(programs, '[ "$5" = up ] || exec sleep 30')
     with pytest.raises(Unavailable, match="did not end"):
         nic.bring_up("eth1", wait=0, deadline=Deadline(4))
     assert calls(programs)[-1] == "ip link set dev eth1 up"
@@ -200,8 +243,7 @@ def test_an_interface_that_stays_down_is_what_is_told(
 ) -> None:
     """It is worse than one that did not go down; the message names the command."""
     monkeypatch.setattr(nic, "_COMMAND_SECONDS", 0.3)
-    program(programs, "nmcli", "exit 8")
-    program(programs, "ip", f'[ "$5" = up ] || {down}\n{up}')
+    ip(programs, f'[ "$5" = up ] || {down}\n{up}')
     with pytest.raises(Unavailable, match=said) as caught:
         nic.bring_up("eth1", wait=0, deadline=Deadline(9))
     assert caught.value.permanent
@@ -239,23 +281,21 @@ def test_what_a_run_that_is_ended_took_down_is_taken_up(
     programs: Path, kill: Callable[[int, int], None], name: str
 ) -> None:
     """Engines kill the whole group of processes, and keepalived's script sends a signal when its time is up."""
-    program(programs, "nmcli", "exit 8")
-    program(programs, "ip", "exit 0")
+    ip(programs, "exit 0")
     program(programs, "sleep", f"until [ -e {programs}/go ]; do /bin/sleep 0.05; done")
     with begun(programs, "nic.bring_up('eth1', wait=1, deadline=Deadline(30))", "down") as run:
         kill(run.pid, signal.Signals[name])
         assert run.wait(20) != 0
         assert "ip link set dev eth1 up" not in calls(programs)
         (programs / "go").touch()
-        assert soon(lambda: calls(programs)[-1] == "ip link set dev eth1 up")
+        assert soon(lambda: "ip link set dev eth1 up" in calls(programs))
     assert "sleep 1" in calls(programs)
 
 
 def test_what_a_run_that_is_out_of_time_took_down_is_taken_up(programs: Path) -> None:
     """The run ends on time and names what it waited for; the interface comes up a little later."""
-    program(programs, "nmcli", "exit 8")
     wait = f"until [ -e {programs}/go ]; do /bin/sleep 0.05; done"
-    program(programs, "ip", f'[ "$5" = down ] || {{ {wait}; echo "is up" >> {programs}/log; }}')
+    ip(programs, f'[ "$5" = down ] || {{ {wait}; echo "is up" >> {programs}/log; }}')
     done = python("nic.bring_up('eth1', wait=0, deadline=Deadline(4))")
     assert "DeadlineExceeded: timed out after 4 s, waiting for eth1 to go down and up" in done.stderr
     assert calls(programs)[-1] == "ip link set dev eth1 up"
@@ -265,49 +305,45 @@ def test_what_a_run_that_is_out_of_time_took_down_is_taken_up(programs: Path) ->
 
 def test_the_repair_is_deaf_to_all_that_ends_a_run(programs: Path) -> None:
     """Also when the signals come to its own session, which is not the run's."""
-    program(programs, "nmcli", "exit 8")
     session = "$(cut -d ' ' -f 6 /proc/self/stat)"
-    program(programs, "ip", f"for each in HUP INT PIPE TERM; do kill -s $each -- -{session} || exit 1; done")
+    ip(programs, f"for each in HUP INT PIPE TERM; do kill -s $each -- -{session} || exit 1; done")
     assert python("nic.bring_up('eth1', wait=0, deadline=Deadline(9))").returncode == 0
-    assert calls(programs)[-2:] == ["ip link set dev eth1 down", "ip link set dev eth1 up"]
+    assert calls(programs) == ["ip link set dev eth1 down", "ip link set dev eth1 up"]
 
 
 def test_a_repair_that_cannot_begin_changes_nothing(programs: Path) -> None:
     """No process can be started: an expected failure, and no interface was touched."""
-    program(programs, "nmcli", "exit 8")
-    program(programs, "ip", "exit 0")
+    ip(programs, "exit 0")
     limit = "resource.setrlimit(resource.RLIMIT_NOFILE, (4, 4))"
     done = python(f"{limit}; nic.bring_up('eth1', wait=0, deadline=Deadline(9))")
-    assert "Unavailable: cannot begin to repair eth1 (Too many open files)" in done.stderr
+    assert "cannot run 'ip nexthop show' (Too many open files)" in done.stderr
     assert not (programs / "log").exists()
 
 
 def test_without_coreutils_timeout_the_link_is_repaired(programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It only bounds the commands."""
-    program(programs, "nmcli", "exit 8")
-    program(programs, "ip", "exit 0")
+    ip(programs, "exit 0")
     monkeypatch.setattr(nic, "_search", lambda: str(programs))
     (programs / "sleep").symlink_to("/bin/sleep")
     nic.bring_up("eth1", wait=0.1, deadline=Deadline(9))
-    assert calls(programs)[-2:] == ["ip link set dev eth1 down", "ip link set dev eth1 up"]
+    assert calls(programs) == ["ip link set dev eth1 down", "ip link set dev eth1 up"]
 
 
-def test_network_manager_that_hangs_costs_little_time(programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The interface is taken down and up by ip then, and nmcli is ended."""
+def test_an_ip_that_hangs_costs_little_time(programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is changed, and the program is ended."""
     monkeypatch.setattr(nic, "_ASK_SECONDS", 0.3)
-    program(programs, "nmcli", f"echo $$ > {programs}/pid; exec sleep 30")
-    program(programs, "ip", "exit 0")
-    nic.bring_up("eth1", wait=0, deadline=Deadline(9))
-    assert calls(programs)[-2:] == ["ip link set dev eth1 down", "ip link set dev eth1 up"]
+    ip(programs, "exit 0", f"echo $$ > {programs}/pid; exec sleep 30")
+    with pytest.raises(Unavailable, match="did not end"):
+        nic.bring_up("eth1", wait=0, deadline=Deadline(9))
     assert ended(programs)
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGALRM"])
-def test_a_run_that_ends_by_an_exception_leaves_no_nmcli_behind(programs: Path, name: str) -> None:
-    """Ctrl-C, or the deadline, while nmcli is asked."""
-    program(programs, "nmcli", f"sleep 1; echo $$ > {programs}/pid; exec sleep 30")  # by then the run waits for it
+def test_a_run_that_ends_by_an_exception_leaves_no_ip_behind(programs: Path, name: str) -> None:
+    """Ctrl-C, or the deadline, while ip is asked."""
+    ip(programs, "exit 0", f"sleep 1; echo $$ > {programs}/pid; exec sleep 30")  # by then the run waits for it
     timer = "signal.signal(signal.SIGALRM, lambda *_: Deadline(0).check())"
-    with begun(programs, f"{timer}; nic.bring_up('eth1', wait=0, deadline=Deadline(30))", "nmcli") as run:
+    with begun(programs, f"{timer}; nic.bring_up('eth1', wait=0, deadline=Deadline(30))", "ip") as run:
         assert soon(lambda: bool((programs / "pid").exists() and (programs / "pid").read_text()))
         run.send_signal(signal.Signals[name])
         _, said = run.communicate(timeout=20)
