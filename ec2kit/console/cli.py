@@ -20,6 +20,7 @@ from ec2kit.core.kinds.known import KINDS, OWN
 from ec2kit.core.messages import Level
 from ec2kit.core.model import Reach
 from ec2kit.core.settings import Budget
+from ec2kit.core.words import one_line
 from ec2kit.host import guard
 from ec2kit.host.log import Journal
 from ec2kit.lifekeeper import contract
@@ -104,7 +105,7 @@ def _parsed(parse: Callable[[list[str]], T], given: list[str]) -> T:
     except SystemExit as end:
         guard.verdict(end.code if isinstance(end.code, int) else ExitCode.OK)
         sys.stdout.write(said.getvalue())
-        sys.stderr.write(wrong.getvalue())
+        sys.stderr.writelines(f"{one_line(each)}\n" for each in wrong.getvalue().splitlines())
         raise
 
 

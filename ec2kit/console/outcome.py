@@ -10,6 +10,7 @@ from ec2kit.core.errors import ExitCode, KitError
 from ec2kit.core.kinds.kind import Resource
 from ec2kit.core.schema import Object
 from ec2kit.core.steps import steps_of
+from ec2kit.core.words import one_line
 from ec2kit.verbs.run import Record
 
 
@@ -81,7 +82,7 @@ class Outcome:
                 brief = True
                 sys.stderr.write(f"the tables cannot be shown ({type(fault).__name__}: {fault})\n")
                 if self.error is None:
-                    print(f"OK {self.summary}")
+                    print(f"OK {one_line(self.summary)}")
         if self.error is not None:
             sys.stdout.flush()
             self._show_failure(self.error, plain=brief or not sys.stderr.isatty())
@@ -96,14 +97,15 @@ class Outcome:
         if self.error is None:
             name, style = ("PLAN", "bold yellow") if record.todo else ("OK", "bold green")
             calls = f", {record.site.ec2.attempts} API calls" if record.site else ""
-            out.print(Text.assemble((name, style), f" {self.summary}", (f"  ({self.seconds:.2f} s{calls})", "dim")))
+            summary = one_line(f" {self.summary}")
+            out.print(Text.assemble((name, style), summary, (f"  ({self.seconds:.2f} s{calls})", "dim")))
         for step in record.done or steps_of(record.todo):
-            out.print(Text(f"  - {step}"))
+            tables.line(out, f"  - {step}")
         if record.view:
             tables.show_view(record.view, {str(record.view.seat): "this node"}, out)
 
     def _show_failure(self, error: KitError, *, plain: bool) -> None:
-        why = f" {self.verb} {self.resource}: {error.why}"
+        why = one_line(f" {self.verb} {self.resource}: {error.why}")
         if plain:
             sys.stderr.write(f"{self.code.name}{why}\n")
             return

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from ec2kit.core.words import one_line
 from ec2kit.lifekeeper.contract import IN_SERVICE
 
 if TYPE_CHECKING:  # a verb's outcome needs nothing of LifeKeeper's
@@ -40,13 +41,13 @@ def show_status(found: Iterable[Status]) -> None:
     """Print what `ec2kit status` has collected: per resource its systems, what EC2 shows, and the last actions."""
     out = screen()
     for status in found:
-        out.print(Text.assemble((status.tag, "bold"), f"  {status.resource}, {status.type}"))
+        out.print(Text.assemble((one_line(status.tag), "bold"), one_line(f"  {status.resource}, {status.type}")))
         _show_systems(status.parts, out)
         for part in status.parts:
             if part.why and part.verdict != "not here":
-                out.print(Text(f"{part.system}: {part.why}"))
+                line(out, f"{part.system}: {part.why}")
             for problem in part.view.displacing if part.view else ():
-                out.print(Text(f"{part.system}: {problem}"))
+                line(out, f"{part.system}: {problem}")
         for view in _views(status.parts)[:1]:
             nodes = {part.eni: f"{part.system} {part.interface}" for part in status.parts if part.eni}
             show_view(view, nodes, out)
@@ -65,7 +66,7 @@ def _show_systems(parts: Iterable[Part], out: Console) -> None:
             part.system,
             part.state,
             part.switchback,
-            Text(part.verdict, _VERDICT.get(part.verdict, "")),
+            Text(one_line(part.verdict), _VERDICT.get(part.verdict, "")),
             _when(part.since),
         )
         for part in parts
@@ -80,7 +81,7 @@ def _show_actions(parts: Iterable[Part], out: Console) -> None:
         draw(out, ("Last actions", "System", "Action", "Outcome", "Seconds"), [_action(*row) for row in done])
     for system, entry in done:
         if entry.outcome != "OK":
-            out.print(Text(f"{_when(entry.at)} {entry.action} on {system}: {entry.what}"))
+            line(out, f"{_when(entry.at)} {entry.action} on {system}: {entry.what}")
 
 
 def _action(system: str, entry: Entry) -> tuple[str, ...]:
@@ -101,16 +102,22 @@ def show_properties(found: Properties) -> None:
     systems = {system: found.of(system) for system in found.instances}
     names = list(dict.fromkeys(name for each in systems.values() for name in each))
     rows = [(name, *(_cell(name, each.get(name)) for each in systems.values())) for name in names]
-    out.print(Text.assemble((here.tag, "bold"), f"  {found.resource}, {here.app}/{here.type}, id {here.id}"))
+    about = one_line(f"  {found.resource}, {here.app}/{here.type}, id {here.id}")
+    out.print(Text.assemble((one_line(here.tag), "bold"), about))
     for word, tags in (("parents", found.parents), ("children", found.children)):
-        out.print(Text(f"{word}: {', '.join(tags) or '-'}"))
+        line(out, f"{word}: {', '.join(tags) or '-'}")
     draw(out, ("Property", *systems), rows)
 
 
 def _cell(name: str, value: Property) -> str:
     if isinstance(value, list):
-        return "\n".join(value) or "-"
-    return str(value) if value is not None else _DEFAULTS.get(name, "-")
+        return "\n".join(map(one_line, value)) or "-"
+    return one_line(value) if value is not None else _DEFAULTS.get(name, "-")
+
+
+def line(out: Console, text: str) -> None:
+    """Print one line, whatever the text has in it."""
+    out.print(Text(one_line(text)))
 
 
 def draw(out: Console, headings: Iterable[str], rows: Iterable[tuple[str | Text, ...]]) -> None:
@@ -123,13 +130,17 @@ def draw(out: Console, headings: Iterable[str], rows: Iterable[tuple[str | Text,
     for heading in headings:
         table.add_column(Text(heading), overflow="fold")
     for row in rows:
-        table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in row))
+        table.add_row(*(_text(cell) if isinstance(cell, str) else cell for cell in row))
     kept = {number: width for number, column in enumerate(table.columns) if (width := _whole(column))}
     others = len(table.columns) - len(kept)
     if sum(kept.values()) + _LEAST * others + 3 * len(table.columns) + 1 <= out.width:
         for number, width in kept.items():
             table.columns[number].width = width
     out.print(table, soft_wrap=False)
+
+
+def _text(cell: str) -> Text:
+    return Text("\n".join(map(one_line, cell.split("\n"))))
 
 
 def _whole(column: Column) -> int | None:

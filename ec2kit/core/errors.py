@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
+from ec2kit.core.words import one_line
+
 
 class ExitCode(IntEnum):
     """What every command of the kit exits with; LifeKeeper's LCD commands use the same numbers."""
@@ -23,7 +25,7 @@ class ExitCode(IntEnum):
 
 
 class KitError(Exception):
-    """An expected failure: `str(error)` says what was tried, on what; `cure` what a person can do.
+    """An expected failure: `str(error)` says what was tried, on what; `cure` what a person can do. Each is one line.
 
     permanent: time alone changes nothing about it, so a run does not try again.
     """
@@ -31,8 +33,8 @@ class KitError(Exception):
     code = ExitCode.UNAVAILABLE
 
     def __init__(self, what: str, cure: str = "", *, permanent: bool = False) -> None:
-        super().__init__(what)
-        self.cure = cure
+        super().__init__(one_line(what))
+        self.cure = one_line(cure)
         self.permanent = permanent
 
     @property
@@ -51,7 +53,7 @@ class Problem:
     fatal: bool = True
 
     def __str__(self) -> str:
-        return f"{self.what}. {self.cure}"
+        return one_line(f"{self.what}. {self.cure}")
 
     @classmethod
     def of(cls, error: KitError) -> Problem:

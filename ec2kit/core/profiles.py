@@ -48,7 +48,12 @@ def names(text: str) -> list[str]:
 
 
 def put(text: str, profile: str, key: AccessKey) -> str:
-    """The file with that profile, added or with the new key in the place of an older one."""
+    """The file with that profile, added or with the new key in the place of an older one.
+
+    Raises Misconfigured for a name that a line of the file cannot have.
+    """
+    if not profile.isprintable() or "]" in profile:
+        raise Misconfigured(f"{profile!r} cannot be the name of a profile", "Use letters, digits and - _ . / =")
     written = f"aws_access_key_id = {key.id}\naws_secret_access_key = {key.secret}\n"
     new, done = "", False
     for line, section in _lines(text):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import botocore.exceptions
 
 from ec2kit.core.errors import KitError, Unavailable
@@ -27,6 +29,7 @@ _THROTTLED = frozenset(
         "SlowDown",
     }
 )
+_CODE = re.compile(r"[A-Za-z0-9._:-]{1,100}")
 _DENIED = frozenset({"UnauthorizedOperation", "AccessDenied", "AccessDeniedException"})
 _CLOCK = frozenset({"RequestExpired", "SignatureDoesNotMatch", "RequestTimeTooSkewed", "InvalidSignatureException"})
 _OUTDATED = frozenset({"InvalidParameterValue"})
@@ -91,6 +94,8 @@ def refusal(operation: str, subject: str, code: str) -> Unavailable:
     EC2's own message is left out: it can hold an encoded authorization message, account and
     request details. operation: `ReplaceRoute`; subject: what it was about, `rtb-1`; may be empty.
     """
+    if not _CODE.fullmatch(code):  # whoever answers in EC2's place
+        code = "an error code in an unknown form"
     facts = {"operation": operation, "tried": f"{operation} on {subject}" if subject else operation, "code": code}
     for codes, what, cure in _MEANINGS:
         if code in codes:

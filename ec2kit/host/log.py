@@ -21,6 +21,7 @@ from pathlib import Path
 from ec2kit.core import messages
 from ec2kit.core.messages import Level, Message
 from ec2kit.core.repetition import Said, once_more
+from ec2kit.core.words import one_line
 
 SYSLOG_SOCKET = "/dev/log"
 _SYSLOG_SECONDS = 0.2  # a syslog daemon that hangs must not hold a failover up
@@ -47,7 +48,7 @@ LIFEKEEPER = Sender("LifeKeeper", logging.handlers.SysLogHandler.LOG_LOCAL6)
 
 def daemon(tag: str) -> Sender:
     """A daemon of that name."""
-    return Sender(_one_line(tag), logging.handlers.SysLogHandler.LOG_DAEMON)
+    return Sender(one_line(tag), logging.handlers.SysLogHandler.LOG_DAEMON)
 
 
 class Journal:
@@ -59,7 +60,7 @@ class Journal:
 
     def __init__(self, action: str, tag: str, *, least: Level = Level.INFO, sender: Sender = LIFEKEEPER) -> None:
         self.action = action
-        self.tag = _one_line(tag)
+        self.tag = one_line(tag)
         self.past: dict[str, Said] | None = None
         self.said: dict[str, Said] = {}
         self._logger = logging.Logger("ec2kit", level=least)  # noqa: LOG001  one per run, inherits nothing
@@ -70,7 +71,11 @@ class Journal:
             self._logger.addHandler(syslog)
 
     def say(self, message: Message, **facts: object) -> None:
-        """Log one message; each line of its text becomes a line of the log."""
+        """Log one message; each line of its own text, and of a trace, becomes a line of the log."""
+        facts = {
+            name: value if isinstance(value, int | float) or message is messages.INTERNAL else one_line(value)
+            for name, value in facts.items()
+        }
         text = message.text.format(action=self.action, tag=self.tag, **facts)
         if not self._logger.isEnabledFor(message.level):
             return
@@ -83,9 +88,9 @@ class Journal:
                 return
             if known.times > 1:
                 text += f" ({known.times} times since {clock(known.since)})"
-        for line in text.splitlines():
+        for line in text.splitlines() or [""]:
             prefix = f"{message.level.name}:ec2:{self.action}:{self.tag}:{message.number:06d}"
-            self._logger.log(message.level, "%s:%s", prefix, line)
+            self._logger.log(message.level, "%s:%s", prefix, one_line(line))
 
 
 def clock(seconds: float) -> str:
@@ -93,8 +98,9 @@ def clock(seconds: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
 
 
-def _one_line(text: str) -> str:
-    return "".join(char if char.isprintable() else "?" for char in text)
+def tell(text: str) -> None:
+    """Print one line for a person."""
+    sys.stdout.write(f"{one_line(text)}\n")
 
 
 class _Syslog(logging.handlers.SysLogHandler):

@@ -13,6 +13,7 @@ from pathlib import Path
 from ec2kit.core.errors import DeadlineExceeded, KitError, Misconfigured, Unavailable
 from ec2kit.core.kinds.known import own_texts
 from ec2kit.host import files
+from ec2kit.host.log import tell
 from ec2kit.lifekeeper import contract, create, info, managers, past
 from ec2kit.lifekeeper.cluster import Cluster
 from ec2kit.lifekeeper.create import Outline
@@ -63,24 +64,24 @@ def change(tag: str, to: Form, cluster: Cluster, run: Run) -> None:
     with files.alone(path.parent):
         facts = _kept(path, cluster)
         if facts:
-            print(f"An earlier change of {tag} was cut off; completing it")
+            tell(f"An earlier change of {tag} was cut off; completing it")
         else:
             here = cluster.ours(tag)
             if here.form is to:
-                print(f"{tag} is of type {to} already")
+                tell(f"{tag} is of type {to} already")
                 return
             facts = _facts(here, to, cluster)
         known = info.decode(facts.infos[cluster.system])
         lifecycle.check(known.resource, replace(run, reach=known.reach))
         cluster.refuse_busy(cluster.system)
-        print(
+        tell(
             f"Changing {tag} from {facts.form} to {to} on {', '.join(facts.infos)}. LifeKeeper does not watch it "
             "meanwhile; its clients notice nothing"
         )
         files.replace(path, json.dumps(asdict(facts)))
         _carry_out(facts, to, cluster, path)
         _finish(facts, to, cluster, path)
-        print(f"{tag} is of type {to} now; nothing was changed in AWS")
+        tell(f"{tag} is of type {to} now; nothing was changed in AWS")
 
 
 def cut_off(tag: str, run: Run) -> str:
@@ -120,11 +121,11 @@ def _kept(path: Path, cluster: Cluster) -> Facts | None:
         try:
             _there(facts, system, cluster)
         except Misconfigured as error:
-            print(f"{error.why} What an earlier change has written down is forgotten.")
+            tell(f"{error.why} What an earlier change has written down is forgotten.")
             _forget(facts, cluster, path)
             return None
         except Unavailable as error:  # this one comes first
-            print(error.why)
+            tell(error.why)
     return facts if cluster.system in facts.infos else None
 
 
@@ -172,7 +173,7 @@ def _carry_out(facts: Facts, to: Form, cluster: Cluster, path: Path) -> None:
     try:
         _make(facts, to, cluster)
     except (KitError, KeyboardInterrupt) as error:
-        print(f"Making {facts.tag} again as it was, of type {before}")
+        tell(f"Making {facts.tag} again as it was, of type {before}")
         try:
             _make(facts, before, cluster)
             _extend(facts, before, cluster)
@@ -183,7 +184,7 @@ def _carry_out(facts: Facts, to: Form, cluster: Cluster, path: Path) -> None:
         if isinstance(error, KitError):
             _finish(facts, before, cluster, path)
         else:  # a program that was cut off may have done its work all the same, so the note stays
-            print(f"Cancelled. To be sure that all is as it was: ec2kit properties {facts.tag} --set type={before}")
+            tell(f"Cancelled. To be sure that all is as it was: ec2kit properties {facts.tag} --set type={before}")
         raise
     except DeadlineExceeded as error:
         raise _unfinished(facts, to, str(error)) from error
@@ -207,7 +208,7 @@ def _make(facts: Facts, form: Form, cluster: Cluster) -> None:
     tag, here, lcd = facts.tag, cluster.system, cluster.lcd
     _take_away_other(facts, form, here, cluster)
     if lcd.instance(tag) is None:
-        print(f"Making {tag}, of type {form}, on {here}")
+        tell(f"Making {tag}, of type {form}, on {here}")
         to_make = Outline(info.decode(facts.infos[here]), contract.IN_SERVICE)
         create.make(form, tag, to_make, facts.switchback, here, lcd)
     managers.put_below(tag, facts.parents[here], here, lcd)
@@ -245,7 +246,7 @@ def _take_away_other(facts: Facts, form: Form, system: str, cluster: Cluster) ->
     with cluster.locked(facts.tag, dict.fromkeys([cluster.system, system])):
         flag = ("-f", contract.CHANGING.format(tag=facts.tag))
         cluster.lcd.run("flg_create", "-d", system, *flag, accept=[ALREADY_EXISTS])
-        print(f"Removing {facts.tag}, of type {there.form}, from {system}")
+        tell(f"Removing {facts.tag}, of type {there.form}, from {system}")
         managers.take_away(facts.tag, system, cluster)
 
 

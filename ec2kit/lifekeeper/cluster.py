@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from ec2kit.core.errors import ExitCode, KitError, Misconfigured, Unavailable
 from ec2kit.core.settings import Settings
 from ec2kit.host.deadline import Deadline
+from ec2kit.host.log import tell
 from ec2kit.lifekeeper import contract
 from ec2kit.lifekeeper.lcd import NOT_THERE, Instance, Lcd, system_name
 from ec2kit.lifekeeper.places import SCRIPTS
@@ -95,11 +96,11 @@ class Cluster:
                 yield
         except BaseException:
             if left := self._unlock(held, flag):
-                print(left.why, file=sys.stderr)
+                sys.stderr.write(f"{left.why}\n")
             raise
         if left := self._unlock(held, flag):
             raise left
-        print(f"LifeKeeper Admin Lock ({tag}) Released")
+        tell(f"LifeKeeper Admin Lock ({tag}) Released")
 
     def _unlock(self, held: Mapping[str, bool], flag: str) -> Unavailable | None:
         """Give the lock back on every system that answers; the error that tells where it stays."""

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ec2kit.core.errors import KitError, Misconfigured, Unavailable
+from ec2kit.host.log import tell
 from ec2kit.lifekeeper import contract, info, preflight
 from ec2kit.lifekeeper.cluster import Cluster
 from ec2kit.lifekeeper.contract import IN_SERVICE_STATES
@@ -53,18 +54,18 @@ def extend(wanted: Extension, cluster: Cluster) -> None:
     )
     if here.form is Form.GENERIC or lcd.has(contract.EXTEND_MANAGER):
         _by_manager(wanted, here, there, numbers, cluster)
-        print(f"{tag} is extended to {to}")
+        tell(f"{tag} is extended to {to}")
         return
     with cluster.locked(tag, [cluster.system, to]):
-        print("Building independent resource list")
-        print("Checking existence of extend and canextend scripts")
-        print(f"Checking extendability for {tag}")
+        tell("Building independent resource list")
+        tell("Checking existence of extend and canextend scripts")
+        tell(f"Checking extendability for {tag}")
         own = info.words_of(wanted.own)
         cluster.script("canextend", to, cluster.system, tag, *own)
-        print("Pre Extend checks were successful")
-        print(f"Extending resource instances for {tag}")
+        tell("Pre Extend checks were successful")
+        tell(f"Extending resource instances for {tag}")
         if there is not None:
-            print(f"{to} has {tag} from an extension that was not completed; completing it")
+            tell(f"{to} has {tag} from an extension that was not completed; completing it")
             _take_out(tag, to, lcd)
         try:
             cluster.script("extend", to, cluster.system, tag, *own)
@@ -72,8 +73,8 @@ def extend(wanted: Extension, cluster: Cluster) -> None:
         except (KitError, KeyboardInterrupt) as error:
             _take_back(tag, to, cluster, error)
             raise
-    print("Hierarchy successfully extended")
-    print("Hierarchy Verification Finished")
+    tell("Hierarchy successfully extended")
+    tell("Hierarchy Verification Finished")
 
 
 def _refuse_other(here: Instance, there: Instance) -> None:
@@ -101,7 +102,7 @@ def _by_manager(
         if not known:
             cluster.script("canextend", to, cluster.system, tag, *info.words_of(wanted.own))
         with cluster.locked(tag, [cluster.system, to]):
-            print(f"{to} has {tag} from an extension that was not completed; it is made again")
+            tell(f"{to} has {tag} from an extension that was not completed; it is made again")
             take_away(tag, to, cluster)
     switchback = wanted.switchback or here.usual_switchback
     values = contract.BUNDLE_SEPARATOR.join([tag, *([tag, known] if known else info.words_of(wanted.own))])
@@ -179,10 +180,10 @@ def _complete_manager(tag: str, to: str, known: str, cluster: Cluster) -> None:
             f"See LifeKeeper's log; if {to} has a part of it: ec2kit unextend {tag} --from {to}",
         )
     if known and made.info != known:
-        print(f"Writing the info field of {tag} on {to}")
+        tell(f"Writing the info field of {tag} on {to}")
         lcd.run("ins_setinfo", "-d", to, "-t", tag, "-v", known)
     for parent in put_below(tag, lcd.parents(tag, system=cluster.system), to, lcd):
-        print(f"{parent} depends on {tag} on {to} now")
+        tell(f"{parent} depends on {tag} on {to} now")
 
 
 def put_below(tag: str, parents: Iterable[str], system: str, lcd: Lcd) -> list[str]:
@@ -199,14 +200,14 @@ def _set_priorities(tag: str, to: str, numbers: tuple[int, int], cluster: Cluste
     here, lcd, wanted = cluster.system, cluster.lcd, {cluster.system: numbers[0], to: numbers[1]}
     if cluster.priorities(tag) in ({}, wanted):  # as it should be, or LifeKeeper does not tell
         return
-    print(f"Setting the priorities: {here} {numbers[0]}, {to} {numbers[1]}")
+    tell(f"Setting the priorities: {here} {numbers[0]}, {to} {numbers[1]}")
     pair = ("-S", to, "-o", tag, "-e", "SHARED")
     lcd.run("eqv_remove", "-t", tag, *pair)
     lcd.run("eqv_create", "-t", tag, "-p", str(numbers[0]), "-r", str(numbers[1]), *pair)
 
 
 def _take_back(tag: str, system: str, cluster: Cluster, error: BaseException) -> None:
-    print(f"Taking {tag} on {system} back")
+    tell(f"Taking {tag} on {system} back")
     try:
         take_away(tag, system, cluster)
     except KitError as second:
@@ -219,13 +220,13 @@ def _take_back(tag: str, system: str, cluster: Cluster, error: BaseException) ->
 def _complete(wanted: Extension, here: Instance, numbers: tuple[int, int], cluster: Cluster) -> None:
     """Make the new instance part of the hierarchy: dependencies, switchback, equivalencies."""
     tag, to, lcd = wanted.tag, wanted.to, cluster.lcd
-    print("Creating dependencies")
+    tell("Creating dependencies")
     put_below(tag, lcd.parents(tag, system=cluster.system), to, lcd)
-    print("Setting switchback type for hierarchy")
+    tell("Setting switchback type for hierarchy")
     switchback = wanted.switchback or here.usual_switchback
     for where in {cluster.system, to} if wanted.switchback else {to}:
         lcd.run("ins_setas", "-d", where, "-t", tag, "-s", contract.SWITCHBACK[switchback])
-    print("Creating equivalencies")
+    tell("Creating equivalencies")
     others = {each.system: each.other_priority for each in lcd.equivalents(tag, system=cluster.system)}
     for system, priority in [
         *others.items(),
@@ -250,7 +251,7 @@ def _forget(tag: str, system: str, cluster: Cluster) -> None:
     """Let the kit there forget the resource's access key and history. Where there is no kit, there is only a word."""
     code, _ = cluster.ask("delete", system, "-t", tag, "-i", tag, folder=f"{RESOURCES}/actions")
     if code in _NO_KIT:
-        print(f"There is no kit on {system}: what it has kept of {tag}, such as an access key, stays there")
+        tell(f"There is no kit on {system}: what it has kept of {tag}, such as an access key, stays there")
     elif code:
         raise Unavailable(f"delete on {system} failed with exit code {code}", "Its own log tells why, line by line")
 
@@ -282,9 +283,9 @@ def unextend(tag: str, system: str, cluster: Cluster) -> None:
     if list(systems) == [system]:
         raise Misconfigured(f"{system} is the only system that has {tag}", f"To remove it: ec2kit delete {tag}")
     with cluster.locked(tag, systems):
-        print(f"Unextending resource instances for {tag} from {system}")
+        tell(f"Unextending resource instances for {tag} from {system}")
         take_away(its_tag, system, cluster)
-    print("Hierarchy successfully unextended")
+    tell("Hierarchy successfully unextended")
 
 
 def delete(tag: str, cluster: Cluster, more: Collection[str] = ()) -> None:
@@ -300,7 +301,7 @@ def delete(tag: str, cluster: Cluster, more: Collection[str] = ()) -> None:
     in_service = [system for system, there in found.items() if there and there.state in IN_SERVICE_STATES]
     with cluster.locked(tag, systems):
         for system in sorted(systems, key=lambda each: (each in in_service, each == cluster.system)):
-            print(f"Removing resource instances for {tag} from {system}")
+            tell(f"Removing resource instances for {tag} from {system}")
             cluster.lcd.run("flg_remove", "-d", system, "-f", contract.CHANGING.format(tag=tag), accept=[NOT_THERE])
             if found[system] is None:
                 _forget(tag, system, cluster)
@@ -309,7 +310,7 @@ def delete(tag: str, cluster: Cluster, more: Collection[str] = ()) -> None:
                 raise Unavailable(
                     f"{tag} is still on {system}", f"See /var/log/lifekeeper.log of {system}; try again"
                 )
-    print("Hierarchy successfully deleted; nothing was changed in AWS")
+    tell("Hierarchy successfully deleted; nothing was changed in AWS")
 
 
 def _cut_off(here: Instance, known: Collection[str], cluster: Cluster) -> list[str]:
@@ -321,7 +322,7 @@ def _cut_off(here: Instance, known: Collection[str], cluster: Cluster) -> list[s
         try:
             there = cluster.lcd.instance(here.tag, system=system)
         except Unavailable as error:
-            print(f"Whether {system} has {here.tag} is not known: {error.why}")
+            tell(f"Whether {system} has {here.tag} is not known: {error.why}")
             continue
         same = there and (there.form, there.identity) == (here.form, here.identity)
         if same and there and there.state not in IN_SERVICE_STATES:

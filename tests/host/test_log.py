@@ -92,7 +92,7 @@ def test_a_daemon_on_a_stream_gets_lines_too(tmp_path: Path, monkeypatch: pytest
         with connection:
             said = connection.makefile("rb").read().split(b"\0")
     assert [part.rpartition(b":")[2] for part in said] == [
-        rb"no interface eth\udcff",
+        b"no interface eth?",
         b'BEGIN create of "ec2-x"',
         b"",
     ]
