@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import grp
 import os
-import pwd
 import stat
 from collections.abc import Iterable
 from pathlib import Path
 
 from ec2kit.core.errors import Misconfigured
+from ec2kit.host.files import others_in
 from installer.target import Target
 
 AS_ROOT = "Run it as root, or name folders that you can write (see ./install --help)"
@@ -50,18 +49,6 @@ def _refuse_others(folder: Path, friends: set[int]) -> None:
     facts = folder.stat()
     if not {folder.lstat().st_uid, facts.st_uid} <= friends:
         raise Misconfigured(f"{folder} belongs to another user", f"chown root {folder}, or name another folder")
-    open_ = facts.st_mode & stat.S_IWOTH or (facts.st_mode & stat.S_IWGRP and _others_in(facts.st_gid, friends))
+    open_ = facts.st_mode & stat.S_IWOTH or (facts.st_mode & stat.S_IWGRP and others_in(facts.st_gid))
     if open_ and not facts.st_mode & stat.S_ISVTX:
         raise Misconfigured(f"other users can write in {folder}", f"chmod go-w {folder}, or name another folder")
-
-
-def _others_in(group: int, friends: set[int]) -> bool:
-    """Whether a user who is not a friend is in the group; Debian's /usr/local is writable for one without members."""
-    if group == 0:
-        return False
-    try:
-        members = set(grp.getgrgid(group).gr_mem)
-    except KeyError:
-        return True
-    members |= {each.pw_name for each in pwd.getpwall() if each.pw_gid == group}
-    return bool(members - {each.pw_name for each in pwd.getpwall() if each.pw_uid in friends})

@@ -116,7 +116,7 @@ def _run_verb(options: argparse.Namespace) -> int:
     reach = Reach(options.region, options.profile, options.endpoint_url)
     run = begin(log, lambda settings: options.timeout or settings.seconds(budget), reach)
     if options.verb == "hold":
-        run = replace(run, holder="'ec2kit hold'")
+        run = replace(run, holder=f"'ec2kit hold {options.kind} {options.address}'")
     deadline = run.deadline
 
     def tell(error: KitError | None, _code: int) -> None:

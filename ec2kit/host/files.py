@@ -25,6 +25,7 @@ MOST_BYTES = 4 << 20  # of a file that is read; the kit writes far less
 _MODE = 0o600
 _MOST_NAME, _CUT_NAME = 220, 180  # characters of a name; file systems take 255 bytes
 _NO_LINK = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # a pipe must not make us wait
+_NAMES = "group", "passwd"  # below /etc
 _POLL = 0.05  # seconds between two tries to get a lock
 _LACKING = {errno.EAGAIN, errno.EINTR, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 _ODD = {  # what is wrong with the file itself; of anything else, such as a full disk, the system's words say enough
@@ -81,10 +82,24 @@ def _written_by_others(path: Path) -> str:
     if facts.st_uid not in {0, os.geteuid(), Path("/").stat().st_uid}:
         return f"{path} belongs to another user (chown root {path})"
     sticky = stat.S_ISDIR(facts.st_mode) and facts.st_mode & stat.S_ISVTX
-    group = facts.st_mode & stat.S_IWGRP and facts.st_gid not in {0, os.getegid()}
-    if stat.S_ISLNK(facts.st_mode) or sticky or not (group or facts.st_mode & stat.S_IWOTH):
+    others = facts.st_mode & stat.S_IWOTH or (facts.st_mode & stat.S_IWGRP and others_in(facts.st_gid))
+    if stat.S_ISLNK(facts.st_mode) or sticky or not others:
         return ""
     return f"other users can write in {path} (chmod go-w {path})"
+
+
+def others_in(group: int) -> bool:
+    """Whether others than root and this user are in the group; so is one that this host's own files do not have.
+
+    Debian's /usr/local is writable for a group without members. No name service is asked: it may hang.
+    """
+    try:
+        groups, users = ([row.split(":") for row in read_anyones(Path("/etc", each)).splitlines()] for each in _NAMES)
+        members = next(row[3].split(",") for row in groups if row[2:3] == [str(group)])
+        inside = {row[0]: row[2] for row in users if row[0] in members or row[3:4] == [str(group)]}
+    except (OSError, StopIteration, IndexError):
+        return True
+    return not ({*filter(None, members)} <= inside.keys() and {*inside.values()} <= {"0", str(os.geteuid())})
 
 
 def others_can_read(path: Path) -> str:

@@ -22,7 +22,7 @@ from ec2kit.host import files
 from ec2kit.verbs.run import Run
 
 _POLL = 0.05  # seconds between two tries to get a place's lock
-_NOBODY_KNOWS = "a resource of the kit's (what was written of it cannot be read)"
+_NOBODY_KNOWS = "a resource that cannot be told (what it has written down cannot be read)"
 
 
 @dataclass(frozen=True)
@@ -49,13 +49,17 @@ class Claim:
             return cls(_NOBODY_KNOWS)
 
 
-def holder_of(address: str, settings: Settings) -> str | None:
-    """Who has taken the address on this node since its boot; None: nobody. What cannot be read is somebody's, too."""
+def holder_of(address: str, run: Run) -> str | None:
+    """Who else has taken the address on this node since its boot; None: nobody.
+
+    What cannot be read is somebody's, too.
+    """
     try:
-        claim = Claim.of(files.read(_file(address, settings)))
-    except KitError:
-        return _NOBODY_KNOWS
-    return claim.holder if claim.holder and claim.boot in {None, boot_id(settings)} else None
+        claim = Claim.of(files.read(_file(address, run.settings)))
+    except KitError as error:
+        return f"a resource that cannot be told ({error})"
+    old = claim.boot not in {None, boot_id(run.settings)}
+    return None if old or claim.holder in {"", run.holder} else claim.holder
 
 
 @contextmanager

@@ -145,7 +145,7 @@ def _answer(query: Query[Any], run: Run) -> object:
             case DefaultInterface():
                 return nic.default_interface(settings.ec2kit_sysfs, settings.ec2kit_procfs)
             case Holder(public_ip):
-                return claims.holder_of(public_ip, settings)
+                return claims.holder_of(public_ip, run)
             case Metadata(path):
                 return (run.record.metadata or metadata_of(run)).get(path)
     except KitError as error:

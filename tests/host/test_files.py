@@ -297,3 +297,16 @@ def test_long_texts_that_differ_at_the_end_name_different_files() -> None:
     long, longer = "a" * 250, "a" * 251
     assert files.name_of(long) != files.name_of(longer)
     assert files.name_of(files.name_of(long)) != files.name_of(long)
+
+
+def test_a_group_without_other_members_is_nobody_elses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Debian's staff, and a person's own group; a group with members, or one that these files do not have, is."""
+    me = os.geteuid()
+    for name, text in {
+        "group": "root:x:0:\nstaff:x:50:\nme:x:60:\nthem:x:70:mallory\nfirst:x:80:\nnss:x:90:ldap\n",
+        "passwd": f"root:x:0:0::/:/bin/sh\nself:x:{me}:60::/:/bin/sh\nmallory:x:4242:80::/:/bin/sh\n",
+    }.items():
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(files, "_NAMES", (tmp_path / "group", tmp_path / "passwd"))
+    told = {group: files.others_in(group) for group in (0, 50, 60, 70, 80, 90, 100)}
+    assert told == {0: False, 50: False, 60: False, 70: True, 80: True, 90: True, 100: True}

@@ -60,7 +60,7 @@ def lifekeepers(node: Node, public_ip: str) -> CompletedProcess[str]:
     [
         (start, "Pacemaker's resource r-{}"),
         (lifekeepers, "LifeKeeper's resource r-{}"),
-        (hold, "'ec2kit hold'"),
+        (hold, "'ec2kit hold eip {}'"),
     ],
     ids=["pacemaker", "lifekeeper", "by-hand"],
 )
@@ -213,6 +213,17 @@ def test_a_claim_that_cannot_be_read_is_somebodys(lab: Lab, spoiled: str) -> Non
     done = start(node, vpc.free_ip)
     assert done.returncode == (0 if not spoiled else 5), done.stderr
     assert spoiled == "" or "cannot be read" in done.stderr
+
+
+def test_a_resource_whose_address_was_changed_takes_the_place_of_its_former_one(eip: Protected) -> None:
+    """It is no other resource's: by ins_setinfo LifeKeeper's resource got another Elastic IP, without a remove."""
+    lab, node = eip.lab, eip.lab.node1
+    vpc = vpc_of(lab)
+    good(eip.run("restore", node))
+    text = made(node, eip.tag)[5]
+    good(node.lk("ins_setinfo", "-t", eip.tag, "-v", text.replace(vpc.public_ip, vpc.free_ip)))
+    good(eip.run("restore", node))
+    assert held(lab) == {vpc.public_ip: None, vpc.free_ip: "node1"}
 
 
 def test_delete_takes_the_claim_with_it(eip: Protected) -> None:
