@@ -16,7 +16,8 @@ from installer.target import Target, beside, plain, write
 
 HISTORY = Settings.ec2kit_history
 CREDENTIALS = Settings.ec2kit_credentials
-_HISTORY = re.compile(r"\.?.+\.(jsonl|said|json)(\.[0-9a-f]{16})?")  # as ec2kit.lifekeeper.past names its files
+# As ec2kit.lifekeeper.past names its files, and ec2kit.verbs.claims.
+_HISTORY = re.compile(r"\.?.+\.(jsonl|said|json)(\.[0-9a-f]{16})?|\.?([0-9.]{7,15}|last)(\.[0-9a-f]{16})?")
 
 
 def uninstall(target: Target, project: Path) -> None:
@@ -91,11 +92,13 @@ def _own_data(target: Target) -> None:
             print(f"{HISTORY} and {CREDENTIALS} stay: this user cannot write there")
             return
     if folder.is_dir() and not folder.is_symlink():
-        ours = [each for each in (*folder.iterdir(), *folder.glob("changes/*")) if _HISTORY.fullmatch(each.name)]
+        places = [HISTORY, *(f"{HISTORY}/{each}" for each in ("changes", "held", "places"))]
+        places += [f"{HISTORY}/places/{each.name}" for each in (folder / "places").glob("*")]
+        ours = [each for place in places for each in target.at(place).glob("*") if _HISTORY.fullmatch(each.name)]
         for each in ours:
             if each.is_file() and not each.is_symlink():
                 each.unlink()
-        target.remove_empty([HISTORY, f"{HISTORY}/changes"])
+        target.remove_empty(places)
         print(f"left {HISTORY}: others have files in it" if folder.exists() else f"removed {HISTORY}")
     if not file.is_file() or file.is_symlink():
         return

@@ -104,17 +104,18 @@ class Cluster:
 
     def _unlock(self, held: Mapping[str, bool], flag: str) -> Unavailable | None:
         """Give the lock back on every system that answers; the error that tells where it stays."""
-        left = []
+        left: dict[str, KitError] = {}
         for number, (system, sure) in enumerate(held.items()):
             words, share = ("-d", system, "-f", flag), 1 / (len(held) - number)
             try:
                 self.lcd.run("flg_remove", *words, accept=[NOT_THERE], share=share, most=_UNLOCK_SECONDS)
-            except KitError:
-                left += [system] if sure else []
+            except KitError as error:
+                left |= {system: error} if sure else {}
         if not left:
             return None
         cure = "; ".join(f"flg_remove -d {system} -f {shlex.quote(flag)}" for system in left)
-        return Unavailable(f"the admin lock could not be given back on {', '.join(left)}", f"Give it back: {cure}")
+        what = f"the admin lock could not be given back on {', '.join(left)} ({next(iter(left.values()))})"
+        return Unavailable(what, f"Give it back: {cure}")
 
     def refuse_busy(self, system: str, *, own: str = "") -> None:
         """Raise Misconfigured while somebody has the admin lock there. own: our own lock."""

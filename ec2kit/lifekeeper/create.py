@@ -125,16 +125,15 @@ def check_extend(template: str, tag: str, run: Run, lcd: Lcd, own: Mapping[str, 
         seen = proof.on_target(resource, known, run)
         problems += [*seen.problems, *proof.rivals(tag, seen, lcd)]
         resource = seen.resource or resource
-    made = replace(known, resource=resource)
-    problems += proof.in_the_way(tag, made, lcd)
     if refused(problems, run):
         raise Misconfigured(f"{tag} cannot be extended to this system", "Correct what is listed, then try again")
-    return made
+    return replace(known, resource=resource)
 
 
 def extend(template: str, tag: str, run: Run, lcd: Lcd, own: Mapping[str, str]) -> None:
     """Make the instance on this system, out of service. The rest is the extend manager's."""
     known = check_extend(template, tag, run, lcd, own)
+    proof.refuse_another(lcd.instance(tag), info.encode(known))
     lcd.need_time(_KEPT, f"nothing was made: too little time is left to make {tag}, or to undo it")
     told = peers.tell(known.resource, template, tag, lcd)  # first: when this is cut off, nothing is made yet
     try:

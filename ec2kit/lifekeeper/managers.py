@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from ec2kit.core.errors import KitError, Misconfigured, Unavailable
 from ec2kit.host.log import tell
-from ec2kit.lifekeeper import contract, info, preflight
+from ec2kit.lifekeeper import contract, info, preflight, proof
 from ec2kit.lifekeeper.cluster import Cluster
 from ec2kit.lifekeeper.contract import IN_SERVICE_STATES
 from ec2kit.lifekeeper.forms import Form
@@ -46,6 +46,7 @@ def extend(wanted: Extension, cluster: Cluster) -> None:
         raise Misconfigured(f"{tag} is already extended to {to}", "Nothing is left to do")
     if there is not None:
         _refuse_other(here, there)
+        proof.refuse_another(there, _info_there(wanted, cluster))
     numbers = preflight.priorities(
         cluster.priorities(tag),
         cluster.system,
@@ -79,16 +80,10 @@ def extend(wanted: Extension, cluster: Cluster) -> None:
 
 def _refuse_other(here: Instance, there: Instance) -> None:
     """Refuse what is not left of an extension that was not completed. Raises Misconfigured."""
-    what = f"{there.system} has a resource {there.tag} already"
     if (there.form, there.identity) != (here.form, here.identity):
-        raise Misconfigured(
-            f"{what}, and it is another one ({there.app}/{there.type}, id {there.id})", "See ins_list"
-        )
-    if there.state in IN_SERVICE_STATES:
-        raise Misconfigured(
-            f"{what}, and it is in service there ({there.state})",
-            f"If it is the same one, take it out of service there (ec2kit out-of-service {there.tag}), then extend",
-        )
+        other = f"{there.app}/{there.type}, id {there.id}"
+        what = f"{there.system} has a resource {there.tag} already, and it is another one ({other})"
+        raise Misconfigured(what, "See ins_list")
 
 
 def _by_manager(
@@ -99,8 +94,6 @@ def _by_manager(
     _refuse_manager(here, to, cluster)
     known = _info_there(wanted, cluster) if here.form is Form.GENERIC else ""
     if there is not None:
-        if not known:
-            cluster.script("canextend", to, cluster.system, tag, *info.words_of(wanted.own))
         with cluster.locked(tag, [cluster.system, to]):
             tell(f"{to} has {tag} from an extension that was not completed; it is made again")
             take_away(tag, to, cluster)

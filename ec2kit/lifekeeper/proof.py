@@ -69,8 +69,8 @@ def tag_problems(wanted: Creation, resource: Resource | None, system: str, lcd: 
     files = "/" not in wanted.tag and wanted.tag.strip(".") and len(wanted.tag) <= _MOST_OF_A_FOLDER
     if wanted.generic and not files:
         what = (
-            "the tag of a Generic Application names a folder, so it cannot have a slash, not be of dots alone, and "
-            f"not be longer than {_MOST_OF_A_FOLDER} characters"
+            "the tag of a Generic Application names files, so it cannot have a slash, and not be of dots alone, nor "
+            f"be longer than {_MOST_OF_A_FOLDER} characters"
         )
         return [Problem(what, "Choose another with --tag")]
     there = lcd.instance(wanted.tag)
@@ -124,15 +124,26 @@ def half_made(there: Instance, form: Form, resource: Resource, lcd: Lcd) -> bool
     )
 
 
-def in_the_way(tag: str, made: Info, lcd: Lcd) -> list[Problem]:
-    """What this system has under that tag, unless it is out of service and as an extend would make it."""
-    there = lcd.instance(tag)
-    if there is None or (there.state not in contract.IN_SERVICE_STATES and there.info == info.encode(made)):
-        return []
-    what = f"{there.system} has {tag} already ({there.app}/{there.type}, {there.state}), with the info {there.info!r}"
-    return [
-        Problem(f"{what}; extend would write {info.encode(made)!r}", "It is left as it is. Remove it there first")
-    ]
+def refuse_another(there: Instance | None, text: str) -> None:
+    """Raise Misconfigured for an instance that is in service, or whose info field says another thing than `text`.
+
+    An info field that cannot be read is that of one which is half made.
+    """
+    if there is None:
+        return
+    what = f"{there.system} has a resource {there.tag} already"
+    if there.state in contract.IN_SERVICE_STATES:
+        cure = f"If it is the same one, take it out of service there (ec2kit out-of-service {there.tag}), then extend"
+        raise Misconfigured(f"{what}, and it is in service there ({there.state})", cure)
+    try:
+        info.decode(there.info)
+    except Misconfigured:
+        return
+    if there.info != text:
+        raise Misconfigured(
+            f"{what}, with the info field {there.info!r}; extend would write {text!r}",
+            f"It is left as it is. Remove it there first: on {there.system}: ec2kit delete {there.tag}",
+        )
 
 
 def rivals(tag: str, seen: Proof, lcd: Lcd) -> list[Problem]:

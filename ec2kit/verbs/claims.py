@@ -7,6 +7,7 @@ until the address is let go of here, or the node boots. What cannot be written i
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -54,10 +55,11 @@ def holder_of(address: str, run: Run) -> str | None:
 
     What cannot be read is somebody's, too.
     """
+    file = _file(address, run.settings)
     try:
-        claim = Claim.of(files.read(_file(address, run.settings)))
-    except KitError as error:
-        return f"a resource that cannot be told ({error})"
+        claim = Claim.of(files.read(file))
+    except KitError as error:  # where no file is, nobody has it, whatever is wrong with the folder
+        return f"a resource that cannot be told ({error.why.rstrip('.')})" if os.path.lexists(file) else None
     old = claim.boot not in {None, boot_id(run.settings)}
     return None if old or claim.holder in {"", run.holder} else claim.holder
 
@@ -85,7 +87,7 @@ def placing(step: Ec2Step, run: Run) -> Iterator[None]:
     if not step.place:
         yield
         return
-    folder = Path(run.settings.ec2kit_history, "places", files.name_of(step.place))
+    folder = _folder(run.settings).with_name("places") / files.name_of(step.place)
     with ExitStack() as held:
         try:
             _lock(folder, held, run)
@@ -140,6 +142,7 @@ def let_go(resource: Resource, run: Run) -> None:
         run.log.say(messages.DISPLACED_BEFORE, public_ip=resource.address, others=" ".join(there.displaced))
     if there.holder:
         _write(Claim(), resource, run)
+        _tidy(resource.address, run.settings)
 
 
 def forget(holder: str, settings: Settings) -> None:
@@ -147,6 +150,20 @@ def forget(holder: str, settings: Settings) -> None:
     for file in _folder(settings).glob("*"):
         if Claim.of(files.read(file)).holder == holder:
             files.remove(file)
+            _tidy(file.name, settings)
+
+
+def _tidy(address: str, settings: Settings) -> None:
+    """Remove what is left of an address whose claim is gone, as far as nobody is at it; nothing depends on that."""
+    places = _folder(settings).with_name("places")
+    with suppress(KitError, OSError):
+        for folder in places.glob("*"):
+            if files.read(folder / "last").split()[1:2] == [address]:
+                files.remove(folder / "last")
+                folder.rmdir()
+    for folder in (places, _folder(settings)):
+        with suppress(OSError):  # others are in it
+            folder.rmdir()
 
 
 def boot_id(settings: Settings) -> str:

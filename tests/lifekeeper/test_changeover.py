@@ -217,7 +217,8 @@ def test_what_was_cut_off_is_not_completed_on_old_facts(managed2: Lab) -> None:
     assert done.returncode == 5
     assert f"{EIP} is another resource on node1 (comm/ip)" in done.stdout
     assert [node.lk("ins_list").stdout for node in lab.nodes.values()] == listed
-    good(lab.node1.lk("ins_remove", "-t", EIP))
+    for node in lab.nodes.values():
+        good(node.lk("ins_remove", "-t", EIP))
     other = ("--type", "elastic-ip", "--interface", "eth0", "--elastic-ip", lab.vpc.free_ip, "--tag", EIP)
     good(lab.node1.ec2kit("create", *other))
     good(lab.node1.ec2kit("in-service", EIP))
