@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from ec2kit.core.errors import Misconfigured
 from ec2kit.core.model import AccessKey
@@ -44,7 +45,7 @@ def access_key(identifier: str, secret: str) -> AccessKey:
 
 def names(text: str) -> list[str]:
     """The profiles of the file, in their order."""
-    return list(dict.fromkeys(section for _, section in _lines(text) if section))
+    return list(dict.fromkeys(each.section for each in _lines(text) if each.section))
 
 
 def put(text: str, profile: str, key: AccessKey) -> str:
@@ -54,39 +55,65 @@ def put(text: str, profile: str, key: AccessKey) -> str:
     """
     if not profile.isprintable() or "]" in profile:
         raise Misconfigured(f"{profile!r} cannot be the name of a profile", "Use letters, digits and - _ . / =")
-    written = f"aws_access_key_id = {key.id}\naws_secret_access_key = {key.secret}\n"
-    new, done = "", False
-    for line, section in _lines(text):
-        if section == profile and _KEY.match(line):
-            continue
-        new += line
-        if section == profile and not done:  # the first one is its header
-            new, done = new.removesuffix("\n") + "\n" + written, True
-    if done:
-        return new
-    gap = "" if not text or text.endswith("\n") else "\n"
-    return f"{text}{gap}[{profile}]\n{written}"
+    written = (f"aws_access_key_id = {key.id}\n", f"aws_secret_access_key = {key.secret}\n")
+    there = list(_lines(text))
+    at = next((number for number, each in enumerate(there) if each.section == profile), None)
+    if at is None:
+        gap = "" if not text or text.endswith("\n") else "\n"
+        return f"{text}{gap}[{profile}]\n{''.join(written)}"
+    before, head, behind = there[:at], there[at], there[at + 1 :]
+    rest = [each for each in behind if each.section != profile or not _KEY.match(each.option)]
+    # A line behind them that is deeper would go on with the secret.
+    margin = max(head.margin, next((each.margin for each in rest if each.says), ""), key=len)
+    put = [head.text.rstrip("\r\n") + "\n", *(margin + line for line in written)]
+    return "".join([*(each.text for each in before), *put, *(each.text for each in rest)])
 
 
 def drop(text: str, profile: str) -> str:
-    """The file without that profile; each comment and blank line stays."""
-    return "".join(line for line, section in _lines(text) if section != profile or not _says(line))
+    """The file without that profile; each comment and blank line stays.
 
-
-def _says(line: str) -> bool:
-    return bool(line.strip()) and not line.lstrip().startswith(("#", ";"))
-
-
-def _lines(text: str) -> Iterator[tuple[str, str]]:
-    """Each line with its end, and the profile that it belongs to: as Python's configparser reads them.
-
-    A line that is indented behind an option goes on with that option's value, whatever it looks like.
+    Its empty header stays where the next line would go on with the option before it.
     """
-    section, option = "", False
-    for line in re.findall(r"[^\n]*\n|[^\n]+", text):
-        found = _HEADER.match(line.strip())
-        if found and not (option and line[:1].isspace()):
-            section, option = found[1], False
-        else:
-            option |= _says(line)
-        yield line, section
+    there = list(_lines(text))
+    for header in (False, True):
+        kept = [each for each in there if each.section != profile or not each.says or (header and not each.option)]
+        left = "".join(each.text for each in kept)
+        if [each.section for each in _lines(left) if each.says] == [each.section for each in kept if each.says]:
+            break
+    return left
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A line with its end, the profile that it belongs to, and the option that it gives or goes on with.
+
+    says: it is neither blank nor a comment.
+    """
+
+    text: str
+    section: str
+    option: str
+    says: bool
+
+    @property
+    def margin(self) -> str:
+        """The blanks that it begins with."""
+        return self.text[: len(self.text) - len(self.text.lstrip())]
+
+
+def _lines(text: str) -> Iterator[_Line]:
+    """The lines as Python's configparser reads them: one that is deeper than an option goes on with its value."""
+    section, option, depth = "", "", 0
+    for line in re.findall(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+", text):
+        said = line.strip()
+        if not said or said.startswith(("#", ";")):
+            yield _Line(line, section, "", says=False)
+            continue
+        indent = len(line) - len(line.lstrip())
+        if not (option and indent > depth):
+            depth = indent
+            if found := _HEADER.match(said):
+                section, option = found[1], ""
+            else:
+                option = said
+        yield _Line(line, section, option, says=True)

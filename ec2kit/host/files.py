@@ -80,7 +80,7 @@ def others_can_write(path: Path) -> str:
 def _written_by_others(path: Path) -> str:
     facts = path.lstat()
     if facts.st_uid not in {0, os.geteuid(), Path("/").stat().st_uid}:
-        return f"{path} belongs to another user (chown root {path})"
+        return f"{path} belongs to another user (have it in a place that only root can write)"
     sticky = stat.S_ISDIR(facts.st_mode) and facts.st_mode & stat.S_ISVTX
     others = facts.st_mode & stat.S_IWOTH or (facts.st_mode & stat.S_IWGRP and others_in(facts.st_gid))
     if stat.S_ISLNK(facts.st_mode) or sticky or not others:

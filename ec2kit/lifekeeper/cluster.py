@@ -105,16 +105,17 @@ class Cluster:
     def _unlock(self, held: Mapping[str, bool], flag: str) -> Unavailable | None:
         """Give the lock back on every system that answers; the error that tells where it stays."""
         left: dict[str, KitError] = {}
-        for number, (system, sure) in enumerate(held.items()):
+        for number, system in enumerate(held):
             words, share = ("-d", system, "-f", flag), 1 / (len(held) - number)
             try:
                 self.lcd.run("flg_remove", *words, accept=[NOT_THERE], share=share, most=_UNLOCK_SECONDS)
             except KitError as error:
-                left |= {system: error} if sure else {}
+                left[system] = error
         if not left:
             return None
         cure = "; ".join(f"flg_remove -d {system} -f {shlex.quote(flag)}" for system in left)
-        what = f"the admin lock could not be given back on {', '.join(left)} ({next(iter(left.values()))})"
+        places = ", ".join(system if held[system] else f"{system} (if it came there)" for system in left)
+        what = f"the admin lock could not be given back on {places}: {next(iter(left.values()))}"
         return Unavailable(what, f"Give it back: {cure}")
 
     def refuse_busy(self, system: str, *, own: str = "") -> None:

@@ -175,17 +175,19 @@ class Lcd:
             )
         return child.returncode, output or ""
 
-    def _ask(self, program: str, *arguments: str, share: float = 1.0) -> str | None:
+    def _ask(self, program: str, *arguments: str, share: float = 1.0, most: float = math.inf) -> str | None:
         """What a program shows; None when it says that there is nothing. Raises Unavailable, as run does."""
-        code, output = self.run(program, *arguments, accept=[NOT_THERE], share=share)
+        code, output = self.run(program, *arguments, accept=[NOT_THERE], share=share, most=most)
         if "\0" in output:  # no name has it, and as an argument of the next program it would be an error of ours
             raise _unknown_form(program)
         return None if code == NOT_THERE else output
 
-    def instance(self, tag: str, *, system: str | None = None, share: float = 1.0) -> Instance | None:
-        """The instance with that tag on this system, or on another; None when there is none. share: as of run."""
+    def instance(
+        self, tag: str, *, system: str | None = None, share: float = 1.0, most: float = math.inf
+    ) -> Instance | None:
+        """The instance with that tag on this system, or on another; None when there is none. The rest: as of run."""
         where = ("-d", system) if system else ()
-        output = self._ask("ins_list", *where, "-t", tag, share=share)
+        output = self._ask("ins_list", *where, "-t", tag, share=share, most=most)
         if output is None:
             return None
         for line in output.splitlines():
@@ -193,15 +195,15 @@ class Lcd:
                 return found
         raise Unavailable(f"LifeKeeper's ins_list does not show {tag} in a known form")
 
-    def instances(self, app: str, kind: str, *, system: str | None = None, share: float = 1.0) -> list[Instance]:
-        """All instances of one application and type, on this system or on another. share: as of run."""
+    def instances(self, app: str, kind: str, *, system: str | None = None, most: float = math.inf) -> list[Instance]:
+        """All instances of one application and type, on this system or on another. most: as of run."""
         where = ("-d", system) if system else ()
-        output = self._ask("ins_list", *where, "-a", app, "-r", kind, share=share)
+        output = self._ask("ins_list", *where, "-a", app, "-r", kind, most=most)
         return list(map(Instance.of, (output or "").splitlines()))
 
-    def ours(self, system: str | None = None, *, share: float = 1.0) -> list[Instance]:
-        """All instances of the kit on this system, or on another, in either form, by tag. share: as of run."""
-        whole = [self.instances(*form.value, system=system, share=share) for form in Form]
+    def ours(self, system: str | None = None, *, most: float = math.inf) -> list[Instance]:
+        """All instances of the kit on this system, or on another, in either form, by tag. most: as of run."""
+        whole = [self.instances(*form.value, system=system, most=most) for form in Form]
         found = [each for instances in whole for each in instances if each.form]
         return sorted(found, key=lambda each: each.tag)
 

@@ -20,7 +20,7 @@ from ec2kit.verbs.look import look
 from ec2kit.verbs.run import Run, Site
 
 _MOST_OF_A_FOLDER = 255  # characters
-_SHARE = 0.2  # of the time that is left, for another system to tell what it has
+_MOST_SECONDS = 5.0  # for one question to another system
 
 
 def named(wanted: Creation, system: str, lcd: Lcd) -> tuple[Resource | None, list[Problem]]:
@@ -79,21 +79,28 @@ def tag_problems(wanted: Creation, resource: Resource | None, system: str, lcd: 
     ):
         return [Problem(f"the tag {wanted.tag} is taken on {system}", "Choose another with --tag")]
     address = info.identifier(resource) if resource else ""
-    problems = [
-        Problem(f"{each.tag} ({each.form}) has {resource} already on {system}", f"See it: ec2kit status {each.tag}")
-        for each in lcd.ours()
-        if each.tag != wanted.tag and each.identity == address
-    ]
+    problems = doubles(wanted.tag, resource, lcd) if resource else []
     for other in lcd.systems():
         problems += _elsewhere(wanted.tag, address, other, system, lcd) if other != system else []
     return problems
 
 
+def doubles(tag: str, resource: Resource, lcd: Lcd) -> list[Problem]:
+    """The same address under another tag on this system."""
+    return [
+        Problem(
+            f"{each.tag} ({each.form}) has {resource} already on {each.system}", f"See it: ec2kit status {each.tag}"
+        )
+        for each in lcd.ours()
+        if each.tag != tag and each.identity == info.identifier(resource)
+    ]
+
+
 def _elsewhere(tag: str, address: str, system: str, here: str, lcd: Lcd) -> list[Problem]:
     """What another system has of that tag or address."""
     try:
-        named = lcd.instance(tag, system=system, share=_SHARE)
-        found = [each for each in lcd.ours(system, share=_SHARE) if each.identity == address]
+        named = lcd.instance(tag, system=system, most=_MOST_SECONDS)
+        found = [each for each in lcd.ours(system, most=_MOST_SECONDS) if each.identity == address]
     except Unavailable as error:
         what = f"whether {system} has the tag {tag} or the id {address} already is not known: {error}"
         return [Problem(what, f"See it there with ins_list before you extend {tag} to {system}", fatal=False)]

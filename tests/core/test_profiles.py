@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import io
 
 import pytest
 from hypothesis import given
@@ -40,6 +41,51 @@ def test_a_key_that_is_put_is_read_by_every_tool(tag: str, secret: str, before: 
     assert found == read(text)
     assert profiles.drop(once, profile).rstrip("\n") == text.rstrip("\n")
     assert profile in profiles.names(once)
+
+
+_THEIRS = """\
+# a remark
+
+[other]
+  [deep]
+\t[tab]
+k = v
+  k = v
+    more
+[ec2kit-t]
+  [ec2kit-t]
+; [ec2kit-t]
+aws_access_key_id = B
+  aws_secret_access_key =
+      OLD
+aws_session_token = T"""
+THEIRS = st.lists(st.sampled_from(_THEIRS.splitlines()), max_size=12)
+
+
+@given(THEIRS, st.sampled_from(["\n", "\r\n", "\r"]))
+def test_what_others_have_in_the_file_stays_whatever_its_form(lines: list[str], end: str) -> None:
+    """As configparser reads it: put and drop change one profile; the others and each remark stay as they are."""
+    text = end.join(["[first]", *lines])
+    try:
+        before = strictly(text)
+    except configparser.Error:  # botocore reads nothing of it
+        return
+    own = before.pop("ec2kit-t", {})
+    put = strictly(profiles.put(text, "ec2kit-t", KEY))
+    kept = {name: value for name, value in own.items() if not name.startswith("aws_")}
+    assert put.pop("ec2kit-t") == {"aws_access_key_id": KEY.id, "aws_secret_access_key": KEY.secret, **kept}
+    dropped = profiles.drop(text, "ec2kit-t")
+    left = strictly(dropped)
+    assert left.pop("ec2kit-t", {}) == {}
+    assert put == left == before
+    assert dropped.count("# a remark") == text.count("# a remark")
+
+
+def strictly(text: str) -> dict[str, dict[str, str]]:
+    """The file as botocore reads it, which refuses a profile that is there twice."""
+    parser = configparser.RawConfigParser()
+    parser.read_file(io.StringIO(text, newline=None))
+    return {name: {key: value.strip() for key, value in parser[name].items()} for name in parser.sections()}
 
 
 @pytest.mark.parametrize(

@@ -57,3 +57,15 @@ def test_one_that_a_killed_extend_has_left_is_completed(figure2: Lab) -> None:
     good(figure2.node2.lk("ins_create", *ROW, "-i", whole[4], "-v", whole[5]))
     good(figure2.node1.ec2kit("extend", EIP, "--to", "node2"))
     assert states(figure2, EIP) == {"node1": "ISP", "node2": "OSU"}
+
+
+def test_extend_refuses_a_system_that_has_the_address_under_another_tag(figure2: Lab) -> None:
+    """As create does: one that was made while the other system did not answer."""
+    good(figure2.node1.ec2kit(*CREATE[EIP]))
+    whole = made(figure2.node1, EIP)
+    other = (*ROW[:5], "other", *ROW[6:])
+    good(figure2.node2.lk("ins_create", *other, "-i", whole[4], "-v", whole[5]))
+    refused = figure2.node1.ec2kit("extend", EIP, "--to", "node2")
+    assert refused.returncode == 5
+    assert "other (comm/ec2) has Elastic IP 203.0.113.10 already on node2" in refused.stderr
+    assert states(figure2, EIP) == {"node1": "ISP"}
