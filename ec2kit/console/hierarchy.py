@@ -151,6 +151,8 @@ def _unextend(options: argparse.Namespace, cluster: Cluster, _run: Run) -> Done:
 
 
 def _delete(options: argparse.Namespace, cluster: Cluster, run: Run) -> Done:
+    if cluster.lcd.instance(options.tag) is None and keys.forget(options.tag, run):
+        return Done()  # a create that was killed has left the key, and nothing else
     cluster.ours(options.tag)
     systems = ", ".join(cluster.systems_with(options.tag))
     if not options.yes and sys.stdin and sys.stdin.isatty():

@@ -66,6 +66,7 @@ def client(
     Raises Misconfigured for a URL, Region or profile that cannot work, Unavailable without credentials.
     """
     _adopt(settings)
+    unread = [f"{each.path} is not used: {each.why_not}" for each in doubts(settings, signer) if each.why_not]
     try:
         core = _core(settings, signer, retries, deadline)
         session = boto3.session.Session(region_name=region, botocore_session=core)
@@ -75,7 +76,7 @@ def client(
     except (botocore.exceptions.BotoCoreError, ValueError) as error:
         raise Misconfigured(
             f"EC2 cannot be set up ({type(error).__name__})",
-            "Check Region, EC2 URL, profile and the AWS configuration files",
+            "; ".join(unread) or "Check Region, EC2 URL, profile and the AWS configuration files",
             permanent=True,
         ) from error
     refuse_plain_http(made.meta.endpoint_url)

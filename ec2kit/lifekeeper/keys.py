@@ -55,14 +55,15 @@ def missing(tag: str, known: Info, run: Run) -> Problem | None:
     )
 
 
-def forget(tag: str, run: Run) -> None:
-    """Take the resource's access key out of this system's credentials file, where it has one."""
+def forget(tag: str, run: Run) -> bool:
+    """Take the resource's access key out of this system's credentials file; whether it had one."""
     path, profile = Path(run.settings.ec2kit_credentials), profiles.own(tag)
     there = profile in profiles.names(files.read(path))
     if path.parent.is_dir():  # also for what a run that was killed has left beside the file
         _change(lambda text: profiles.drop(text, profile), run)
     if there:
         run.log.say(messages.KEY_DROPPED, profile=profile, file=path)
+    return there
 
 
 def _change(edit: Callable[[str], str], run: Run) -> None:

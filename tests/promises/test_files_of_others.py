@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,8 +13,8 @@ import pytest
 
 from lab.nodes import Lab, Node
 from lab.protected import Protected
-from tests.support.hierarchy import CREATE, EIP, SECRET, with_key
-from tests.support.programs import good
+from tests.support.hierarchy import CREATE, EIP, KEY_ID, SECRET, with_key
+from tests.support.programs import good, replaced
 
 ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="gives a file to another user: needs root")
 NOBODY = 65534
@@ -87,6 +89,9 @@ def test_what_others_could_have_written_is_left_out_and_named(
     good(node.run(*words, environment=given))
     assert not proof.exists()
     assert {call.key for call in eip.lab.ec2.calls}.isdisjoint({"AKIATHEIRS"})
+    missing = node.run(*words, "--profile", "theirs", environment=given)
+    assert missing.returncode == 5
+    assert f"{place} is not used: " in missing.stderr.splitlines()[-1]
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -133,6 +138,26 @@ def test_delete_takes_away_what_a_killed_run_has_left(figure2: Lab) -> None:
     good(node.ec2kit("delete", EIP, "--yes"))
     assert not left.exists()
     assert leftovers(node) == []
+
+
+@pytest.mark.executed
+def test_delete_takes_away_the_key_of_a_create_that_was_killed(figure2: Lab) -> None:
+    """There is no resource of that tag, and still its secret goes."""
+    node = figure2.node1
+    kept = replaced(node, "ins_create", 'kill -9 "-$(ps -o pgid= -p "$PPID" | tr -d " ")"')
+    command = [str(node.root / "bin/ec2kit"), *CREATE[EIP], "--access-key-id", KEY_ID]
+    with subprocess.Popen(
+        command, env=node.environment, stdin=subprocess.PIPE, text=True, start_new_session=True
+    ) as create:
+        create.communicate(f"{SECRET}\n", timeout=60)
+    assert create.returncode == -signal.SIGKILL
+    kept.replace(kept.with_name("ins_create"))
+    assert leftovers(node)
+    done = node.ec2kit("delete", EIP, "--yes")
+    good(done)
+    assert "960045" in done.stderr
+    assert leftovers(node) == []
+    assert node.ec2kit("delete", EIP, "--yes").returncode == 5
 
 
 @pytest.mark.executed
