@@ -348,4 +348,10 @@ CATALOGUE = (
         action="Do what the line says, and give the resource a new key: who has read the old one can use it "
         "anywhere. `ec2kit key ec2-ip-vip --access-key-id ID` gives one to a resource of LifeKeeper's.",
     ),
+    Explanation(
+        messages.ANOTHERS,
+        cause="Two resources of an engine's on this node are for the same address. The one that is stopped did not "
+        "take it last, so it lets go of nothing: the other one would lose it.",
+        action="Delete one of the two. `ec2kit release eip 203.0.113.10` lets go of the address all the same.",
+    ),
 )

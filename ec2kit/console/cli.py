@@ -33,7 +33,7 @@ from ec2kit.lifekeeper.options import (
     resource_parser,
     value_of,
 )
-from ec2kit.verbs import lifecycle
+from ec2kit.verbs import claims, lifecycle
 from ec2kit.verbs.process import begin, conclude
 from ec2kit.verbs.run import Run
 
@@ -116,7 +116,7 @@ def _run_verb(options: argparse.Namespace) -> int:
     reach = Reach(options.region, options.profile, options.endpoint_url)
     run = begin(log, lambda settings: options.timeout or settings.seconds(budget), reach)
     if options.verb == "hold":
-        run = replace(run, holder=f"'ec2kit hold {options.kind} {options.address}'")
+        run = replace(run, holder=f"{claims.BY_HAND} {options.kind} {options.address}'")
     deadline = run.deadline
 
     def tell(error: KitError | None, _code: int) -> None:

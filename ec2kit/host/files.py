@@ -71,6 +71,8 @@ def others_can_write(path: Path) -> str:
     whole = path.absolute()
     try:
         real = whole.resolve(strict=True)
+        if real.is_char_device():  # /dev/null, as one says that there is none
+            return ""
         chain = dict.fromkeys((whole, *whole.parents, real, *real.parents))
         return next(filter(None, map(_written_by_others, chain)), "")
     except OSError:  # who reads it tells
@@ -108,7 +110,8 @@ def others_can_read(path: Path) -> str:
         mode = stat.S_IMODE(path.stat().st_mode)
     except OSError:
         return ""
-    return f"its mode is {mode:04o}, so other users can read it (chmod go-rwx {path})" if mode & 0o077 else ""
+    known = mode & 0o077 and path.is_file()
+    return f"its mode is {mode:04o}, so other users can read it (chmod go-rwx {path})" if known else ""
 
 
 def _text(handle: int, errors: str, *, cut: bool = False) -> str:

@@ -248,11 +248,16 @@ def _send_event(call: Call, run: Run) -> None:
 def _delete(call: Call, run: Run) -> str:
     from ec2kit.lifekeeper.create import forget
 
-    if _instance(call, run) is None:
+    if (found := _instance(call, run)) is None:
         run.log.say(messages.ALREADY_DELETED)
     if _lcd(run).flag(contract.CHANGING.format(tag=call.tag)):
         return "its form is being changed, so its access key and its history are kept"
-    forget(call.tag, run)
+    try:
+        forget(call.tag, run)
+    except KitError as error:
+        if found is None or info.has_key(found.info):
+            raise
+        run.log.say(messages.CAUTION, problem=error.why)  # it has no key there
     return "nothing in AWS belongs to the resource alone, so nothing is undone there"
 
 

@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from ec2kit.core import profiles
 from ec2kit.core.errors import Misconfigured
 from ec2kit.core.kinds.kind import INTERFACE, Kind, Parameter, Resource
 from ec2kit.core.kinds.known import KINDS, OWN
@@ -41,6 +42,14 @@ def identifier(resource: Resource) -> str:
 def is_ours(text: str) -> bool:
     """Whether an info field is the kit's, of this or another version."""
     return any(word.startswith("ec2kit=") for word in text.split())
+
+
+def has_key(text: str) -> bool:
+    """Whether an info field names an access key of the resource's own; one that cannot be read may."""
+    try:
+        return profiles.is_own(decode(text).reach.profile)
+    except Misconfigured:
+        return True
 
 
 @dataclass(frozen=True)

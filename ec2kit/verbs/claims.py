@@ -15,13 +15,14 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from ec2kit.core import messages
-from ec2kit.core.errors import KitError, Misconfigured, Stale, Unavailable
+from ec2kit.core.errors import KitError, Misconfigured, Stale, Unanswered, Unavailable
 from ec2kit.core.kinds.kind import Resource
 from ec2kit.core.settings import Settings
 from ec2kit.core.steps import Ec2Step
 from ec2kit.host import files
 from ec2kit.verbs.run import Run
 
+BY_HAND = "'ec2kit hold"  # so begins who takes an address without an engine
 _POLL = 0.05  # seconds between two tries to get a place's lock
 _NOBODY_KNOWS = "a resource that cannot be told (what it has written down cannot be read)"
 
@@ -74,11 +75,6 @@ def taking(resource: Resource, run: Run) -> Iterator[None]:
         if not run.record.acted:
             _write(before, resource, run)
         raise
-    finally:
-        lost = [each for step in run.record.done if isinstance(step, Ec2Step) for each in step.displaced]
-        if lost:
-            there = _read(resource, run)
-            _write(replace(there, displaced=tuple(dict.fromkeys((*there.displaced, *lost)))), resource, run)
 
 
 @contextmanager
@@ -97,11 +93,28 @@ def placing(step: Ec2Step, run: Run) -> Iterator[None]:
             address, at = "", 0.0
         if address not in {"", step.subject} and at > run.deadline.began + run.record.seen:
             raise Stale(f"{address} has taken {step.place} on this node since the look")
+        before = _note(step, run)
         try:
             yield
+        except Unanswered:  # it may have been carried out
+            raise
+        except KitError:
+            _put(before, step.subject, run)
+            raise
         finally:
             with suppress(KitError):  # the next look shows it, too
                 files.replace(folder / "last", f"{_boot(run)} {step.subject} {time.monotonic()}")
+
+
+def _note(step: Ec2Step, run: Run) -> Claim:
+    """Write down what loses its place by the step, before it does; the claim as it was."""
+    try:
+        before = Claim.of(files.read(_file(step.subject, run.settings)))
+    except KitError:  # said when the address was claimed
+        return Claim()
+    if step.displaced:
+        _put(replace(before, displaced=tuple(dict.fromkeys((*before.displaced, *step.displaced)))), step.subject, run)
+    return before
 
 
 def _lock(folder: Path, held: ExitStack, run: Run) -> None:
@@ -133,6 +146,14 @@ def keep(resource: Resource, run: Run) -> Claim:
     if run.holder:
         _write(replace(before, holder=run.holder, boot=boot_id(run.settings)), resource, run)
     return before
+
+
+def anothers(resource: Resource, run: Run) -> str | None:
+    """The engine's other resource on this node that has taken the address since; None: none has."""
+    there = _read(resource, run)
+    if not run.holder or there.holder in {"", run.holder} or there.holder.startswith(BY_HAND):
+        return None
+    return there.holder if there.boot == boot_id(run.settings) else None
 
 
 def let_go(resource: Resource, run: Run) -> None:
@@ -182,10 +203,13 @@ def _read(resource: Resource, run: Run) -> Claim:
 
 
 def _write(claim: Claim, resource: Resource, run: Run) -> None:
-    if not resource.claimed:
-        return
+    if resource.claimed:
+        _put(claim, resource.address, run)
+
+
+def _put(claim: Claim, address: str, run: Run) -> None:
     try:
-        files.replace(_file(resource.address, run.settings), claim.text())
+        files.replace(_file(address, run.settings), claim.text())
     except KitError as error:
         run.log.say(messages.NOT_REMEMBERED, why=error.why)
 

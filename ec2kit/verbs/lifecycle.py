@@ -48,11 +48,14 @@ def hold(resource: Resource, run: Run, site: Site | None = None) -> None:
 def release(resource: Resource, run: Run, site: Site | None = None, *, persistent: bool = True) -> None:
     """Let go of the address if this node has it, and return only when looks prove that it does not.
 
-    Of an address that stays, nothing is asked: the node that takes over moves it.
+    Of an address that stays, nothing is asked: the node that takes over moves it. One that another resource of an
+    engine's has taken on this node since is that one's.
     persistent: go on while there is time, unless EC2_MAX_RETRY is set, for a failure may cost the node its life.
     """
     if resource.stays:
         run.log.say(messages.ROUTE_STAYS, destination=resource.target)
+    elif holder := claims.anothers(resource, run):
+        run.log.say(messages.ANOTHERS, resource=resource, holder=holder)
     else:
         endless = persistent and not run.settings.ec2_max_retry_given
         _Task(resource, run, site, lambda view: view.release(), let_go=True, endless=endless).converge()

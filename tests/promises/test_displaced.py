@@ -100,6 +100,48 @@ def test_a_monitor_that_finds_it_here_and_a_restore_claim_it_too(eip: Protected)
     assert held(lab) == {vpc.public_ip: "node1", vpc.free_ip: None}
 
 
+def test_a_stop_leaves_what_another_resource_has_taken_since(eip: Protected) -> None:
+    """A second resource for the same address, made by mistake or in the place of the first: each stops for itself."""
+    lab, node = eip.lab, eip.lab.node1
+    vpc = vpc_of(lab)
+    good(eip.run("restore", node))
+    assert start(node, vpc.public_ip, CRM_meta_clone_max="2").returncode == 6
+    stopped = start(node, vpc.public_ip, "stop", CRM_meta_clone_max="2")
+    good(stopped)
+    assert f"960051:Elastic IP {vpc.public_ip} stays on this node: LifeKeeper's resource {eip.tag}" in stopped.stderr
+    assert held(lab)[vpc.public_ip] == "node1"
+    good(start(node, vpc.public_ip))
+    good(eip.run("remove", node))
+    assert held(lab)[vpc.public_ip] == "node1"
+    good(start(node, vpc.public_ip, "stop"))
+    assert held(lab)[vpc.public_ip] is None
+
+
+def test_what_lost_its_place_is_told_also_when_the_start_was_killed(lab: Lab) -> None:
+    """It is written down before the call."""
+    node, vpc = lab.node2, vpc_of(lab)
+    lab.ec2.truth().associate_address(AllocationId=vpc.free_allocation, NetworkInterfaceId=eni_of(lab, "node2"))
+    lab.ec2.refuse("lost", "AssociateAddress", times=1)
+    lab.ec2.refuse("denied", "DescribeAddresses", skip=1)
+    assert start(node, vpc.public_ip).returncode == 1
+    lab.ec2.mend()
+    stopped = start(node, vpc.public_ip, "stop")
+    good(stopped)
+    assert f"had taken the place of {vpc.free_ip} here" in stopped.stderr
+
+
+def test_what_kept_its_place_is_not_told(lab: Lab) -> None:
+    """EC2 has refused the association."""
+    node, vpc = lab.node2, vpc_of(lab)
+    node.set(EC2_MAX_RETRY=0)
+    lab.ec2.truth().associate_address(AllocationId=vpc.free_allocation, NetworkInterfaceId=eni_of(lab, "node2"))
+    lab.ec2.refuse("denied", "AssociateAddress")
+    assert start(node, vpc.public_ip).returncode == 1
+    lab.ec2.mend()
+    assert "not given back" not in start(node, vpc.public_ip, "stop").stderr
+    assert held(lab)[vpc.free_ip] == "node2"
+
+
 def test_two_that_start_at_the_same_time_do_not_both_run(lab: Lab) -> None:
     """Pacemaker starts what is not ordered side by side: one has the place in the end, and the other says so."""
     node, vpc = lab.node2, vpc_of(lab)
@@ -156,9 +198,10 @@ def test_displace_false_pushes_nothing_off(lab: Lab) -> None:
     refused = start(node, vpc.public_ip, displace="false")
     assert refused.returncode == 5
     assert "displace=false" in refused.stderr
-    assert start(node, vpc.public_ip, displace="no").returncode == 6
+    assert start(node, vpc.public_ip, displace="NO").returncode == 5
+    assert start(node, vpc.public_ip, displace="perhaps").returncode == 6
     assert hold(node, vpc.public_ip, "--displace", "false").returncode == 5
-    assert hold(node, vpc.public_ip, "--displace", "no").returncode == 2
+    assert hold(node, vpc.public_ip, "--displace", "perhaps").returncode == 2
     assert held(lab) == before
     words = ("--type", "elastic-ip", "--elastic-ip", vpc.public_ip, "--interface", "eth1", "--displace", "false")
     good(lab.node1.ec2kit("create", *words, "--tag", "public"))

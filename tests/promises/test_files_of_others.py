@@ -176,3 +176,22 @@ def test_no_umask_makes_a_folder_writable_for_others(figure2: Lab, umask: int) -
     folders = (history, history.parent, history.parent.parent, node.credentials.parent)
     modes = [each.stat().st_mode for each in folders]
     assert [mode for mode in modes if mode & 0o022] == []
+
+
+def test_dev_null_is_no_file_of_others(eip: Protected) -> None:
+    """As one says that there is none."""
+    none = {"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null"}
+    done = eip.lab.node1.run(str(eip.lab.node1.root / "bin/ec2kit"), "check", *eip.words, environment=none)
+    good(done)
+    assert "/dev/null" not in done.stderr
+
+
+def test_delete_goes_on_where_a_file_is_odd_that_the_resource_does_not_use(eip: Protected) -> None:
+    """The credentials file is a link; the resource signs with the instance's role."""
+    node = eip.lab.node1
+    node.credentials.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    node.credentials.symlink_to("elsewhere")
+    (node.credentials.parent / "elsewhere").write_text("[x]\n")
+    done = node.ec2kit("delete", eip.tag, "--yes")
+    good(done)
+    assert f"{node.credentials} cannot be read" in done.stderr

@@ -48,10 +48,14 @@ def _id_of(prefix: str) -> Callable[[str], str]:
     return read
 
 
+_TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
+
+
 def _truth(text: str) -> bool:
-    if text not in {"true", "false"}:
+    """What OCF's agents take for true, and its opposites."""
+    if (word := text.lower()) not in {*_TRUE, *_FALSE}:
         raise ValueError(text)
-    return text == "true"
+    return word in _TRUE
 
 
 ADDRESS = Form(r"[0-9.]+(/32)?", _ipv4, "an IPv4 address", "10.1.0.10")
@@ -59,7 +63,9 @@ PRIVATE_ADDRESS = replace(ADDRESS, pattern=r"[0-9.]+", read=IPv4Address)
 TABLE = Form(r"rtb-\w+", str, "the id of a route table", "rtb-1")
 ENI = Form(r"eni-\w+", _id_of("eni"), "the id of an ENI", "eni-1")
 ALLOCATION = Form(r"eipalloc-\w+", str, "an allocation id", "eipalloc-1")
-TRUTH = Form("true|false", _truth, "true or false", "false", write=lambda value: str(value).lower())
+TRUTH = Form(
+    f"(?i:{'|'.join((*_TRUE, *_FALSE))})", _truth, "true or false", "false", write=lambda value: str(value).lower()
+)
 INTERFACE_NAME = Form(r"[^\s/]{1,15}", str, "the name of a network interface", "eth1")
 
 
