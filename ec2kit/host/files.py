@@ -26,6 +26,7 @@ _MODE = 0o600
 _MOST_NAME, _CUT_NAME = 220, 180  # characters of a name; file systems take 255 bytes
 _NO_LINK = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # a pipe must not make us wait
 _NAMES = "group", "passwd"  # below /etc
+_MOST_LINKS = 40  # on one way, as the kernel has it
 _POLL = 0.05  # seconds between two tries to get a lock
 _LACKING = {errno.EAGAIN, errno.EINTR, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 _ODD = {  # what is wrong with the file itself; of anything else, such as a full disk, the system's words say enough
@@ -66,17 +67,32 @@ def read_anyones(path: Path, *, cut: bool = False) -> str:
 def others_can_write(path: Path) -> str:
     """Why others than root and this user can change what is read there; empty: they cannot, or nothing is there.
 
-    The file, each folder above it, and the same where links lead. A folder with the sticky bit is what it holds.
+    Looked at is the way to it: each folder, each link, and the file. A folder with the sticky bit is what it holds.
     """
-    whole = path.absolute()
     try:
-        real = whole.resolve(strict=True)
-        if real.is_char_device():  # /dev/null, as one says that there is none
+        if path.is_char_device():  # /dev/null, as one says that there is none
             return ""
-        chain = dict.fromkeys((whole, *whole.parents, real, *real.parents))
-        return next(filter(None, map(_written_by_others, chain)), "")
+        return next(filter(None, map(_written_by_others, _way(path.absolute()))), "")
     except OSError:  # who reads it tells
         return ""
+
+
+def _way(path: Path) -> Iterator[Path]:
+    """What the kernel goes through to reach the path, the file at its end last. Raises OSError."""
+    at, rest, links = Path("/"), list(path.parts[1:]), 0
+    yield at
+    while rest:
+        if (part := rest.pop(0)) == "..":
+            at = at.parent
+            continue
+        yield at / part
+        if not (at / part).is_symlink():
+            at /= part
+            continue
+        if (links := links + 1) > _MOST_LINKS:
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+        target = (at / part).readlink()
+        at, rest = (Path("/"), [*target.parts[1:], *rest]) if target.is_absolute() else (at, [*target.parts, *rest])
 
 
 def _written_by_others(path: Path) -> str:

@@ -169,6 +169,18 @@ def test_create_and_canextend_refuse_the_place_of_another_resource(lab: Lab) -> 
     assert lab.node2.lk("ins_list", "-t", tag).returncode == 7
 
 
+def test_create_takes_an_address_that_is_on_a_private_address_of_its_own_already(eip: Protected) -> None:
+    """That is the way out which the refusal names."""
+    lab, node = eip.lab, eip.lab.node1
+    vpc = vpc_of(lab)
+    own, truth = "10.0.1.99", lab.ec2.truth()
+    truth.assign_private_ip_addresses(NetworkInterfaceId=eni_of(lab, "node1"), PrivateIpAddresses=[own])
+    good(hold(node, vpc.free_ip, "--private-ip", own))
+    words = ("--type", "elastic-ip", "--elastic-ip", vpc.free_ip, "--interface", "eth1", "--private-ip", own)
+    good(node.ec2kit("create", *words))
+    assert held(lab) == {vpc.public_ip: "node1", vpc.free_ip: "node1"}
+
+
 def test_any_other_is_named_on_the_node_where_it_would_go(eip: Protected) -> None:
     """By plan, canextend, the monitor and status, long before the night; and by create where it is."""
     lab = eip.lab

@@ -50,12 +50,24 @@ def _link(path: Path) -> None:
     folder.chmod(0o777)
 
 
+def _hop(path: Path) -> None:
+    """A link to a link of another user's, which leads to a file of ours."""
+    folder = path.parent.parent / "ours"
+    folder.mkdir()
+    shutil.move(path, folder / path.name)
+    hop = path.parent.parent / "hop"
+    hop.symlink_to(folder / path.name)
+    os.chown(hop, NOBODY, -1, follow_symlinks=False)
+    path.symlink_to(hop)
+
+
 WAYS = [
     pytest.param(_mode(0o666), id="mode"),
     pytest.param(_folder, id="folder"),
     pytest.param(_link, id="link"),
     pytest.param(_foreign, id="owner", marks=ROOT),
     pytest.param(_foreign_folder, id="owner-of-folder", marks=ROOT),
+    pytest.param(_hop, id="hop", marks=ROOT),
     pytest.param(_foreign_group, id="group", marks=ROOT),
 ]
 

@@ -78,6 +78,8 @@ class ElasticIpResource(Resource):
         facts.want(named, along=[ours])
         own = next(iter(facts.of(named)), None)
         view = ElasticIpView.of(self, node, own, () if settled(own, node, self.chosen) else facts.of(ours))
+        if not facts.frugal and facts.knows(ours):
+            view = replace(view, primary=_primary(view.eni, ours, facts))
         view = replace(view, holder=next(iter(map(facts.of, map(Holder, view.others))), None))
         interface = view.interface
         if interface is None or view.eni is None:
@@ -263,7 +265,6 @@ class ElasticIpView(View):
             others=(displaced,) if displaced not in {None, str(resource.public_ip)} else (),
             amazons=amazons,
             displace=resource.displace,
-            primary=seat.private_ip if seat else "",
             here=here,
             nearby=here and (at != node.eni or chosen not in {None, there}),
             at=next((node.names.get(each.mac) for each in ours if each.id == at), None),
@@ -347,7 +348,7 @@ class ElasticIpView(View):
         """Whether that is another Elastic IP for the same private address of the same interface."""
         if not isinstance(other, ElasticIpResource) or str(other.public_ip) == self.public_ip:
             return False
-        return other.interface == self.interface and (other.chosen or self.primary) in {self.private_ip, ""}
+        return other.interface == self.interface and (other.chosen or self.primary) == self.private_ip != ""
 
     def drift(self) -> Plan:
         """The steps that are missing until this node holds the address; empty when it does.
@@ -486,6 +487,13 @@ def _default(facts: Facts) -> str | None:
         return facts.of(DefaultInterface())
     except KitError:  # nothing is said of it then
         return None
+
+
+def _primary(eni: EniId | None, ours: Interfaces, facts: Facts) -> str:
+    try:
+        return next((each.private_ip for each in facts.of(ours) if each.id == eni), "")
+    except KitError:  # nothing depends on it
+        return ""
 
 
 def settled(address: Address | None, node: Node, chosen: str | None = None) -> bool:
