@@ -110,6 +110,14 @@ def test_each_info_field_of_a_page_can_be_read() -> None:
     assert len(fields_) == 4
 
 
+def test_the_notify_script_waits_as_long_as_its_page_says() -> None:
+    """Each of its settings that the page names has the page's seconds for its default."""
+    script = (PROJECT / "etc/keepalived/ec2kit-notify").read_text()
+    told = re.findall(r"(\d+) s\b[^`]*?`(EC2KIT_NOTIFY_\w+)`", (PROJECT / "docs/keepalived.md").read_text())
+    assert len(told) == 2
+    assert [(seconds, name) for seconds, name in told if f'"${{{name}:={seconds}}}"' not in script] == []
+
+
 def test_each_link_between_pages_leads_somewhere() -> None:
     """To a file, and to a heading of it, by the name that GitHub gives that."""
     seen = 0
