@@ -169,7 +169,7 @@ def _adopt(settings: Mapping[str, str]) -> None:
     """Give boto3 the settings where it looks for them, and keep the metadata service off every proxy."""
     os.environ.update(settings)
     metadata = urlsplit(settings.get(_METADATA) or imds.ENDPOINT).hostname or ""
-    for name in ("NO_PROXY", "no_proxy"):
-        given = os.environ.get(name, "")
-        if metadata not in given.split(","):
-            os.environ[name] = ",".join(part for part in (given, metadata) if part)
+    given = settings.get("NO_PROXY") or os.environ.get("no_proxy", "")
+    if metadata not in given.split(","):
+        given = ",".join(part for part in (given, metadata) if part)
+    os.environ.update(NO_PROXY=given, no_proxy=given)  # Python goes by the second where both are there

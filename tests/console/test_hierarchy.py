@@ -9,6 +9,8 @@ import pytest
 from lab.ec2.vpc import AddressLab
 from lab.nodes import Lab
 from lab.protected import Protected
+from tests.support.hierarchy import ROUTE, protected, states
+from tests.support.programs import good
 
 _BUG = """import ipaddress
 def refuse(*_):
@@ -35,6 +37,17 @@ def test_in_service_of_what_is_not_there(figure1: Lab) -> None:
     done = figure1.node1.ec2kit("in-service", "nobody")
     assert done.returncode == 5
     assert 'there is no resource "nobody" on node1' in done.stderr
+
+
+def test_out_of_service_takes_what_is_above_along(figure1: Lab) -> None:
+    """And nothing that is below: the virtual IP alone, or with the EC2 resource under it."""
+    protected(figure1, ROUTE)
+    node = figure1.node1
+    good(node.ec2kit("out-of-service", "ip-vip"))
+    assert (states(figure1, "ip-vip")["node1"], states(figure1, ROUTE)["node1"]) == ("OSU", "ISP")
+    good(node.ec2kit("in-service", "ip-vip"))
+    good(node.ec2kit("out-of-service", ROUTE))
+    assert (states(figure1, "ip-vip")["node1"], states(figure1, ROUTE)["node1"]) == ("OSU", "OSU")
 
 
 def test_properties_tell_nothing_before_they_know_everything(eip: Protected) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import select
+import socket
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -89,17 +91,31 @@ def test_a_region_that_cannot_be() -> None:
         Ec2({}, region="us east/1", action="test", retries=0, deadline=Deadline(5))
 
 
+@pytest.mark.parametrize(("no_proxy", "asked"), [("", 1), ("ec2.example.invalid", 0)])
+def test_ec2_is_asked_through_the_proxy_that_is_named(no_proxy: str, asked: int) -> None:
+    """By HTTPS_PROXY, and not where NO_PROXY names EC2's host."""
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        settings = {"HTTPS_PROXY": f"http://127.0.0.1:{proxy.getsockname()[1]}", "NO_PROXY": no_proxy}
+        with pytest.raises(Unavailable):
+            ec2("https://ec2.example.invalid", retries=0, seconds=1, **settings).ask(ElasticIps())
+        assert len(select.select([proxy], [], [], 0.5)[0]) == asked
+
+
 def test_the_metadata_service_is_kept_off_every_proxy() -> None:
     """botocore asks it for the role's credentials, and obeys the environment."""
-    os.environ.update(NO_PROXY="example.com")
-    ec2("https://ec2.example.com", AWS_EC2_METADATA_SERVICE_ENDPOINT="http://127.0.0.9:80")
-    assert os.environ["NO_PROXY"] == "example.com,127.0.0.9"
-    assert os.environ["no_proxy"] == "127.0.0.9"
+    ec2("https://ec2.example.com", NO_PROXY="example.com", AWS_EC2_METADATA_SERVICE_ENDPOINT="http://127.0.0.9:80")
+    assert os.environ["NO_PROXY"] == os.environ["no_proxy"] == "example.com,127.0.0.9"
 
 
-def test_fips_and_regional_endpoints_come_from_botocore() -> None:
+@pytest.mark.parametrize(
+    ("switch", "url"), [("FIPS", "ec2-fips.us-east-1.amazonaws.com"), ("DUALSTACK", "ec2.us-east-1.api.aws")]
+)
+def test_fips_and_dual_stack_endpoints_come_from_botocore(switch: str, url: str) -> None:
     """The settings are boto3's own, so their effect is too."""
-    assert ec2(None, AWS_USE_FIPS_ENDPOINT="true").url == "https://ec2-fips.us-east-1.amazonaws.com"
+    kit = Ec2(
+        {f"AWS_USE_{switch}_ENDPOINT": "true"}, region="us-east-1", action="test", retries=0, deadline=Deadline(5)
+    )
+    assert kit.url == f"https://{url}"
 
 
 @pytest.mark.parametrize(("seconds", "retries", "most"), [(300, 3, 10), (20, 3, 5), (2, 3, 1)])

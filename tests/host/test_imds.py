@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
@@ -150,3 +152,26 @@ def test_an_answer_that_drips_ends_at_the_deadline(imds: Imds) -> None:
         client(imds, seconds=2.5).need("instance-id")
     assert 2 < time.monotonic() - began < 2.5 + 1 + SLACK
     imds.mend()
+
+
+def test_a_redirection_is_not_followed(imds: Imds) -> None:
+    """Whoever answers in the service's place could send the token and the question elsewhere."""
+
+    class Elsewhere(BaseHTTPRequestHandler):
+        def handle_one_request(self) -> None:
+            self.raw_requestline = self.rfile.readline()
+            if not self.raw_requestline or not self.parse_request():
+                self.close_connection = True
+                return
+            self.send_response(307)
+            self.send_header("Location", imds.url + self.path)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+    with HTTPServer(("127.0.0.1", 0), Elsewhere) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}"
+        with pytest.raises(Unavailable):
+            Metadata(url, retries=0, deadline=Deadline(5)).need("instance-id")
+        server.shutdown()
+    assert imds.calls == []

@@ -45,6 +45,15 @@ def test_both_carry_the_same_line(daemon: socket.socket, capsys: pytest.CaptureF
     assert daemon.recv(4096).decode() == f"<{22 * 8 + 4}>LifeKeeper[{os.getpid()}]: {line}\0"
 
 
+def test_an_agents_lines_are_a_daemons(daemon: socket.socket) -> None:
+    """Facility daemon (3), severity warning (4), under the agent's name and its resource's."""
+    daemon.settimeout(5)
+    journal = Journal("monitor", "vip-route", sender=log.daemon("route(vip-route)"))
+    journal.say(messages.TABLE_GONE, table="rtb-1")
+    close(journal)
+    assert daemon.recv(4096).decode().startswith(f"<{3 * 8 + 4}>route(vip-route)[{os.getpid()}]: WARN:ec2:monitor:")
+
+
 def test_each_level_has_its_own_severity(daemon: socket.socket) -> None:
     """RFC 5424's: err 3, warning 4, notice 5, info 6; NOTIFY is the notice and no warning."""
     daemon.settimeout(5)

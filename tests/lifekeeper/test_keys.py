@@ -43,6 +43,19 @@ def test_an_access_key_of_its_own(figure2: Lab) -> None:
 
 
 @pytest.mark.executed
+def test_what_the_guis_delete_leaves_goes_by_the_kits_own(figure2: Lab) -> None:
+    """The resource is gone already: the kit's delete takes its history and its access key away."""
+    node = figure2.node1
+    good(with_key(node, *CREATE[EIP], "--generic"))
+    good(node.action("restore", "-t", EIP, "-i", "x"))
+    history = node.root / f"var/lib/ec2kit/{EIP}.jsonl"
+    good(node.lk("ins_remove", "-t", EIP))
+    assert (history.exists(), node.credentials.exists()) == (True, True)
+    good(node.action("delete", "-t", EIP))
+    assert (history.exists(), node.credentials.exists()) == (False, False)
+
+
+@pytest.mark.executed
 def test_a_key_that_ec2_refuses_is_not_kept(figure2: Lab) -> None:
     """Neither by create nor by key; what it says is about the credentials, and the secret is not in it."""
     figure2.ec2.only_registered = True

@@ -1,18 +1,23 @@
-"""What the pages of docs/ tell is what there is: settings, exit codes, keys, parameters, operations."""
+"""What the pages tell is what there is: settings, exit codes, keys, parameters, operations, commands."""
 
 from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any
 
+from ec2kit.console import cli
 from ec2kit.core.errors import ExitCode
 from ec2kit.core.settings import AWS_NAMES, Settings
 from ec2kit.ec2.shapes import OPERATIONS
+from ec2kit.lifekeeper import info
 from ec2kit.pacemaker import agents
 from lab import PROJECT
+
+PAGES = [*PROJECT.glob("*.md"), *PROJECT.glob("docs/*.md")]
 
 
 def table(page: str, heading: str) -> list[list[str]]:
@@ -76,6 +81,56 @@ def test_each_operation_is_told_with_what_it_is_for() -> None:
     cells = [cell for _, *cells in table("docs/reference.md", "IAM policy") for cell in cells]
     told = set(re.findall(r"\w+", " ".join(cells)))
     assert told == set(OPERATIONS)
+
+
+def test_the_pages_ask_to_allow_what_the_policy_allows() -> None:
+    """SECURITY.md's policy has its operations, and no others; the lines for SIOS's role have seven of them."""
+    (policy,) = re.findall(r"```json\n(.*?)```", (PROJECT / "SECURITY.md").read_text(), re.DOTALL)
+    assert set(re.findall(r'"ec2:(\w+)"', policy)) == set(OPERATIONS)
+    added = re.findall(r'"ec2:(\w+)"', (PROJECT / "docs/lifekeeper.md").read_text())
+    assert len(added) == len(set(added) & set(OPERATIONS)) == 7
+
+
+def test_each_command_of_a_page_is_one_that_there_is() -> None:
+    """In lines to copy, which are whole: its words are what the command line takes."""
+    lines = [
+        line
+        for page in PAGES
+        for line in re.findall(r"^ {4}ec2kit (?!\[)(.*?)(?:  +#.*)?$", page.read_text(), re.MULTILINE)
+    ]
+    for line in set(lines) - {"create"}:  # alone, it asks
+        cli.parser().parse_args(shlex.split(line))
+    assert len(lines) > 30
+
+
+def test_each_info_field_of_a_page_can_be_read() -> None:
+    """And is what the kit would write."""
+    fields_ = re.findall(r"^ {4}(ec2kit=1 .*)$", (PROJECT / "docs/lifekeeper.md").read_text(), re.MULTILINE)
+    assert [info.encode(info.decode(each)) for each in fields_] == fields_
+    assert len(fields_) == 4
+
+
+def test_the_notify_script_waits_as_long_as_its_page_says() -> None:
+    """Each of its settings that the page names has the page's seconds for its default."""
+    script = (PROJECT / "etc/keepalived/ec2kit-notify").read_text()
+    told = re.findall(r"(\d+) s\b[^`]*?`(EC2KIT_NOTIFY_\w+)`", (PROJECT / "docs/keepalived.md").read_text())
+    assert len(told) == 2
+    assert [(seconds, name) for seconds, name in told if f'"${{{name}:={seconds}}}"' not in script] == []
+
+
+def test_each_link_between_pages_leads_somewhere() -> None:
+    """To a file, and to a heading of it, by the name that GitHub gives that."""
+    seen = 0
+    for page in PAGES:
+        for link in re.findall(r"\]\((?!https?:)([^)\s]+)\)", re.sub(r"`[^`\n]*`", "", page.read_text())):
+            name, _, heading = link.partition("#")
+            target = (page.parent / name) if name else page
+            assert target.exists(), f"{page.name}: {link}"
+            if heading:
+                told = re.findall(r"^#+ (.*)$", target.read_text(), re.MULTILINE)
+                assert heading in {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in told}, link
+            seen += 1
+    assert seen > 80
 
 
 TYPES = {
