@@ -170,6 +170,6 @@ def _adopt(settings: Mapping[str, str]) -> None:
     os.environ.update(settings)
     metadata = urlsplit(settings.get(_METADATA) or imds.ENDPOINT).hostname or ""
     given = settings.get("NO_PROXY") or os.environ.get("no_proxy", "")
-    if metadata not in given.split(","):
+    if given.strip() != "*" and metadata not in given.split(","):
         given = ",".join(part for part in (given, metadata) if part)
     os.environ.update(NO_PROXY=given, no_proxy=given)  # Python goes by the second where both are there

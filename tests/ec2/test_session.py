@@ -91,7 +91,7 @@ def test_a_region_that_cannot_be() -> None:
         Ec2({}, region="us east/1", action="test", retries=0, deadline=Deadline(5))
 
 
-@pytest.mark.parametrize(("no_proxy", "asked"), [("", 1), ("ec2.example.invalid", 0)])
+@pytest.mark.parametrize(("no_proxy", "asked"), [("", 1), ("ec2.example.invalid", 0), ("*", 0)])
 def test_ec2_is_asked_through_the_proxy_that_is_named(no_proxy: str, asked: int) -> None:
     """By HTTPS_PROXY, and not where NO_PROXY names EC2's host."""
     with socket.create_server(("127.0.0.1", 0)) as proxy:
