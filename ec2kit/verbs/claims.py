@@ -80,7 +80,7 @@ def taking(resource: Resource, run: Run) -> Iterator[None]:
 @contextmanager
 def placing(step: Ec2Step, run: Run) -> Iterator[None]:
     """Send a step while nobody else here takes the same place. Raises Stale when somebody has since the look."""
-    if not step.place:
+    if not (step.place and run.holder):
         yield
         return
     folder = _folder(run.settings).with_name("places") / files.name_of(step.place)
