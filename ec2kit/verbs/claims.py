@@ -23,6 +23,7 @@ from ec2kit.host import files
 from ec2kit.verbs.run import Run
 
 BY_HAND = "'ec2kit hold"  # so begins who takes an address without an engine
+_PATIENCE = 15.0  # seconds
 _POLL = 0.05  # seconds between two tries to get a place's lock
 _NOBODY_KNOWS = "a resource that cannot be told (what it has written down cannot be read)"
 
@@ -68,7 +69,7 @@ def holder_of(address: str, run: Run) -> str | None:
 @contextmanager
 def taking(resource: Resource, run: Run) -> Iterator[None]:
     """Claim the address before it is taken; not any more when that fails before a change was sent."""
-    before = keep(resource, run)
+    before = _claim(resource, run)
     try:
         yield
     except BaseException:  # also when the time is up
@@ -118,10 +119,14 @@ def _note(step: Ec2Step, run: Run) -> Claim:
 
 
 def _lock(folder: Path, held: ExitStack, run: Run) -> None:
+    """Lock the place; one who holds the lock for longer than a call takes hangs, and is waited for no more."""
+    end = time.monotonic() + min(_PATIENCE, run.deadline.left / 2)
     while True:
         try:
             held.enter_context(files.alone(folder))
         except Unavailable:
+            if time.monotonic() >= end:
+                return
             run.deadline.sleep(_POLL, "another run that takes the same place on this node")
         else:
             return
@@ -140,8 +145,14 @@ def _boot(run: Run) -> str:
     return boot_id(run.settings) or "-"
 
 
-def keep(resource: Resource, run: Run) -> Claim:
-    """Claim an address; the claim that was there."""
+def keep(resource: Resource, run: Run) -> None:
+    """Claim an address that a look has shown here, unless another resource has taken it here."""
+    if not anothers(resource, run):
+        _claim(resource, run)
+
+
+def _claim(resource: Resource, run: Run) -> Claim:
+    """Claim the address; the claim that was there."""
     before = _read(resource, run)
     if run.holder:
         _write(replace(before, holder=run.holder, boot=boot_id(run.settings)), resource, run)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
 
+from ec2kit.host import files
 from ec2kit.lifekeeper import info
 from lab.ec2.vpc import AddressLab, addresses
 from lab.nodes import Lab, Node
 from lab.protected import Protected, eni_of
 from tests.support.hierarchy import made
+from tests.support.locks import locked
 from tests.support.programs import good
 
 AMAZONS = "198.51.100.7"
@@ -111,6 +115,7 @@ def test_a_stop_leaves_what_another_resource_has_taken_since(eip: Protected) -> 
     assert f"960051:Elastic IP {vpc.public_ip} stays on this node: LifeKeeper's resource {eip.tag}" in stopped.stderr
     assert held(lab)[vpc.public_ip] == "node1"
     good(start(node, vpc.public_ip))
+    good(eip.run("quickCheck", node))  # a look takes nothing
     good(eip.run("remove", node))
     assert held(lab)[vpc.public_ip] == "node1"
     good(start(node, vpc.public_ip, "stop"))
@@ -128,6 +133,19 @@ def test_what_lost_its_place_is_told_also_when_the_start_was_killed(lab: Lab) ->
     stopped = start(node, vpc.public_ip, "stop")
     good(stopped)
     assert f"had taken the place of {vpc.free_ip} here" in stopped.stderr
+
+
+def test_a_run_that_hangs_holds_no_other_up(lab: Lab) -> None:
+    """Whoever holds the lock of a place for longer than a call takes is not waited for."""
+    node, vpc = lab.node2, vpc_of(lab)
+    place = files.name_of(f"{eni_of(lab, 'node2')} {node.identity.interfaces[1].private_ip}")
+    folder = Path(node.environment["EC2KIT_HISTORY"]) / "places" / place
+    folder.mkdir(mode=0o700, parents=True)
+    began = time.monotonic()
+    with locked(folder):
+        good(start(node, vpc.public_ip))
+    assert 9 <= time.monotonic() - began < 14
+    assert held(lab)[vpc.public_ip] == "node2"
 
 
 def test_what_kept_its_place_is_not_told(lab: Lab) -> None:
