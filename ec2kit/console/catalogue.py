@@ -116,10 +116,11 @@ CATALOGUE = (
     ),
     Explanation(
         messages.DEFAULTS_UNREADABLE,
-        cause="The settings file is there and could not be read; the line gives the operating system's reason. Every "
-        "setting has its default for this run, and AWS is reached by the environment alone.",
-        action="Make the file readable for the user that runs the action: `ls -l /etc/default/LifeKeeper`. A missing "
-        "file is not a problem and is not reported.",
+        cause="The settings file is there and is not used: it cannot be read, or users other than root and the one "
+        "who runs the action can change it or a folder above it. The line says which. Every setting has its default "
+        "for this run, and AWS is reached by the environment alone.",
+        action="Do what the line says; make the file readable for the user that runs the action: `ls -l "
+        "/etc/default/LifeKeeper`. A missing file is not a problem and is not reported.",
     ),
     Explanation(
         messages.PARAMETER_IGNORED,
@@ -171,7 +172,7 @@ CATALOGUE = (
         "and EC2 removes it from there. It is then associated with nothing, and still belongs to the account.",
         action="If the other Elastic IP is still needed, give it another private address of an ENI: `aws ec2 "
         "associate-address --allocation-id eipalloc-1 --network-interface-id eni-1 --private-ip-address 10.0.1.11`. "
-        "Otherwise none.",
+        "With displace=false nothing is displaced. Otherwise none.",
     ),
     Explanation(
         messages.TABLE_GONE,
@@ -191,8 +192,10 @@ CATALOGUE = (
         messages.LINK_REPAIR,
         cause="The interface that is to have the Elastic IP has no link, so it would get no traffic. It is taken "
         "down and up again. Every other address on that interface is down for that time; IP_WAIT_LINKDOWN sets it. "
-        "Its routes and addresses are there again afterwards.",
-        action="None if 960029 follows. 960022 before it names what could not be put back. Otherwise see `ip link "
+        "The kit then puts its routes and IPv6 addresses back. An interface that has something which the kit cannot "
+        "put back, such as a route with encapsulation, stays as it is: then 960022 follows, and no address is taken.",
+        action="None if 960029 follows. A 960022 between the two names what was not put back: do it by hand. "
+        "Otherwise see `ip link "
         "show eth1`, and whether the ENI is attached: `aws ec2 describe-network-interfaces "
         "--network-interface-ids eni-1`. Where the link cannot be read, IP_NOLINKCHECK=1 in "
         "/etc/default/LifeKeeper switches the check off.",
@@ -237,8 +240,10 @@ CATALOGUE = (
         cause="An OCF agent could not write down, in the folder ec2kit of HA_RSCTMP (/run/resource-agents), whether "
         "the address is on this node; the line says why. This does not affect the action itself. But a probe that "
         "gets no answer from EC2 then takes the resource for not running here, and a route that was stopped here "
-        "still looks running.",
-        action="Let root, and nobody else, write there: `ls -ld /run/resource-agents/ec2kit`.",
+        "still looks running. Or a run could not write down, in the folder of EC2KIT_HISTORY (/var/lib/ec2kit), "
+        "which resource has an Elastic IP on this node: until it can, another resource here may take that place.",
+        action="Let root, and nobody else, write in the folder that the line names: `ls -ld /var/lib/ec2kit "
+        "/run/resource-agents/ec2kit`.",
     ),
     Explanation(
         messages.THROTTLED,
@@ -281,8 +286,9 @@ CATALOGUE = (
     Explanation(
         messages.CAUTION,
         cause="create, canextend, extend or plan found something that is not as it is advised to be; the line says "
-        "what, then what to do. Nothing is refused because of it. Of remove, release and an agent's stop: an Elastic "
-        "IP was on the private address that they let go of.",
+        "what, then what to do. Nothing is refused because of it. Of check, quickCheck and monitor: the Elastic IP "
+        "is not here, and would take the place of another address if it came. Of remove, release and an agent's "
+        "stop: an Elastic IP was on the private address that they let go of.",
         action="Do what the line says, on every node, or decide to live with it.",
     ),
     Explanation(
@@ -324,23 +330,24 @@ CATALOGUE = (
         cause="The Elastic IP has left this node. When it came, other addresses were on its private address and lost "
         "their place (960025, 960048). The kit does not give it back to them.",
         action="If one of them is still needed, associate it again: `aws ec2 associate-address --allocation-id "
-        "eipalloc-1 --network-interface-id eni-1 --private-ip-address 10.0.1.11`. Otherwise none.",
+        "eipalloc-1 --network-interface-id eni-1 --private-ip-address 10.0.1.11`. A public address of Amazon's own "
+        "(960048) cannot be brought back. Otherwise none.",
     ),
     Explanation(
         messages.AMAZONS,
-        cause="EC2 has given the instance a public address of Amazon's own at its launch. It is where our Elastic IP "
-        "is about to be associated, and an instance that gets an Elastic IP there gives its public address back to "
-        "Amazon for good.",
+        cause="At launch EC2 gave the instance a public address of Amazon's own (AWS calls it auto-assigned), on the "
+        "private address that our Elastic IP is about to get. EC2 takes it back then, for good.",
         action="If something uses that address, tell it the new one, or give the Elastic IP a private address of its "
-        "own (--private-ip). Otherwise none.",
+        "own (--private-ip). With displace=false nothing is displaced. Otherwise none.",
     ),
     Explanation(
         messages.LEFT_OUT,
-        cause="A file of AWS's (configuration, credentials, certificate authorities) could be written by other users "
+        cause="An AWS file (configuration, credentials, certificate authorities) could be written by other users "
         "than root and the one who runs the kit: by its mode, its owner, or those of a folder above it. Root would "
         "act with what they write, so it is left out, as if it were not there.",
-        action="Do what the line says. Until then profiles of that file are not found, and what it says does not "
-        "count; the instance's role is used where no profile is named.",
+        action="Do what the line says. Until then the kit acts as if the file were not there: its profiles are not "
+        "found, and the instance's role is used where no profile is named. In the place of certificate authorities "
+        "of your own, those that come with botocore are used.",
     ),
     Explanation(
         messages.EXPOSED,
@@ -350,8 +357,8 @@ CATALOGUE = (
     ),
     Explanation(
         messages.ANOTHERS,
-        cause="Two resources of an engine's on this node are for the same address. The one that is stopped did not "
-        "take it last, so it lets go of nothing: the other one would lose it.",
+        cause="Two resources on this node have the same Elastic IP. This one is stopped, but the other one took the "
+        "address later and needs it. So nothing is released.",
         action="Delete one of the two. `ec2kit release eip 203.0.113.10` lets go of the address all the same.",
     ),
 )

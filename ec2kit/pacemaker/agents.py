@@ -13,7 +13,7 @@ from html import escape
 
 from ec2kit import __version__
 from ec2kit.core.errors import Misconfigured
-from ec2kit.core.kinds.kind import Form, Kind, Parameter, Resource
+from ec2kit.core.kinds.kind import TRUTH, Form, Kind, Parameter, Resource
 from ec2kit.core.kinds.known import KINDS
 from ec2kit.core.model import Reach
 from ec2kit.core.settings import refuse_plain_http
@@ -150,9 +150,11 @@ def meta_data(kind: Kind) -> str:
 
 
 def _parameter(parameter: Parameter) -> str:
+    kind = "boolean" if parameter.form is TRUTH else "string"
+    default = "" if parameter.default is None else f' default="{parameter.form.write(parameter.default)}"'
     flag = int(parameter.required)  # what must be given, the address, is also what no two resources may share
     return f"""<parameter name="{parameter.ocf}" required="{flag}" unique="{flag}">
 <longdesc lang="en">{escape(parameter.long)}</longdesc>
 <shortdesc lang="en">{escape(parameter.short)}</shortdesc>
-<content type="string" />
+<content type="{kind}"{default} />
 </parameter>"""
