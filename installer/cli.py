@@ -12,11 +12,12 @@ from typing import NoReturn
 
 from ec2kit import __version__
 from ec2kit.core.errors import ExitCode, KitError
+from ec2kit.core.words import one_line
 from ec2kit.host.deadline import INTERRUPTED
 from installer import bundle
 from installer.install import install
 from installer.safe import AS_ROOT
-from installer.target import Target, alone, checked, plain
+from installer.target import Target, alone, checked
 from installer.uninstall import uninstall
 
 _NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -30,7 +31,7 @@ def main() -> NoReturn:
     try:
         _run(options)
     except KitError as error:
-        _leave(error.code, plain(f"ERROR: {error.why}"))
+        _leave(error.code, one_line(f"ERROR: {error.why}"))
     except BrokenPipeError:
         _leave(
             ExitCode.UNAVAILABLE, "ERROR: the program that read this output has ended. Run it again to complete it."
@@ -40,7 +41,7 @@ def main() -> NoReturn:
             AS_ROOT if error.errno in _NOT_ALLOWED else "Mend that, then run it again: it completes what is missing"
         )
         told = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-        _leave(ExitCode.MISCONFIGURED, plain(f"ERROR: {told}. {cure}."))
+        _leave(ExitCode.MISCONFIGURED, one_line(f"ERROR: {told}. {cure}."))
     except KeyboardInterrupt:
         _leave(INTERRUPTED, "interrupted; run it again to complete it")
     except Exception:  # noqa: BLE001  the boundary: a bug must end with its own exit code

@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ec2kit.core.errors import Misconfigured
+from ec2kit.core.words import one_line
 from ec2kit.lifekeeper.contract import APP, TYPE
 from ec2kit.lifekeeper.places import COMMAND, PLACES
 from ec2kit.pacemaker.agents import AGENTS, FOLDER
-from installer.target import Target, beside, plain
+from installer.target import Target, beside
 
 _KIT = re.compile(rb"#! ?(?:(/\S+)/bin/python)?.*\n(?s:.*)\bfrom ec2kit\.[\w.]+ import ")  # a script of any version
 _OF_0_1_0 = {  # sha256 of its scripts, without their first lines: people copied them by hand
@@ -70,7 +71,7 @@ def refuse_foreign(target: Target, project: Path, links: Mapping[str, str], *, u
 def tell_others(target: Target) -> None:
     """Say which other installs there are, who uses them, and what to do."""
     for home, users in others(target).items():
-        print(plain(f"{_told(home, users)}. It stays as it is. {_change(home)}."))
+        print(one_line(f"{_told(home, users)}. It stays as it is. {_change(home)}."))
 
 
 def _told(home: str, users: Mapping[str, Path]) -> str:

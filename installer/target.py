@@ -110,11 +110,6 @@ def alone(target: Target) -> Iterator[None]:
         os.close(descriptor)
 
 
-def plain(text: str) -> str:
-    """The text as one line that cannot steer a terminal, whatever names are in it."""
-    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
-
-
 def beside(path: Path, token: str) -> Path:
     """Where a file or link is made that is to replace the path; it is known by the token if the run is killed."""
     return path.with_name(f".{path.name}.{token or secrets.token_hex(8)}")

@@ -10,9 +10,10 @@ from pathlib import Path
 from ec2kit.core import profiles
 from ec2kit.core.errors import Misconfigured
 from ec2kit.core.settings import Settings
+from ec2kit.core.words import one_line
 from installer import environment, links, pacemaker, record, registration, safe, tunables
 from installer.record import Record
-from installer.target import Target, beside, plain, write
+from installer.target import Target, beside, write
 
 HISTORY = Settings.ec2kit_history
 CREDENTIALS = Settings.ec2kit_credentials
@@ -45,7 +46,7 @@ def uninstall(target: Target, project: Path) -> None:
         registration.unregister(target, found.registered)
     _tunables(target, found, (project / "etc/default/LifeKeeper").read_text())
     if others := links.others(target):
-        print(plain(f"{HISTORY} and {CREDENTIALS} stay: the ec2kit in {', '.join(others)} may use them"))
+        print(one_line(f"{HISTORY} and {CREDENTIALS} stay: the ec2kit in {', '.join(others)} may use them"))
     else:
         _own_data(target)
     folders = found.made_folders(target)

@@ -123,7 +123,8 @@ def check_extend(template: str, tag: str, run: Run, lcd: Lcd, own: Mapping[str, 
     else:
         run = replace(run, reach=known.reach)
         seen = proof.on_target(resource, known, run)
-        problems += [*seen.problems, *proof.doubles(tag, resource, lcd), *proof.rivals(tag, seen, lcd)]
+        tags = {tag, *(each.tag for each in lcd.equivalents(tag, system=template))}  # it may have another one here
+        problems += [*seen.problems, *proof.doubles(tags, resource, lcd), *proof.rivals(tag, seen, lcd)]
         resource = seen.resource or resource
     if refused(problems, run):
         raise Misconfigured(f"{tag} cannot be extended to this system", "Correct what is listed, then try again")

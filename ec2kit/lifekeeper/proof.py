@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from ipaddress import AddressValueError, IPv4Address
 
@@ -79,20 +80,20 @@ def tag_problems(wanted: Creation, resource: Resource | None, system: str, lcd: 
     ):
         return [Problem(f"the tag {wanted.tag} is taken on {system}", "Choose another with --tag")]
     address = info.identifier(resource) if resource else ""
-    problems = doubles(wanted.tag, resource, lcd) if resource else []
+    problems = doubles({wanted.tag}, resource, lcd) if resource else []
     for other in lcd.systems():
         problems += _elsewhere(wanted.tag, address, other, system, lcd) if other != system else []
     return problems
 
 
-def doubles(tag: str, resource: Resource, lcd: Lcd) -> list[Problem]:
-    """The same address under another tag on this system."""
+def doubles(tags: Collection[str], resource: Resource, lcd: Lcd) -> list[Problem]:
+    """The same address on this system under another tag than those, which are the resource's own."""
     return [
         Problem(
             f"{each.tag} ({each.form}) has {resource} already on {each.system}", f"See it: ec2kit status {each.tag}"
         )
         for each in lcd.ours()
-        if each.tag != tag and each.identity == info.identifier(resource)
+        if each.tag not in tags and each.identity == info.identifier(resource)
     ]
 
 

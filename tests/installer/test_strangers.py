@@ -357,7 +357,7 @@ def test_destdir_by_make(unpacked: Path, tmp_path: Path, name: str) -> None:
 def test_what_a_file_is_called_cannot_steer_a_terminal(installed: Stage) -> None:
     """A name that install tells of may be anybody's."""
     stranger(installed.root / "opt/ec2kit/a\x1b[2J\nb", "file")
-    told = refused(installed, "--uninstall", told=r"a\x1b[2J\nb is not ec2kit's")
+    told = refused(installed, "--uninstall", told="a?[2J?b is not ec2kit's")
     assert told.count("\n") == 1
 
 

@@ -92,4 +92,4 @@ def test_a_tag_of_any_length_is_created_and_deleted_with_all_that_is_kept_of_it(
     assert [each for each in (node.root / "var/lib/ec2kit").rglob("*") if each.is_file()] == []
     refused = node.ec2kit(*CREATE[EIP], "--generic", "--tag", "a" * 256)
     assert refused.returncode == 5
-    assert "not be longer than 255 characters" in refused.stderr
+    assert "nor be longer than 255 characters" in refused.stderr

@@ -99,7 +99,7 @@ def test_extend_leaves_what_is_not_its_own(lab: Lab) -> None:
     node.lk("ins_create", *other).check_returncode()
     done = node.action("extend", "node1", "vip-route")
     assert done.returncode == 5
-    assert "another resource with the tag vip-route or the id EC2-10.1.0.10" in done.stderr
+    assert "other (comm/ec2) has " in done.stderr
     node.lk("ins_remove", "-t", "other").check_returncode()
     assert node.action("extend", "node1", "vip-route").returncode == 0
     node.lk("dep_create", "-p", "ip-vip", "-c", "vip-route").check_returncode()
