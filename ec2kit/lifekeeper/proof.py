@@ -150,7 +150,7 @@ def refuse_another(there: Instance | None, text: str) -> None:
     if there.info != text:
         raise Misconfigured(
             f"{what}, with the info field {there.info!r}; extend would write {text!r}",
-            f"It is left as it is. Remove it there first: on {there.system}: ec2kit delete {there.tag}",
+            f"It is left as it is. To remove it there: ec2kit unextend {there.tag} --from {there.system}",
         )
 
 

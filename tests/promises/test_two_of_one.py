@@ -46,7 +46,12 @@ def test_extend_is_not_laid_over_what_is_in_service_or_otherwise(figure2: Lab) -
             assert done.returncode == 5, done.stdout + done.stderr
             assert "node2 has a resource" in done.stderr
         assert made(figure2.node2, EIP) == before
-        good(figure2.node2.lk("ins_remove", "-t", EIP))
+        if state == "OSU":
+            assert f"ec2kit unextend {EIP} --from node2" in done.stderr
+            good(figure2.node1.ec2kit("unextend", EIP, "--from", "node2"))
+            assert states(figure2, EIP) == {"node1": "ISP"}
+        else:
+            good(figure2.node2.lk("ins_remove", "-t", EIP))
     good(figure2.node1.ec2kit("extend", EIP, "--to", "node2"))
 
 
