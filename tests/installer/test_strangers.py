@@ -333,8 +333,14 @@ def test_a_full_disk_leaves_nothing_behind(unpacked: Path, bare_machine: Machine
 # --- paths of any form
 
 
-@pytest.mark.parametrize("option", ["--prefix", "--lkroot", "--sbin", "--defaults", "--ocf-root"])
-@pytest.mark.parametrize("path", ["", "-x", "opt/x", "/opt/a b", "/opt/a\nb", "/opt/\x1b[2J", "/opt/\udcff"])
+@pytest.mark.parametrize(
+    ("option", "path"),
+    zip(
+        ["--prefix", "--lkroot", "--sbin", "--defaults", "--ocf-root", "--prefix", "--sbin"],
+        ["", "-x", "opt/x", "/opt/a b", "/opt/a\nb", "/opt/\x1b[2J", "/opt/\udcff"],
+        strict=True,
+    ),
+)
 def test_a_path_that_cannot_be(empty: Stage, option: str, path: str) -> None:
     """It is told as one line that cannot steer a terminal."""
     told = refused(empty, f"{option}={path}", told="is not an absolute path")
@@ -449,7 +455,7 @@ def killed(stage: Stage, at: int, *options: str) -> bool:
     return done.returncode != 0
 
 
-@pytest.mark.parametrize("at", [*range(1, 7), 20, 300, 2400])
+@pytest.mark.parametrize("at", [1, 2, 4, 6, 20, 2400])
 def test_install_that_was_killed(empty: Stage, staged: Path, at: int) -> None:
     """Install again leaves all as if nothing had happened; what is beside is not touched."""
     stranger(empty.root / "opt/.ec2kit.new", "folder")

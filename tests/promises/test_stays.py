@@ -56,7 +56,7 @@ def others(node: Node) -> dict[str, tuple[int, bytes]]:
 
 
 @given(TAGS, WORDS, WORDS)
-@settings(max_examples=int(os.environ.get("EC2KIT_TEST_EXAMPLES", "8")), deadline=None)
+@settings(max_examples=int(os.environ.get("EC2KIT_TEST_EXAMPLES", "4")), deadline=None)
 def test_what_no_resource_names_stays_as_it_is(lab: Lab, tag: str, word: str, other: str) -> None:
     """create to delete by a tag of any form, agents of any name, actions and commands with any words."""
     node = lab.node1
