@@ -78,8 +78,7 @@ KINDS = ("file", "link", "folder")
 # --- PREFIX and what is beside it
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("options", [("--uninstall",), ()])
+@pytest.mark.parametrize(("options", "kind"), [*((("--uninstall",), kind) for kind in KINDS), ((), "folder")])
 def test_what_is_beside_prefix_is_left(empty: Stage, options: tuple[str, ...], kind: str) -> None:
     """Of any name. Once, an uninstall of nothing removed .app.new, and gave .app.old the name of PREFIX."""
     places = [empty.root / f"opt/.app.{end}" for end in ("new", "old", "install", "install.0123456789abcdef")]
@@ -335,11 +334,15 @@ def test_a_full_disk_leaves_nothing_behind(unpacked: Path, bare_machine: Machine
 
 @pytest.mark.parametrize(
     ("option", "path"),
-    zip(
-        ["--prefix", "--lkroot", "--sbin", "--defaults", "--ocf-root", "--prefix", "--sbin"],
-        ["", "-x", "opt/x", "/opt/a b", "/opt/a\nb", "/opt/\x1b[2J", "/opt/\udcff"],
-        strict=True,
-    ),
+    [
+        ("--prefix", ""),
+        ("--lkroot", "-x"),
+        ("--sbin", "opt/x"),
+        ("--defaults", "/opt/a b"),
+        ("--ocf-root", "/opt/a\nb"),
+        ("--prefix", "/opt/\x1b[2J"),
+        ("--sbin", "/opt/\udcff"),
+    ],
 )
 def test_a_path_that_cannot_be(empty: Stage, option: str, path: str) -> None:
     """It is told as one line that cannot steer a terminal."""
@@ -348,7 +351,7 @@ def test_a_path_that_cannot_be(empty: Stage, option: str, path: str) -> None:
     assert told[:-1].isprintable()
 
 
-@pytest.mark.parametrize("name", ["a b", "-x", 'it\'s "$HOME"'])
+@pytest.mark.parametrize("name", ["-x", 'it\'s "$HOME"'])
 def test_destdir_by_make(unpacked: Path, tmp_path: Path, name: str) -> None:
     """Every path that a file system allows and a person can read reaches ./install as it is."""
     stage = empty_stage(unpacked, tmp_path / name)
@@ -455,7 +458,7 @@ def killed(stage: Stage, at: int, *options: str) -> bool:
     return done.returncode != 0
 
 
-@pytest.mark.parametrize("at", [1, 2, 4, 6, 20, 2400])
+@pytest.mark.parametrize("at", [1, 4, 20, 2400])
 def test_install_that_was_killed(empty: Stage, staged: Path, at: int) -> None:
     """Install again leaves all as if nothing had happened; what is beside is not touched."""
     stranger(empty.root / "opt/.ec2kit.new", "folder")
@@ -473,7 +476,7 @@ def test_install_that_was_killed_after_the_environment(installed: Stage, tmp_pat
     record = stage.root / "opt/ec2kit/installed.json"
     wanted = inside(stage)
     fresh = record.read_text()
-    for at in range(1, 100, 3):
+    for at in range(1, 100, 5):
         older = json.loads(fresh)
         older["links"] |= {"/usr/local/sbin/old": "/opt/ec2kit/bin/old"}
         older["links"][f"/{LINKS[2]}"] = "/opt/ec2kit/bin/old"
@@ -530,7 +533,7 @@ PLACED = [
 
 
 @settings(
-    max_examples=6,
+    max_examples=4,
     deadline=None,
     database=None,
     suppress_health_check=list(HealthCheck),
