@@ -104,7 +104,7 @@ def doubts(settings: Mapping[str, str], signer: Signer) -> list[Doubt]:
     for name, variable, default in _FILES:
         own = signer.credentials_file if name == "credentials_file" else None
         place = own or settings.get(variable) or os.environ.get(variable) or default
-        path = Path(place).expanduser()
+        path = Path(os.path.expanduser(place))  # noqa: PTH111  as botocore: without a home it raises nothing
         why_not = files.others_can_write(path) if place else ""
         exposed = files.others_can_read(path) if name == "credentials_file" and not why_not else ""
         if why_not or exposed:

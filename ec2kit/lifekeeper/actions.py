@@ -212,6 +212,8 @@ def _remove(call: Call, run: Run) -> str:
     lifecycle.release(known.resource, run)
     if known.resource.stays:
         return f"{known.resource} stays as it is"
+    if run.record.left:
+        return f"{known.resource} is left to {run.record.left}"
     return f"{known.resource} is not on this node ({_steps(run)})"
 
 

@@ -148,6 +148,8 @@ def _stop(call: Call, resource: Resource, run: Run) -> str:
     """Let go. A stop that fails costs the node its life, so it goes on while there is time, unless it may give up."""
     lifecycle.release(resource, run, persistent=call.memory.recall() not in LET_GO)
     call.memory.write(Word.STOPPED, run.log)
+    if run.record.left:
+        return f"{resource} is left to {run.record.left}"
     return f"{resource} {'stays as it is' if resource.stays else 'is not on this node'}"
 
 

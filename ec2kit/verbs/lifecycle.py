@@ -55,6 +55,7 @@ def release(resource: Resource, run: Run, site: Site | None = None, *, persisten
     if resource.stays:
         run.log.say(messages.ROUTE_STAYS, destination=resource.target)
     elif holder := claims.anothers(resource, run):
+        run.record.left = holder
         run.log.say(messages.ANOTHERS, resource=resource, holder=holder)
     else:
         endless = persistent and not run.settings.ec2_max_retry_given

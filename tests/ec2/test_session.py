@@ -125,3 +125,10 @@ def test_no_single_wait_takes_the_time_of_the_other_tries(seconds: float, retrie
     told: Any = config  # the stubs do not know these two
     assert told.read_timeout == most
     assert told.connect_timeout <= min(most, 3)
+
+
+def test_it_works_for_a_user_without_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The usual places of AWS's files are not known then, and it goes on without them."""
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 4_000_000_000)
+    assert ec2("https://ec2.example.com").url == "https://ec2.example.com"

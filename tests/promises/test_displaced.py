@@ -113,10 +113,13 @@ def test_a_stop_leaves_what_another_resource_has_taken_since(eip: Protected) -> 
     stopped = start(node, vpc.public_ip, "stop", CRM_meta_clone_max="2")
     good(stopped)
     assert f"960051:Elastic IP {vpc.public_ip} stays on this node: LifeKeeper's resource {eip.tag}" in stopped.stderr
+    assert f"is left to LifeKeeper's resource {eip.tag}" in stopped.stderr.splitlines()[-1]
     assert held(lab)[vpc.public_ip] == "node1"
     good(start(node, vpc.public_ip))
     good(eip.run("quickCheck", node))  # a look takes nothing
-    good(eip.run("remove", node))
+    removed = eip.run("remove", node)
+    good(removed)
+    assert "is left to Pacemaker's resource" in removed.stderr.splitlines()[-1]
     assert held(lab)[vpc.public_ip] == "node1"
     good(start(node, vpc.public_ip, "stop"))
     assert held(lab)[vpc.public_ip] is None
