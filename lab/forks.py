@@ -224,6 +224,10 @@ def _become(request: dict[str, Any]) -> None:
     os.chdir(request["folder"])
     os.environ.clear()
     os.environ.update(request["environment"])
+    logins = os.path.expanduser("~/.aws/sso/cache")  # noqa: PTH111  botocore has taken this server's at its import
+    for module, kind in (("credentials", "SSOProvider"), ("tokens", "SSOTokenProvider")):
+        if loaded := sys.modules.get(f"botocore.{module}"):
+            getattr(loaded, kind)._SSO_TOKEN_CACHE_DIR = logins  # noqa: SLF001
     sys.argv = list(request["argv"])
     if start_up := os.environ.get("PYTHONPATH"):  # as Python does when it starts
         hook = Path(start_up, "sitecustomize.py")

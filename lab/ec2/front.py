@@ -7,9 +7,11 @@ import ssl
 import struct
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
 from typing import Any, Literal
@@ -27,13 +29,14 @@ class Reply:
 
     `whole` is a proper reply; `truncated` promises all of `body` and closes after half of it, `cut` resets the
     TCP connection there; `reset` sends nothing and resets the TCP connection; `hang` sends nothing until the
-    server is released; `slow` sends the status line and then one byte a second.
+    server is released; `slow` sends the status line and then one byte a second. `headers` come on top of the body's.
     """
 
     status: int
     body: bytes = b""
     content_type: str = "text/xml;charset=UTF-8"
     manner: Manner = "whole"
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 class Exchange(BaseHTTPRequestHandler):
@@ -51,7 +54,7 @@ class Exchange(BaseHTTPRequestHandler):
         if len(self.body) == length:  # else the client has gone in the middle of it
             self.server.answer(self)
 
-    do_GET = do_POST = do_PUT = do_DELETE = _handle  # noqa: N815 - http.server names them
+    do_GET = do_POST = do_PUT = do_DELETE = do_CONNECT = _handle  # noqa: N815 - http.server names them
 
     def send(self, reply: Reply) -> None:
         """Send `reply` in its manner; return when nothing more of it will be sent."""
@@ -74,6 +77,9 @@ class Exchange(BaseHTTPRequestHandler):
         self.send_response_only(reply.status)
         self.send_header("Content-Type", reply.content_type)
         self.send_header("Content-Length", str(length))
+        self.send_header("Date", formatdate(time.time() + self.server.ahead, usegmt=True))
+        for name, value in reply.headers:
+            self.send_header(name, value)
         self.end_headers()
 
     def _hang(self) -> None:
@@ -110,10 +116,11 @@ class Exchange(BaseHTTPRequestHandler):
 class Web(ThreadingHTTPServer):
     """A server that hands every `Exchange` to `answer`, in daemon threads.
 
-    host: the address it binds to; port: 0 is a free one. It holds its port from creation to `stop`, listening
-    between `listen` and `refuse`. tls: what it shows to its clients; None is plain HTTP.
+    host: the address it binds to, IPv4 or IPv6; port: 0 is a free one. It holds its port from creation to `stop`,
+    listening between `listen` and `refuse`. tls: what it shows to its clients; None is plain HTTP.
     where: a context to make its sockets in, such as another network. `url` is the address
-    without a closing slash. `opened` counts the connections that were made to it.
+    without a closing slash. `opened` counts the connections that were made to it. `ahead`: by how many seconds its
+    clock is, as the Date of its replies tells.
     """
 
     daemon_threads = True
@@ -129,6 +136,8 @@ class Web(ThreadingHTTPServer):
         tls: ssl.SSLContext | None = None,
         where: Place = nullcontext,
     ) -> None:
+        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self.ahead = 0.0
         with where():
             super().__init__((host, port), Exchange, bind_and_activate=False)
         self._where = where
@@ -142,7 +151,7 @@ class Web(ThreadingHTTPServer):
         self._loop: threading.Thread | None = None
         self.server_bind()
         self.port: int = self.socket.getsockname()[1]
-        self.url = f"{'https' if tls else 'http'}://{host}:{self.port}"
+        self.url = f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     def server_bind(self) -> None:
         """Bind without http.server's reverse look-up of the host name."""

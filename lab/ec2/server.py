@@ -34,7 +34,8 @@ class Call:
     `params` are the flat query parameters without Action, Version and signature, `key` the access key id,
     `signature` the request's signature, which belongs nowhere else, `agent` the User-Agent header.
     `began` and `ended` are time.monotonic() seconds, `ended` is inf while the call is under way. `status` is
-    the HTTP status sent, None if there was none; `fault` is the kind of the fault that hit it, or None.
+    the HTTP status sent, None if there was none; `fault` is the kind of the fault that hit it, or None. `host` is
+    the Host header: the name and port by which EC2 was asked.
     """
 
     number: int
@@ -47,6 +48,7 @@ class Call:
     ended: float = math.inf
     status: int | None = None
     fault: Kind | None = None
+    host: str = ""
 
 
 class Ec2:
@@ -103,6 +105,15 @@ class Ec2:
             if self._truth is not None:
                 self._truth.close()
                 self._truth = None
+
+    @property
+    def ahead(self) -> float:
+        """By how many seconds EC2's clock is before this host's, as the Date of its replies tells."""
+        return self._web.ahead
+
+    @ahead.setter
+    def ahead(self, seconds: float) -> None:
+        self._web.ahead = seconds
 
     @property
     def page_size(self) -> int | None:
@@ -287,6 +298,7 @@ class Ec2:
             exchange.headers.get("User-Agent", ""),
             time.monotonic(),
             fault=fault.kind if fault else None,
+            host=exchange.headers.get("Host", ""),
         )
         with self._lock:
             self._calls[call.number] = call
