@@ -75,7 +75,7 @@ class Proxy:
         if self.mode == "login" or (not known and self._login):
             exchange.send(_LOGIN)
         elif self.mode == "page":
-            exchange.send(Reply(200, _HTML % ((b"Welcome",) * 2), "text/html"))
+            _show(exchange)
         elif self.mode == "hang":
             exchange.send(Reply(0, manner="hang"))
         elif self.mode == "error502" or place is None:
@@ -88,6 +88,16 @@ class Proxy:
             _join(exchange, self._inside.tls)
         else:
             _join(exchange, place)
+
+
+def _show(exchange: Exchange) -> None:
+    """Send a page, and end the connection only when the client has: else it may hear a reset, or not."""
+    exchange.send(Reply(200, _HTML % ((b"Welcome",) * 2), "text/html"))
+    exchange.close_connection = True
+    exchange.wfile.flush()
+    exchange.connection.shutdown(socket.SHUT_WR)
+    while exchange.connection.recv(65_536):
+        pass
 
 
 def _join(exchange: Exchange, place: Place) -> None:

@@ -243,9 +243,10 @@ class Ec2:
         self._moto.stale(reads, entries)
 
     def mend(self) -> None:
-        """End all faults, delay, throttling, blackholes and staleness; let hanging calls go without an answer."""
+        """End all faults, delay, throttling, blackholes, staleness, a wrong clock; let hanging calls go unanswered."""
         self._faults.clear()
         self.delay_ms = 0
+        self.ahead = 0.0
         self.buckets = None
         self._moto.blackholes = set()
         self._moto.stale(0)
