@@ -49,6 +49,7 @@ class Exchange(BaseHTTPRequestHandler):
     body: bytes = b""
 
     def _handle(self) -> None:
+        self._released = self.server.released  # a release after this is for this request, whenever its answer begins
         length = int(self.headers.get("Content-Length") or 0)
         self.body = self.rfile.read(length)
         if len(self.body) == length:  # else the client has gone in the middle of it
@@ -83,18 +84,16 @@ class Exchange(BaseHTTPRequestHandler):
         self.end_headers()
 
     def _hang(self) -> None:
-        released = self.server.released
-        while not released.wait(PEER_CHECK) and not self._peer_gone():
+        while not self._released.wait(PEER_CHECK) and not self._peer_gone():
             pass
 
     def _drip(self, reply: Reply) -> None:
-        released = self.server.released
         self._head(reply, SLOW_LENGTH)
         try:
             for _ in range(SLOW_LENGTH):
                 self.wfile.write(b" ")
                 self.wfile.flush()
-                if released.wait(SLOW_PAUSE):
+                if self._released.wait(SLOW_PAUSE):
                     return
         except OSError:
             return  # the client has had enough
