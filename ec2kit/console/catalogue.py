@@ -108,9 +108,9 @@ CATALOGUE = (
     ),
     Explanation(
         messages.SETTING_IGNORED,
-        cause="A line of the settings file has a value that cannot be used: not a number, out of its range, or "
-        "written with shell syntax (the file is parsed, never executed). The line names the setting; the value is "
-        "not used.",
+        cause="A line of the settings file has a value that cannot be used: not a number, out of its range, or one "
+        "that only a shell could tell (the file is never executed). Or it is used without what a shell would see "
+        "there, such as a carriage return. The message names the setting, and the number of the line.",
         action="Correct that line in /etc/default/LifeKeeper (or the file that the line names). The next run reads "
         "it again; nothing needs to be restarted.",
     ),

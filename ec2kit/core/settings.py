@@ -1,13 +1,12 @@
 """The tunables of /etc/default/LifeKeeper and the AWS names of the environment. Pure: text in, values out.
 
-The file is parsed as `KEY=value` lines and never executed. A bad value is a warning and the
+The file is read as sh would read it, and never executed (ec2kit.core.shell). A bad value is a warning and the
 default, because a typo must never stop a failover.
 """
 
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import Enum, auto
@@ -15,6 +14,7 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from ec2kit.core.errors import Misconfigured
+from ec2kit.core.shell import assignments
 
 DEFAULTS_FILE = "/etc/default/LifeKeeper"
 
@@ -35,8 +35,6 @@ AWS_NAMES = (
 )
 _AWS_ALONE = re.compile(r"AWS_.*|BOTO.*|.*_CA_BUNDLE|SSL.*|.*_PROXY", re.IGNORECASE)  # its library's own
 _KIT_NAMES = ("EC2KIT_SYSTEM", "EC2KIT_SYSFS", "EC2KIT_PROCFS", "EC2KIT_CREDENTIALS", "EC2KIT_HISTORY", "LKROOT")
-_ASSIGNMENT = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=(.*)")
-_SHELL = re.compile(r"[$`();|&<>]")
 _DAY = 86_400
 
 
@@ -102,7 +100,8 @@ def settings(text: str, environ: Mapping[str, str]) -> tuple[Settings, tuple[str
     Tunables come from the file alone, as LifeKeeper's administrators expect; the AWS and EC2KIT
     names from both, and there the environment wins.
     """
-    given, warnings = _assignments(text)
+    found, warnings = assignments(text, [name.upper() for name in _NUMBERS] + [*_KIT_NAMES, *AWS_NAMES])
+    given = {name: each.value for name, each in found.items() if each.value}
     numbers: dict[str, int] = {}
     for name in _NUMBERS:
         if (value := given.get(name.upper())) is not None:
@@ -111,7 +110,10 @@ def settings(text: str, environ: Mapping[str, str]) -> tuple[Settings, tuple[str
                 numbers[name] = int(value)
             else:
                 default = getattr(Settings, name)
-                warnings.append(f"{name.upper()} is not a number from {least} to {most}; using {default}")
+                line = found[name.upper()].line
+                warnings.append(
+                    f"line {line}: {name.upper()} is not a number from {least} to {most}; using {default}"
+                )
     words = {name: value for name in _KIT_NAMES if (value := environ.get(name) or given.get(name))}
     aws = {name: value for name in AWS_NAMES if (value := environ.get(name) or given.get(name))}
     texts = {name.lower(): value for name, value in words.items()}
@@ -122,27 +124,6 @@ def settings(text: str, environ: Mapping[str, str]) -> tuple[Settings, tuple[str
 def strangers(environ: Mapping[str, str]) -> list[str]:
     """The variables that AWS's library would go by, and that are not settings of the kit."""
     return [name for name in environ if _AWS_ALONE.fullmatch(name) and name not in AWS_NAMES]
-
-
-def _assignments(text: str) -> tuple[dict[str, str], list[str]]:
-    """Find the assignments to names that we read; the last one wins, as in a shell."""
-    known = {name.upper() for name in _NUMBERS} | set(_KIT_NAMES) | set(AWS_NAMES)
-    given: dict[str, str] = {}
-    warnings: list[str] = []
-    for line in text.splitlines():
-        found = _ASSIGNMENT.fullmatch(line)
-        if not found or found[1] not in known:
-            continue
-        name, raw = found.groups()
-        try:
-            words = shlex.split(raw, comments=True)
-        except ValueError:  # an open quote
-            words = ["", ""]
-        if len(words) > 1 or any(_SHELL.search(word) or not word.isprintable() for word in words):
-            warnings.append(f"{name} is not a plain value (this file is never executed); the line is ignored")
-            continue
-        given[name] = words[0] if words else ""
-    return {name: value for name, value in given.items() if value}, warnings
 
 
 def refuse_plain_http(url: str) -> None:
