@@ -32,6 +32,7 @@ from ec2kit.lifekeeper.options import (
     own_options,
     resource_parser,
     value_of,
+    values_of,
 )
 from ec2kit.verbs import claims, lifecycle
 from ec2kit.verbs.process import begin, conclude
@@ -160,8 +161,8 @@ def _add_parameters(parser: argparse.ArgumentParser, kind: Kind) -> None:
     """A kind's own parameters."""
     for each in kind.parameters:
         if each.option is not None:
-            more: dict[str, Any] = {"action": "append", "default": []} if each.many else {"default": each.default}
-            name, read = each.option or "address", value_of(each.form)
+            more: dict[str, Any] = {"action": "extend", "default": []} if each.many else {"default": each.default}
+            name, read = each.option or "address", values_of(each) if each.many else value_of(each.form)
             parser.add_argument(name, type=read, metavar=each.metavar, help=each.help, **more)
 
 

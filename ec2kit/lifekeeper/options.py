@@ -189,6 +189,11 @@ def value_of(form: Written) -> Callable[[str], Any]:
     return partial(_read, form)
 
 
+def values_of(parameter: Parameter) -> Callable[[str], list[Any]]:
+    """What reads the values of a parameter that may have several, for argparse."""
+    return lambda text: [_read(parameter.form, each) for each in parameter.split(text)]
+
+
 def _read(form: Written, text: str) -> Any:
     try:
         return form.read(text)

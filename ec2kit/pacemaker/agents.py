@@ -106,7 +106,7 @@ def _texts(parameter: Parameter, environ: Mapping[str, str]) -> list[str]:
         raise Misconfigured(f"the parameter {parameter.ocf} is missing", f"Give it: {_example(parameter)}")
     if text and not re.fullmatch(parameter.pattern, text):
         raise _no(parameter, text, f"it like {_example(parameter)}")
-    return re.split(r"[,\s]+", text) if text and parameter.many else [text] * bool(text)
+    return parameter.split(text) if text else []
 
 
 def _value(parameter: Parameter, texts: Sequence[str]) -> object:

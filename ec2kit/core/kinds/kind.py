@@ -60,13 +60,13 @@ def _truth(text: str) -> bool:
 
 ADDRESS = Form(r"[0-9.]+(/32)?", _ipv4, "an IPv4 address", "10.1.0.10")
 PRIVATE_ADDRESS = replace(ADDRESS, pattern=r"[0-9.]+", read=IPv4Address)
-TABLE = Form(r"rtb-\w+", str, "the id of a route table", "rtb-1")
+TABLE = Form(r"rtb-\w+", _id_of("rtb"), "the id of a route table", "rtb-1")
 ENI = Form(r"eni-\w+", _id_of("eni"), "the id of an ENI", "eni-1")
 ALLOCATION = Form(r"eipalloc-\w+", str, "an allocation id", "eipalloc-1")
 TRUTH = Form(
     f"(?i:{'|'.join((*_TRUE, *_FALSE))})", _truth, "true or false", "false", write=lambda value: str(value).lower()
 )
-INTERFACE_NAME = Form(r"[^\s/]{1,15}", str, "the name of a network interface", "eth1")
+INTERFACE_NAME = Form(r"[^\s/]{1,127}", str, "the name of a network interface", "eth1")  # so long an altname may be
 
 
 @dataclass(frozen=True)
@@ -113,6 +113,10 @@ class Parameter:
         """What the whole OCF parameter matches; several values stand between commas or blanks."""
         one = self.form.pattern
         return rf"{one}([,\s]+{one})*" if self.many else one
+
+    def split(self, text: str) -> list[str]:
+        """The values in one text: several stand between commas or blanks."""
+        return re.split(r"[,\s]+", text) if self.many else [text]
 
     @property
     def example(self) -> str:
