@@ -1,4 +1,4 @@
-"""This host's network interfaces, through sysfs, procfs and the ip program.
+"""This host's network interfaces, through sysfs, procfs, the kernel's own answers and the ip program.
 
 sysfs: docs.kernel.org, Documentation/ABI/testing/sysfs-class-net. carrier is 1 with link, 0
 without, and cannot be read (EINVAL) while the interface is administratively down.
@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ec2kit.core.errors import DeadlineExceeded, Misconfigured, Unavailable
-from ec2kit.host import files, kept
+from ec2kit.host import files, kept, links
 from ec2kit.host.deadline import Deadline
 
+_SYSFS = Path("/sys")  # only there the kernel's interfaces are those of the folder
 _ANY = "00000000"
 _MASK = 7  # column of /proc/net/route
 _ASK_SECONDS = 5.0  # for ip to tell what an interface has
@@ -76,15 +77,32 @@ def default_interface(sysfs: str, procfs: str) -> str | None:
     return min(defaults)[1]
 
 
-def mac(sysfs: str, interface: str) -> str:
-    """The interface's hardware address, lower case. Raises Misconfigured when there is no such one, Unavailable."""
+def own_name(sysfs: str, interface: str) -> str:
+    """The name in sysfs of an interface, which may be given by an alternative name.
+
+    Raises Misconfigured when there is no such interface, Unavailable.
+    """
     there = names(sysfs)
-    if interface not in there:
+    found = interface if interface in there or Path(sysfs) != _SYSFS else links.named(interface)
+    if found not in there:
         raise Misconfigured(
             f"this node has no network interface {interface}",
             f"It has: {', '.join(there) or 'none'}. Name one of them",
         )
-    return _read(Path(sysfs, "class/net", interface, "address")).lower()
+    return found
+
+
+def has(sysfs: str, interface: str) -> bool:
+    """Whether there is such an interface. Raises Unavailable."""
+    try:
+        return bool(own_name(sysfs, interface))
+    except Misconfigured:
+        return False
+
+
+def mac(sysfs: str, interface: str) -> str:
+    """The interface's hardware address, lower case. Raises Misconfigured when there is no such one, Unavailable."""
+    return _read(Path(sysfs, "class/net", own_name(sysfs, interface), "address")).lower()
 
 
 def names_by_mac(sysfs: str) -> dict[str, str]:

@@ -115,7 +115,8 @@ def check_extend(template: str, tag: str, run: Run, lcd: Lcd, own: Mapping[str, 
             f"{tag} does not name a {OWN[name].short} on {template}, so it cannot name one here",
             f"Leave out {OWN[name].option}, or create {tag} again with it",
         )
-    same = known.resource.interface if known.resource.interface in nic.names(run.settings.ec2kit_sysfs) else None
+    named = known.resource.interface
+    same = named if named and nic.has(run.settings.ec2kit_sysfs, named) else None
     problems = preflight.host(run.settings, kind)
     resource = placed(known.resource.on(same), own)
     if missing := keys.missing(tag, known, run):

@@ -112,7 +112,7 @@ def _interface(named: str | None, run: Run, metadata: Metadata) -> tuple[str | N
     """
     sysfs = run.settings.ec2kit_sysfs
     try:
-        name = named or nic.default_interface(sysfs, run.settings.ec2kit_procfs)
+        name = nic.own_name(sysfs, named) if named else nic.default_interface(sysfs, run.settings.ec2kit_procfs)
         if name:
             return name, nic.mac(sysfs, name), None
     except KitError as error:

@@ -37,11 +37,12 @@ class LifeKeeperPair:
         equal = ("-t", "ip-vip", "-p", "1", "-r", "10", "-S", "node2", "-o", "ip-vip", "-e", "SHARED")
         self.lifekeeper.run("node1", "eqv_create", *equal)
         lab.hosts["node1"].run("ip", "address", "replace", f"{lab.vpc.vip}/32", "dev", "eth0", check=True)
+        lab.hosts["node1"].run("ip", "link", "property", "add", "dev", "eth0", "altname", "ens5", check=True)
         for address in (("route", lab.vpc.vip), ("eip", lab.vpc.public_ip)):
-            self.ec2kit("node1", "hold", *address, "--interface", "eth0")
-        self.ec2kit("node1", "create", "--type", "route-table", "--ip-resource", "ip-vip", "--interface", "eth0")
+            self.ec2kit("node1", "hold", *address, "--interface", "ens5")
+        self.ec2kit("node1", "create", "--type", "route-table", "--ip-resource", "ip-vip", "--interface", "ens5")
         self.ec2kit(
-            "node1", "create", "--type", "elastic-ip", "--interface", "eth0", "--elastic-ip", lab.vpc.public_ip
+            "node1", "create", "--type", "elastic-ip", "--interface", "ens5", "--elastic-ip", lab.vpc.public_ip
         )
         for tag in ("ec2-ip-vip", self.tops[1]):
             self.ec2kit("node1", "extend", tag, "--to", "node2")

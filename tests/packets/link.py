@@ -23,6 +23,12 @@ from ec2kit.host.deadline import Deadline
 print(os.getpid(), flush=True)
 print(nic.bring_up(sys.argv[1], wait=1, deadline=Deadline(20)))
 """
+NAMED = f"""
+import sys
+sys.path.insert(0, {str(PROJECT)!r})
+from ec2kit.host import nic
+print(nic.own_name("/sys", sys.argv[1]), nic.mac("/sys", sys.argv[1]), nic.has("/sys", sys.argv[1]))
+"""
 # Of each kind that the kernel drops something; on eth0 and of no interface what must stay as it is.
 RICH = """
 ip address add 10.0.1.10/24 dev eth0
@@ -174,6 +180,16 @@ def test_what_the_interface_had_it_has_again(host: Host) -> None:
     same(host, before)
     assert said == ""
     assert in_order(host) == order
+
+
+def test_an_interface_by_an_alternative_name(host: Host) -> None:
+    """udev gives them: its own name and hardware address are told by each; a name that is gone is no interface's."""
+    there = host.run("cat", "/sys/class/net/eth1/address", check=True).stdout.strip()
+    for name in ("ens5", "enX0", "x" * 127):
+        host.run("ip", "link", "property", "add", "dev", "eth1", "altname", name, check=True)
+        assert host.run(sys.executable, "-c", NAMED, name, check=True).stdout.split() == ["eth1", there, "True"]
+    host.run("ip", "link", "property", "del", "dev", "eth1", "altname", "ens5", check=True)
+    assert "no network interface ens5" in host.run(sys.executable, "-c", NAMED, "ens5").stderr
 
 
 def test_an_interface_with_any_name(host: Host) -> None:
