@@ -59,7 +59,11 @@ _TOKEN = "X-aws-ec2-metadata-token"
 
 @dataclass(frozen=True)
 class NodeInterface:
-    """One network interface of a node: its name in the guest, and what EC2 says about it."""
+    """One network interface of a node: its name in the guest, and what EC2 says about it.
+
+    private_ip: empty in a subnet for IPv6 alone; then nothing of IPv4 is told of it. Of its subnet-ipv4-cidr-block
+    that is known (canonical/cloud-init#5283); the lab leaves the others out, too, the careful way.
+    """
 
     name: str
     mac: str
@@ -306,12 +310,14 @@ class Imds:
             "meta-data/placement/availability-zone": node.availability_zone,
             "meta-data/instance-id": node.instance_id,
             "meta-data/mac": node.interfaces[0].mac,
-            "meta-data/local-ipv4": node.interfaces[0].private_ip,
+            "meta-data/local-ipv4": node.interfaces[0].private_ip or None,
             "meta-data/iam/security-credentials/": node.role,
             "dynamic/instance-identity/document": self._document(),
         }.get(path)
 
     def _find_interface(self, interface: NodeInterface, name: str) -> str | None:
+        if not interface.private_ip and "ipv4" in name:
+            return None
         if name == "local-ipv4s":
             return self._late(interface)
         if name in {"public-ipv4s", "ipv4-associations", "ipv4-associations/"}:

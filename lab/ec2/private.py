@@ -27,8 +27,8 @@ from moto.ec2.models import elastic_ip_addresses, elastic_network_interfaces
 
 from lab.ec2.faults import error
 from lab.ec2.front import Reply
+from lab.ec2.odd import NAMESPACE
 
-NAMESPACE = "http://ec2.amazonaws.com/doc/2016-11-15"
 _LISTED = re.compile(r"PrivateIpAddress\.\d+")
 _BY_ADDRESS = ("addresses.private-ip-address", "private-ip-address")
 

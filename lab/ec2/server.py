@@ -14,6 +14,7 @@ import boto3
 from lab.ec2.buckets import Buckets
 from lab.ec2.faults import Fault, Faults, Kind, error, faulty
 from lab.ec2.front import Exchange, Reply, Web
+from lab.ec2.odd import Odd
 from lab.ec2.strict import READING, Fabric, Moto, Request
 from lab.ec2.tls import Authority
 
@@ -168,6 +169,16 @@ class Ec2:
     def amazons(self) -> dict[str, str]:
         """Public addresses of Amazon's own, by the interface on whose primary address they are."""
         return self._moto.amazons
+
+    @property
+    def odd(self) -> Odd:
+        """What is told besides what moto tells, or in its place; `truth` and `mend` leave it."""
+        return self._moto.odd
+
+    def without_ipv4(self, eni: str) -> None:
+        """Tell an interface as one of a subnet for IPv6 alone: no IPv4 address, and Ipv6Native."""
+        gone = {(eni, each): None for each in ("privateIpAddress", "privateIpAddressesSet", "association")}
+        self.odd.told |= gone | {(eni, "ipv6Native"): "true"}
 
     @property
     def most_addresses(self) -> int:

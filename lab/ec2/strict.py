@@ -18,7 +18,8 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from lab.ec2.faults import error
 from lab.ec2.front import Reply
-from lab.ec2.private import CHANGES, NAMESPACE, addresses_of, associated, tell, unassociable, worn
+from lab.ec2.odd import NAMESPACE, Odd
+from lab.ec2.private import CHANGES, addresses_of, associated, tell, unassociable, worn
 
 ACCOUNT = "123456789012"  # moto's default
 REGION = "us-east-1"  # the lab's
@@ -60,6 +61,16 @@ class Request:
     def region(self) -> str:
         """Region the call was signed for, us-east-1 for an unsigned one."""
         return self._scope(2, "us-east-1")
+
+    @property
+    def filters(self) -> dict[str, list[str]]:
+        """Name -> values of each filter."""
+        names = {name.removesuffix(".Name"): value for name, value in self.params.items() if name.endswith(".Name")}
+        return {
+            each: [value for name, value in self.params.items() if name.startswith(f"{place}.Value")]
+            for place, each in names.items()
+            if place.startswith("Filter.")
+        }
 
     @property
     def signature(self) -> str:
@@ -113,7 +124,8 @@ class Moto:
     `auto_recovery` is DescribeInstances's setting by instance id, "default" where none is given. `most_addresses` is
     how many private addresses an interface can have, the primary included. `amazons` are the public addresses of
     Amazon's own on the primary ones, by interface: an Elastic IP there sends that back to Amazon's pool (user guide,
-    "Elastic IP addresses"). With `remembers` moto is asked the same about the same state only once.
+    "Elastic IP addresses"). `odd` is what is told besides. With `remembers` moto is asked the same about the same
+    state only once.
     """
 
     def __init__(self) -> None:
@@ -123,6 +135,7 @@ class Moto:
         self.auto_recovery: dict[str, str] = {}
         self.most_addresses = 10  # of c5.large: "IP addresses per network interface per instance type"
         self.amazons: dict[str, str] = {}
+        self.odd = Odd()
         self._lock = threading.RLock()
         self._armed = self._left = 0
         self._before: Any = None
@@ -269,6 +282,9 @@ class Moto:
 
     def _told(self, request: Request) -> Reply:
         """All that the call asks for."""
+        return self.odd.shown(request.action, request.filters, self._whole(request))
+
+    def _whole(self, request: Request) -> Reply:
         reply = self.truth(request)
         if request.action == "DescribeInstances" and reply.status == 200:
             return _maintained(reply, self.auto_recovery)
@@ -287,7 +303,13 @@ class Moto:
 
     def _change(self, request: Request) -> Reply:
         backend: Any = get_backend("ec2")[ACCOUNT][request.region]
-        refusal = _refusal(backend, request)
+        moved = {request.params.get("AllocationId"), request.params.get("AssociationId")} - {None}
+        on = [
+            (a.public_ip, a.eni.id if a.eni else "")
+            for a in backend.addresses
+            if moved & {a.allocation_id, a.association_id}
+        ]
+        refusal = _refusal(backend, request) or self.odd.refusal(request.action, request.params, on)
         if refusal is not None:
             return refusal
         if request.action == "AssociateAddress":  # in a VPC EC2 reassociates unless it is told not to
