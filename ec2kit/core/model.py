@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Network
 from typing import NewType
 
-from ec2kit.core.errors import KitError, Misconfigured
+from ec2kit.core.errors import KitError, Misconfigured, Unavailable
 
 EniId = NewType("EniId", str)
 TableId = NewType("TableId", str)
@@ -18,6 +18,7 @@ AssociationId = NewType("AssociationId", str)
 Destination = NewType("Destination", str)  # "10.1.0.10/32"
 ACTIVE = "active"  # the state of a route whose target is there
 BY_HAND = "CreateRoute"  # the origin of a route that a call has made
+UNTOLD = "not told"  # the state or origin of a route that EC2 leaves out
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,16 @@ class Node:
     names: Mapping[str, str] = field(default_factory=dict)
     lack: KitError | None = None
 
+    def refuse_unseen(self, ours: Sequence[NetworkInterface]) -> None:
+        """Raise what keeps an answer from being a look at this instance's ENIs."""
+        if not ours:
+            raise Misconfigured(
+                f"EC2 shows no network interface of {self.instance} in {self.region}",
+                "These credentials belong to another account, or the Region or EC2 URL is wrong",
+            )
+        if any(not each.id for each in ours):
+            raise untold("the id of a network interface", self.instance)
+
     def seat(self, ours: Sequence[NetworkInterface], having: Iterable[str]) -> NetworkInterface:
         """The one of this instance's ENIs that the address is to be on. having: what it is on now, ENIs or others.
 
@@ -47,9 +58,11 @@ class Node:
         at = Counter(having)
         best = max(ours, key=lambda each: (at[each.id], each.id == self.eni, each.id), default=None)
         if best and not self.named and (at[best.id] or (self.interface is None and len(ours) == 1)):
+            if best.id != self.eni and not best.mac:
+                raise untold("the hardware address", best.id)
             if best.id != self.eni and best.mac not in self.names:
                 raise Misconfigured(
-                    f"this host has no interface with the hardware address of {best.id} ({best.mac or 'not told'})",
+                    f"this host has no interface with the hardware address of {best.id} ({best.mac})",
                     "Check the interface's driver, or name another interface",
                 )
             return best
@@ -72,8 +85,20 @@ class Node:
             return self
         return replace(self, interface=self.names[seat.mac], eni=seat.id, lack=None)
 
+    def mac_of(self, seat: NetworkInterface) -> str:
+        """The hardware address of this node's ENI: as EC2 tells it, else as this host does."""
+        return seat.mac or next((mac for mac, name in self.names.items() if name == self.interface), "")
+
     def __str__(self) -> str:
         return f"{self.interface} ({self.eni}) of {self.instance}" if self.eni else self.instance
+
+
+def untold(what: str, whose: str) -> Unavailable:
+    """What it means that EC2's answer lacks something that decides.
+
+    In EC2's own description nothing but an answer's outer form is certain: each field may be left out.
+    """
+    return Unavailable(f"EC2 does not tell {what} of {whose}, and without that nothing is known", "Look again")
 
 
 @dataclass(frozen=True)
@@ -96,7 +121,8 @@ class Route:
     """One entry of a route table. target: ENI, gateway, ... id; state: `active`, `blackhole` or `filtered`.
 
     origin: who made it. Ours to move is only what was made by the call of that name; a gateway propagates others
-    (`EnableVgwRoutePropagation`), or a route server advertises them (`Advertisement`).
+    (`EnableVgwRoutePropagation`), or a route server advertises them (`Advertisement`). Both: UNTOLD where EC2 leaves
+    them out.
     docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Route.html
     """
 
@@ -108,30 +134,41 @@ class Route:
 
 @dataclass(frozen=True)
 class RouteTable:
-    """One route table with all its IPv4 entries."""
+    """One route table with all its IPv4 entries. owner: its account, empty: not told.
+
+    silent: EC2 leaves its routes out, or where one of them leads.
+    """
 
     id: TableId
     routes: tuple[Route, ...]
+    owner: str = ""
+    silent: bool = False
 
     def entries(self, destination: Destination, *, by_hand: bool = True) -> list[Route]:
         """The entries for the destination that were made by hand, or the others."""
-        return [
-            each for each in self.routes if each.destination == destination and (each.origin == BY_HAND) is by_hand
-        ]
+        return [each for each in self.of(destination) if (each.origin == BY_HAND) is by_hand]
+
+    def of(self, destination: Destination) -> list[Route]:
+        """All entries for the destination."""
+        return [each for each in self.routes if each.destination == destination]
 
 
 @dataclass(frozen=True)
 class NetworkInterface:
     """One ENI. private_ip: its primary private address, empty when it has no IPv4 address.
 
-    elastic_ip: the Elastic IP on that address, if there is one. mac: its hardware address, lower case; empty when EC2
-    does not tell it. instance: the one that it is attached to. subnet, vpc: their ids. secondary: its other private
-    addresses, each with the Elastic IP on it, or None. amazons: the public address of Amazon's on its primary one.
+    source_dest_check: None where EC2 does not tell it. elastic_ip: the Elastic IP on that address, if there is one,
+    or the address of a customer-owned pool or a carrier that has the place. mac: its hardware address, lower case;
+    empty when EC2 does not tell it. instance: the one that it is attached to. subnet, vpc: their ids. secondary: its
+    other private addresses, each with the Elastic IP on it, or None. amazons: the public address of Amazon's on its
+    primary one.
+    unlisted: EC2 has left out some of its private addresses. owner: its account, empty: not told. service: as what an
+    AWS service holds it, in EC2's word; empty: none does.
     """
 
     id: EniId
     private_ip: str
-    source_dest_check: bool
+    source_dest_check: bool | None
     elastic_ip: str | None = None
     mac: str = ""
     instance: str = ""
@@ -139,6 +176,14 @@ class NetworkInterface:
     secondary: tuple[tuple[str, str | None], ...] = ()
     vpc: str = ""
     amazons: str | None = None
+    unlisted: bool = False
+    owner: str = ""
+    service: str = ""
+
+    @property
+    def has_ipv4(self) -> bool:
+        """Whether it has any IPv4 address."""
+        return bool(self.private_ip or self.secondary or self.unlisted)
 
     def has(self, private_ip: str) -> bool:
         """Whether that is one of its private addresses."""
@@ -147,6 +192,11 @@ class NetworkInterface:
     def elastic_ip_on(self, private_ip: str) -> str | None:
         """The Elastic IP on one of its private addresses."""
         return self.elastic_ip if private_ip == self.private_ip else dict(self.secondary).get(private_ip)
+
+    def place_of(self, public_ip: str) -> str | None:
+        """Which of its private addresses has that Elastic IP."""
+        places = ((self.private_ip, self.elastic_ip), *self.secondary)
+        return next((place for place, on in places if on == public_ip), None)
 
 
 @dataclass(frozen=True)
@@ -173,9 +223,10 @@ class AccessKey:
 
 @dataclass(frozen=True)
 class Association:
-    """What an Elastic IP is associated with. eni is None when it is not an ENI of a VPC.
+    """What an Elastic IP is associated with. eni is None when it is not an ENI of a VPC, or EC2 does not tell.
 
-    instance: the one that the ENI is attached to; None when it is attached to none, or EC2 does not tell.
+    instance: the one that the ENI is attached to; None when it is attached to none, or EC2 does not tell. id: empty
+    where EC2 does not tell it.
     """
 
     id: AssociationId
@@ -186,8 +237,20 @@ class Association:
 
 @dataclass(frozen=True)
 class Address:
-    """One Elastic IP of the account."""
+    """One address of the account: an Elastic IP, or what EC2 lists beside those.
+
+    public_ip: empty for an address of another sort, which stands in `other`; sort: which one, in words, empty for an
+    Elastic IP. allocation: None where EC2 does not tell it. service: the AWS service that manages it, empty: none.
+    """
 
     public_ip: str
-    allocation: AllocationId
+    allocation: AllocationId | None
     association: Association | None
+    other: str = ""
+    sort: str = ""
+    service: str = ""
+
+    @property
+    def movable(self) -> bool:
+        """Whether it can be associated with an ENI of ours."""
+        return bool(self.public_ip and self.allocation and not self.sort and not self.service)

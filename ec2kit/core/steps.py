@@ -58,6 +58,11 @@ class Ec2Step(Step):
         return ()
 
     @property
+    def denied(self) -> str:
+        """What to do where EC2 denies it; empty: what is done about any call that it denies."""
+        return ""
+
+    @property
     def place(self) -> str:
         """What only one address can have, and this one gets by it."""
         return ""

@@ -24,8 +24,7 @@ from ec2kit.core import backoff
 from ec2kit.core.errors import KitError, Stale, Unanswered, Unavailable
 from ec2kit.core.kinds.facts import Answers, Listing
 from ec2kit.core.model import (
-    ACTIVE,
-    BY_HAND,
+    UNTOLD,
     Address,
     AllocationId,
     Association,
@@ -230,7 +229,7 @@ class Ec2:
             for each in (each for reservation in answer["Reservations"] for each in reservation["Instances"]):
                 metadata = each.get("MetadataOptions", {})
                 return Ec2Instance(
-                    each["InstanceId"],
+                    instance,
                     each.get("MaintenanceOptions", {}).get("AutoRecovery", ""),
                     metadata.get("HttpPutResponseHopLimit"),
                     metadata.get("HttpEndpoint") != "disabled",
@@ -250,6 +249,10 @@ class Ec2:
             self._check_fresh()  # before botocore does its work: hundreds of steps may be late at once
             with self._asking(step.operation, subject):
                 getattr(self._client, step.method)(**parameters)
+        except Unavailable as error:
+            if step.denied and _denied(error.__cause__):
+                raise type(error)(str(error), step.denied) from error.__cause__
+            raise
         finally:
             _fresh.reset(token)
 
@@ -280,8 +283,22 @@ def _bounded(page: T, number: int) -> T:
     return page
 
 
+def _denied(error: BaseException | None) -> bool:
+    """Whether it is EC2's word that the account may not do it, or that the account has no such thing to change."""
+    if not isinstance(error, botocore.exceptions.ClientError):
+        return False
+    code = str(error.response.get("Error", {}).get("Code", ""))
+    return code in _DENIED or code.endswith(".NotFound")
+
+
 def _route_table(answer: RouteTableTypeDef) -> RouteTable:
-    return RouteTable(TableId(answer["RouteTableId"]), tuple(_routes(answer["Routes"])))
+    nowhere = [each for each in answer.get("Routes", []) if not any(name.startswith("Destination") for name in each)]
+    return RouteTable(
+        TableId(answer.get("RouteTableId", "")),
+        tuple(_routes(answer.get("Routes", []))),
+        owner=answer.get("OwnerId", ""),
+        silent="Routes" not in answer or bool(nowhere),
+    )
 
 
 def _routes(routes: list[RouteTypeDef]) -> Iterator[Route]:
@@ -297,28 +314,37 @@ def _routes(routes: list[RouteTypeDef]) -> Iterator[Route]:
                 or each.get("VpcPeeringConnectionId")
                 or each.get("InstanceId")
                 or "another kind of target",
-                each.get("State", ACTIVE),
-                each.get("Origin", BY_HAND),
+                each.get("State") or UNTOLD,
+                each.get("Origin") or UNTOLD,
             )
 
 
 def _interface(answer: NetworkInterfaceTypeDef) -> NetworkInterface:
     """An ENI. Its association is its primary private address's. An instance may have one without any IPv4 address."""
+    listed = answer.get("PrivateIpAddresses", [])
+    first = answer.get("PrivateIpAddress") or next(
+        (each.get("PrivateIpAddress", "") for each in listed if each.get("Primary")), ""
+    )
+    others = [each for each in listed if not each.get("Primary") and each.get("PrivateIpAddress") != first]
+    kind, requester = answer.get("InterfaceType") or "interface", answer.get("RequesterId")
     return NetworkInterface(
-        EniId(answer["NetworkInterfaceId"]),
-        answer.get("PrivateIpAddress", ""),
-        answer["SourceDestCheck"],
+        EniId(answer.get("NetworkInterfaceId", "")),
+        first,
+        answer.get("SourceDestCheck"),
         _elastic_ip(answer.get("Association", {})),
         answer.get("MacAddress", "").lower(),
         answer.get("Attachment", {}).get("InstanceId", ""),
         answer.get("SubnetId", ""),
         tuple(
             (each["PrivateIpAddress"], _elastic_ip(each.get("Association", {})))
-            for each in answer.get("PrivateIpAddresses", [])
-            if not each.get("Primary")
+            for each in others
+            if each.get("PrivateIpAddress")
         ),
         answer.get("VpcId", ""),
         _public_ip(answer.get("Association", {}), elastic=False),
+        unlisted=bool(first and not listed) or any(not each.get("PrivateIpAddress") for each in listed),
+        owner=answer.get("OwnerId", ""),
+        service=kind if kind not in _ANYBODYS else (requester or kind) if answer.get("RequesterManaged") else "",
     )
 
 
@@ -328,21 +354,39 @@ def _elastic_ip(association: Mapping[str, Any]) -> str | None:
 
 def _public_ip(association: Mapping[str, Any], *, elastic: bool) -> str | None:
     """The Elastic IP of an association, or the public IP of Amazon's own, which has no allocation id."""
-    return association.get("PublicIp") if bool(association.get("AllocationId")) is elastic else None
+    found = next((association[name] for name in ("PublicIp", *_SORTS) if association.get(name)), None)
+    return found if bool(association.get("AllocationId")) is elastic else None
 
 
 def _address(answer: AddressTypeDef) -> Address:
+    identifier, eni = answer.get("AssociationId", ""), answer.get("NetworkInterfaceId")
+    instance = answer.get("InstanceId") or None
     association = None
-    if identifier := answer.get("AssociationId"):
+    if identifier or eni or instance:
         association = Association(
             AssociationId(identifier),
-            EniId(answer["NetworkInterfaceId"]) if answer.get("NetworkInterfaceId") else None,
-            answer.get("PrivateIpAddress"),
-            answer.get("InstanceId") or None,
+            EniId(eni) if eni else None,
+            answer.get("PrivateIpAddress") or None,
+            instance,
         )
-    return Address(answer["PublicIp"], AllocationId(answer["AllocationId"]), association)
+    public_ip, allocation = answer.get("PublicIp", ""), answer.get("AllocationId")
+    other, sort = next(((str(answer.get(name)), sort) for name, sort in _SORTS.items() if answer.get(name)), ("", ""))
+    return Address(
+        public_ip,
+        AllocationId(allocation) if allocation else None,
+        association,
+        other,
+        "" if public_ip and allocation else sort or ("of EC2-Classic" if answer.get("Domain") == "standard" else ""),
+        answer.get("ServiceManaged", ""),
+    )
 
 
+_DENIED = frozenset({"UnauthorizedOperation", "AccessDenied", "AccessDeniedException", "OperationNotPermitted"})
+_SORTS = {  # of addresses that have no PublicIp, by the name of the field that they are in
+    "CustomerOwnedIp": "of a customer-owned pool (CoIP)",
+    "CarrierIp": "of a carrier (Wavelength)",
+}
+_ANYBODYS = frozenset({"interface", "efa", "efa-only", "trunk", "branch"})  # InterfaceType of what people make
 _SHOWN: dict[
     str, tuple[str, Callable[[Any], Any], int | None]
 ] = {  # where a call's items are, a page's size if not all

@@ -21,12 +21,12 @@ def choices(run: Run) -> Choices:
     """Look what there is. DescribeRouteTables is asked too, for it proves the credentials. Raises KitError."""
     site = locate(None, run)
     site.ec2.ask(RouteTables(site.node.vpc))
-    addresses = site.ec2.ask(ElasticIps())
+    movable = [each for each in site.ec2.ask(ElasticIps()) if each.movable]
+    on = {each.public_ip: each.association.eni for each in movable if each.association}
     secondary = _secondary(site)
-    on = {each.public_ip: each.association.eni for each in addresses if each.association}
     interfaces = tuple(
         Interface(name, eni, tuple(sorted(ip for ip, at in on.items() if at == eni)), secondary.get(eni, ()))
         for name, eni in sorted(own_interfaces(run).items())
     )
-    free = tuple(sorted(each.public_ip for each in addresses if not each.association))
+    free = tuple(sorted(each.public_ip for each in movable if not each.association))
     return Choices(interfaces, free, site.node.vpc)

@@ -87,22 +87,34 @@ def _node(named: str | None, run: Run, metadata: Metadata, *, lenient: bool = Fa
             raise lack
         mac = metadata.need("mac")  # of the instance's first one: its VPC is that of the others
     about = f"network/interfaces/macs/{mac}"
-    cidrs = metadata.need(f"{about}/vpc-ipv4-cidr-blocks")
-    try:
-        networks = tuple(IPv4Network(cidr) for cidr in cidrs.split())
-    except ValueError:
-        raise Unavailable("the metadata service returned invalid CIDR blocks") from None
+    vpc = VpcId(metadata.need(f"{about}/vpc-id"))
     return Node(
         region=run.reach.region or run.settings.aws.get("AWS_REGION") or metadata.need("placement/region"),
         instance=metadata.need("instance-id"),
-        vpc=VpcId(metadata.need(f"{about}/vpc-id")),
-        cidrs=networks,
+        vpc=vpc,
+        cidrs=_blocks(mac, vpc, metadata),
         interface=interface,
         eni=eni,
         named=named is not None,
         names=nic.names_by_mac(run.settings.ec2kit_sysfs),
         lack=lack,
     )
+
+
+def _blocks(mac: str, vpc: VpcId, metadata: Metadata) -> tuple[IPv4Network, ...]:
+    """The VPC's IPv4 blocks; none where the metadata tell them of no interface of it.
+
+    Of one without IPv4 they tell none (canonical/cloud-init#5283), and then another one's are the VPC's, too.
+    """
+    place = "network/interfaces/macs/"
+    told = metadata.get(f"{place}{mac}/vpc-ipv4-cidr-blocks")
+    for each in () if told else (metadata.get(place) or "").split():
+        if metadata.get(f"{place}{each}vpc-id") == vpc:
+            told = told or metadata.get(f"{place}{each}vpc-ipv4-cidr-blocks")
+    try:
+        return tuple(IPv4Network(cidr) for cidr in (told or "").split())
+    except ValueError:
+        raise Unavailable("the metadata service returned invalid CIDR blocks") from None
 
 
 def _interface(named: str | None, run: Run, metadata: Metadata) -> tuple[str | None, str, KitError | None]:

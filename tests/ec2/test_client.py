@@ -57,7 +57,8 @@ def test_the_elastic_ip_on_an_eni_is_told_from_a_public_ip_of_amazons(
     told = (
         "<DescribeNetworkInterfacesResponse><networkInterfaceSet><item><networkInterfaceId>eni-1</networkInterfaceId>"
         "<privateIpAddress>10.0.1.11</privateIpAddress><sourceDestCheck>true</sourceDestCheck>"
-        f"{association and f'<association>{association}</association>'}"
+        "<privateIpAddressesSet><item><privateIpAddress>10.0.1.11</privateIpAddress><primary>true</primary></item>"
+        f"</privateIpAddressesSet>{association and f'<association>{association}</association>'}"
         "</item></networkInterfaceSet></DescribeNetworkInterfacesResponse>"
     )
     asked = ec2("https://ec2.example.com")

@@ -20,7 +20,7 @@ from typing import ClassVar
 from ec2kit.core import messages
 from ec2kit.core.errors import Astray, KitError, Misconfigured, Occupied, Problem, Unavailable
 from ec2kit.core.kinds.choices import Choices
-from ec2kit.core.kinds.facts import DefaultInterface, ElasticIps, Facts, Holder, Interfaces, Link
+from ec2kit.core.kinds.facts import DefaultInterface, ElasticIps, Facts, Holder, InterfaceOf, Interfaces, Link
 from ec2kit.core.kinds.kind import (
     ADDRESS,
     ALLOCATION,
@@ -31,9 +31,19 @@ from ec2kit.core.kinds.kind import (
     Parameter,
     Resource,
     View,
+    no_ipv4,
     subnet_block,
 )
-from ec2kit.core.model import Address, AllocationId, Association, AssociationId, EniId, NetworkInterface, Node
+from ec2kit.core.model import (
+    Address,
+    AllocationId,
+    Association,
+    AssociationId,
+    EniId,
+    NetworkInterface,
+    Node,
+    untold,
+)
 from ec2kit.core.schema import Object, optional
 from ec2kit.core.steps import BringLinkUp, Ec2Step, Plan, Step, Told
 
@@ -72,12 +82,21 @@ class ElasticIpResource(Resource):
     def view(self, node: Node, facts: Facts) -> ElasticIpView:
         """The association, the instance's ENIs where that alone does not settle it, and the link.
 
-        A frugal look asks for the Elastic IP alone first; when it is on our ENI, that is enough.
+        A frugal look asks for the Elastic IP alone first; when it is on our ENI, that is enough. Two things are asked
+        only where it matters: all addresses, when none of that name is shown, for it may be of another sort; and the
+        ENI that has it, when that is on no instance, for it may be an AWS service's.
         """
         named, ours = ElasticIps(self.address), Interfaces(node.instance)
         facts.want(named, along=[ours])
-        own = next(iter(facts.of(named)), None)
+        own = next((each for each in facts.of(named) if each.public_ip == self.address), None)
+        if own is None and any(not each.public_ip and not each.other for each in facts.of(named)):
+            raise untold("which one it shows as", self.address)
         view = ElasticIpView.of(self, node, own, () if settled(own, node, self.chosen) else facts.of(ours))
+        there = view.association
+        if own is None and not facts.releasing:
+            view = replace(view, bar=_sort_of(self.address, facts) or view.bar)
+        elif there and there.eni and not (view.here or there.instance or facts.frugal or facts.releasing):
+            view = replace(view, keeper=view.keeper or _keeper(there.eni, facts))
         if not facts.frugal and facts.knows(ours):
             view = replace(view, primary=_primary(view.eni, ours, facts))
         view = replace(view, holder=next(iter(map(facts.of, map(Holder, view.others))), None))
@@ -170,7 +189,7 @@ class DisassociateAddress(Ec2Step):
     aimed: ClassVar = True
     public_ip: str
     association: AssociationId
-    eni: EniId
+    eni: EniId | None
 
     def parameters(self) -> dict[str, object]:
         """The call's parameters."""
@@ -179,17 +198,18 @@ class DisassociateAddress(Ec2Step):
     @property
     def finding(self) -> str:
         """What a look has shown."""
-        return f"{self.public_ip} is associated with {self.eni}"
+        return f"{self.public_ip} is associated with {self.eni or 'this instance'}"
 
     def __str__(self) -> str:
-        return f"disassociate {self.public_ip} from {self.eni} ({self.association})"
+        return f"disassociate {self.public_ip} from {self.eni or 'this instance'} ({self.association})"
 
 
 @dataclass(frozen=True)
 class ElasticIpView(View):
-    """One complete look. allocation is None when the account in use does not own the Elastic IP.
+    """One complete look. allocation is None when the account in use does not own the Elastic IP, or EC2 is silent.
 
-    interface, eni: where it is to be; eni is None where this node has none now. lack: why this node cannot hold it.
+    interface, eni: where it is to be; eni is None where this node has none now. lack: why this node cannot hold it,
+    bar: why none can, keeper: the AWS service, or its ENI, that has it and alone can let go of it.
     private_ip: the private address there that ours has or would take; unplaced: the interface does not have that one
     now, and its subnet has the block. primary: the interface's primary address, as far as known. others: the Elastic
     IP that would lose that place, holder: whose it is here; amazons: Amazon's own public address that would.
@@ -221,6 +241,8 @@ class ElasticIpView(View):
     mac: str = field(default="", compare=False)
     block: IPv4Network | None = field(default=None, compare=False)
     lack: KitError | None = field(default=None, compare=False)
+    bar: KitError | None = field(default=None, compare=False)
+    keeper: str = field(default="", compare=False)
 
     @classmethod
     def of(
@@ -231,16 +253,13 @@ class ElasticIpView(View):
         The ENIs are needed where the Elastic IP is not on node.eni. Raises Misconfigured when the credentials in use
         do not see them: then an address that is not shown proves nothing.
         """
-        association, chosen = own.association if own else None, resource.chosen
+        chosen = resource.chosen
+        association = _completed(own.association, str(resource.public_ip), ours) if own and own.association else None
         at = association.eni if association else None
         there = (association.private_ip or "") if association else ""
-        private_ip, displaced, amazons, lack, seat = there, None, None, None, None
+        private_ip, displaced, amazons, lack, seat, unplaced = there, None, None, None, None, False
         if not settled(own, node, chosen):
-            if not ours:
-                raise Misconfigured(
-                    f"EC2 shows no network interface of {node.instance} in {node.region}",
-                    "These credentials belong to another account, or the Region or EC2 URL is wrong",
-                )
+            node.refuse_unseen(ours)
             having = [each.id for each in ours if chosen and each.has(chosen)] or ([at] if at else [])
             try:
                 seat = node.seat(ours, having)
@@ -250,11 +269,16 @@ class ElasticIpView(View):
                 node = node.at(seat)
                 if chosen or seat.id != at:
                     private_ip = chosen or seat.private_ip
+                    unplaced = bool(chosen and not seat.has(chosen) and seat.has_ipv4 and not seat.unlisted)
                     displaced = seat.elastic_ip_on(private_ip)
                     amazons = seat.amazons if private_ip == seat.private_ip else None
-                if not private_ip:
-                    lack = Misconfigured(f"{seat.id} has no IPv4 address that could have {resource.public_ip}")
+                if not seat.has_ipv4:
+                    lack = no_ipv4(seat)
+                elif seat.id != at and not private_ip:
+                    lack = untold("the primary private address", seat.id)
         here = association is not None and (association.instance == node.instance or at in {each.id for each in ours})
+        if here and (at is None or (chosen and at == node.eni and not there)):
+            lack = lack or untold("which interface and private address has", str(resource.public_ip))
         return cls(
             public_ip=str(resource.public_ip),
             allocation=own.allocation if own else None,
@@ -269,9 +293,11 @@ class ElasticIpView(View):
             nearby=here and (at != node.eni or chosen not in {None, there}),
             at=next((node.names.get(each.mac) for each in ours if each.id == at), None),
             expected=resource.allocation,
-            unplaced=bool(chosen and seat and not seat.has(chosen)),
-            mac=seat.mac if seat else "",
+            unplaced=unplaced,
+            mac=node.mac_of(seat) if seat else "",
             lack=lack,
+            bar=_bar(own, resource),
+            keeper=own.service if own else "",
         )
 
     @property
@@ -292,8 +318,8 @@ class ElasticIpView(View):
     @property
     def lost(self) -> frozenset[str]:
         """The Elastic IP, or the link under it; also where this node could not take it now."""
-        ours = self.allocation is not None and not self.contradicted  # else nothing is proven
-        barred = self.unplaced or self._occupied
+        ours = not self.bar and not self.contradicted  # else nothing is proven
+        barred = self.unplaced or self._occupied or self.keeper
         return self.subjects if ours and barred and not self.here else super().lost
 
     @property
@@ -355,18 +381,24 @@ class ElasticIpView(View):
 
         The link comes first, so that no traffic is attracted to an interface that cannot take it.
         Raises Misconfigured when the account does not own the Elastic IP, or owns it by another
-        allocation id than the resource names: no step can help. Raises what the node lacks.
+        allocation id than the resource names, or an AWS service has it: no step can help. Raises what the node lacks.
         """
-        if self.allocation is None:
-            raise Misconfigured(
-                f"{self.public_ip} is not an Elastic IP of the account and Region in use",
-                "Name one that 'aws ec2 describe-addresses' lists with these credentials",
-            )
+        if self.bar and (self.expected or not self.associated_here):
+            raise self.bar
         if self.contradicted:
             raise Misconfigured(
                 f"{self.public_ip} has the allocation id {self.allocation}, not {self.expected}",
                 "Name the Elastic IP and the allocation id that belong together",
                 everywhere=True,
+            )
+        if self.keeper and not self.here:
+            where = self.association.eni if self.association and self.association.eni else "nothing"
+            raise Misconfigured(
+                f"an AWS service manages {self.public_ip}, or the interface that has it ({self.keeper}); it is on "
+                f"{where}: EC2 lets nobody else move it",
+                "Take it off that service first (a NAT gateway, a load balancer, a database: in that service's own "
+                "console), or name another Elastic IP",
+                permanent=True,
             )
         if self.lack or self.eni is None or self.interface is None:
             raise self.lack or Misconfigured(f"this node has no interface for {self.public_ip}")
@@ -383,6 +415,8 @@ class ElasticIpView(View):
         link: tuple[Step, ...] = (BringLinkUp(self.interface),) if self.link is False else ()
         if self.associated_here:
             return (link,) if link else ()
+        if self.allocation is None:
+            raise untold("the allocation id", self.public_ip)
         associate = AssociateAddress(
             self.public_ip,
             self.allocation,
@@ -399,11 +433,16 @@ class ElasticIpView(View):
     def release(self) -> Plan:
         """The step that lets go of what this look shows to be this node's; empty when it is not.
 
-        Raises Astray when the resource names an interface that is not there, and it is on another one.
+        Raises Astray when the resource names an interface that is not there, and it is on another one. Raises
+        Unavailable where EC2 does not tell the association's id, or whether it is the allocation that is named.
         """
         there = self.association
-        if there is None or there.eni is None or self.contradicted or not self.here:
+        if there is None or self.contradicted or not self.here:
             return ()
+        if self.allocation is None and self.expected:
+            raise untold("the allocation id", self.public_ip)
+        if not there.id:
+            raise untold("the association id", self.public_ip)
         if self.lack and self.nearby and self.interface and self.at not in {None, self.interface}:
             raise Astray(str(self.lack), self.lack.cure)
         return ((DisassociateAddress(self.public_ip, there.id, there.eni),),)
@@ -493,6 +532,49 @@ def _primary(eni: EniId | None, ours: Interfaces, facts: Facts) -> str:
     try:
         return next((each.private_ip for each in facts.of(ours) if each.id == eni), "")
     except KitError:  # nothing depends on it
+        return ""
+
+
+def _completed(there: Association, public_ip: str, ours: Sequence[NetworkInterface]) -> Association:
+    """The association with what EC2 leaves out of it, where one of our ENIs tells that."""
+    at = next((each for each in ours if each.place_of(public_ip) and there.eni in {None, each.id}), None)
+    return replace(there, eni=at.id, private_ip=there.private_ip or at.place_of(public_ip)) if at else there
+
+
+def _bar(own: Address | None, resource: ElasticIpResource) -> KitError | None:
+    """Why no node could take it, as far as the address itself tells."""
+    if own is None:
+        return Misconfigured(
+            f"{resource.public_ip} is not an Elastic IP of the account and Region in use",
+            "Name one that 'aws ec2 describe-addresses' lists with these credentials",
+        )
+    if own.sort:
+        return _another_sort(str(resource.public_ip), own.sort)
+    return None if own.allocation else untold("the allocation id", str(resource.public_ip))
+
+
+def _another_sort(address: str, sort: str) -> Misconfigured:
+    return Misconfigured(
+        f"{address} is an address {sort}, not an Elastic IP: the kit cannot move it",
+        "Name an Elastic IP (aws ec2 allocate-address)",
+        permanent=True,
+    )
+
+
+def _sort_of(address: str, facts: Facts) -> KitError | None:
+    """What an address is that EC2 does not show as an Elastic IP; None: it is not the account's."""
+    try:
+        found = next((each for each in facts.of(ElasticIps()) if each.other == address), None)
+    except KitError:  # only the words depend on it
+        return None
+    return _another_sort(address, found.sort) if found else None
+
+
+def _keeper(eni: EniId, facts: Facts) -> str:
+    """As what an AWS service holds the ENI that is on no instance; empty: none does."""
+    try:
+        return next((each.service for each in facts.of(InterfaceOf(eni))), "")
+    except KitError:  # then EC2 itself refuses what is not allowed
         return ""
 
 

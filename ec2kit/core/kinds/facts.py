@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 
 from ec2kit.core.errors import KitError
-from ec2kit.core.model import Address, Destination, NetworkInterface, RouteTable, VpcId
+from ec2kit.core.model import Address, Destination, EniId, NetworkInterface, RouteTable, VpcId
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -106,12 +106,12 @@ class RouteTables(Listing[RouteTable]):
 
     def includes(self, item: RouteTable) -> bool:
         """Whether the table has such an entry."""
-        return self.destination is None or any(route.destination == self.destination for route in item.routes)
+        return self.destination is None or bool(item.of(self.destination))
 
 
 @dataclass(frozen=True)
 class ElasticIps(Listing[Address]):
-    """The account's Elastic IP of that name, or nothing; None: every one."""
+    """The account's Elastic IP of that name, or nothing; None: every one, and addresses of other sorts."""
 
     operation: ClassVar = "describe_addresses"
     filtered: ClassVar = "public-ip"
@@ -144,6 +144,25 @@ class Interfaces(Listing[NetworkInterface]):
     def includes(self, item: NetworkInterface) -> bool:
         """Whether it is attached to that one."""
         return item.instance == self.instance
+
+
+@dataclass(frozen=True)
+class InterfaceOf(Listing[NetworkInterface]):
+    """The ENI of that id, or nothing."""
+
+    operation: ClassVar = "describe_network_interfaces"
+    filtered: ClassVar = "network-interface-id"
+    steady: ClassVar = True
+    eni: EniId
+
+    @property
+    def value(self) -> str:
+        """The id."""
+        return self.eni
+
+    def includes(self, item: NetworkInterface) -> bool:
+        """Whether it is that one."""
+        return item.id == self.eni
 
 
 Answers = dict[Query[Any], Any]  # what each query has been answered, or its KitError

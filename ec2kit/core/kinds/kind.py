@@ -12,10 +12,10 @@ from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any, ClassVar, Self, cast
 
-from ec2kit.core.errors import KitError, Problem
+from ec2kit.core.errors import KitError, Misconfigured, Problem
 from ec2kit.core.kinds.choices import Choices
 from ec2kit.core.kinds.facts import Facts, Metadata
-from ec2kit.core.model import EniId, Node
+from ec2kit.core.model import EniId, NetworkInterface, Node
 from ec2kit.core.schema import Object
 from ec2kit.core.settings import Settings
 from ec2kit.core.steps import Plan, Told, steps_of
@@ -346,6 +346,14 @@ def no_broadcast(why: str) -> Callable[[Settings], list[Problem]]:
         return [] if settings.nobcastping == 1 else [Problem(f"NOBCASTPING is not 1: {why}", cure)]
 
     return problems
+
+
+def no_ipv4(seat: NetworkInterface) -> Misconfigured:
+    """What it means that the ENI which an IPv4 address is to be on has none."""
+    return Misconfigured(
+        f"{seat.id} has no IPv4 address",
+        "Name an interface that has one (a subnet for IPv6 alone gives none)",
+    )
 
 
 def subnet_block(mac: str, facts: Facts) -> IPv4Network | None:

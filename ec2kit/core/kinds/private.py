@@ -19,8 +19,18 @@ from typing import ClassVar, Self
 from ec2kit.core import messages
 from ec2kit.core.errors import Astray, KitError, Misconfigured, Pending, Problem, Unavailable
 from ec2kit.core.kinds.facts import Facts, Interfaces, Listing, Metadata
-from ec2kit.core.kinds.kind import ADDRESS, ENI, Kind, Parameter, Resource, View, no_broadcast, subnet_block
-from ec2kit.core.model import EniId, NetworkInterface, Node, VpcId
+from ec2kit.core.kinds.kind import (
+    ADDRESS,
+    ENI,
+    Kind,
+    Parameter,
+    Resource,
+    View,
+    no_broadcast,
+    no_ipv4,
+    subnet_block,
+)
+from ec2kit.core.model import EniId, NetworkInterface, Node, VpcId, untold
 from ec2kit.core.schema import Object, optional
 from ec2kit.core.steps import Ec2Step, Plan, Told
 
@@ -86,6 +96,8 @@ class PrivateResource(Resource):
         if facts.frugal:
             return view
         others = [each for each in facts.of(holder) if each.id != view.at]
+        if any(not each.id for each in others):
+            raise untold("the id of the network interface", self.address)
         if here := next((each.id for each in others if each.instance == node.instance), None):
             raise Unavailable(
                 f"EC2's answers contradict each other: {self.address} is on {here} of this instance, and is not",
@@ -219,22 +231,23 @@ class PrivateView(View):
 
     @classmethod
     def of(cls, resource: PrivateResource, node: Node, ours: Sequence[NetworkInterface]) -> PrivateView:
-        """Build the view from the instance's ENIs. Raises Misconfigured when the credentials in use show none."""
-        if not ours:
-            raise Misconfigured(
-                f"EC2 shows no network interface of {node.instance} in {node.region}",
-                "These credentials belong to another account, or the Region or EC2 URL is wrong",
-            )
+        """Build the view from the instance's ENIs.
+
+        Raises Misconfigured when the credentials in use show none, Unavailable when EC2 leaves out what decides.
+        """
+        node.refuse_unseen(ours)
         address = resource.address
         mine = [each for each in ours if each.vpc in {node.vpc, ""}]  # another VPC may have the same address
         at = next((each for each in mine if each.has(address)), None)
+        if at and not at.private_ip:
+            raise untold("which private address is the primary one", at.id)
         lack, seat = None, None
         try:
             seat = node.seat(mine, [at.id] if at else [])
         except KitError as error:
             lack = error
         else:
-            node = node.at(seat)
+            node, lack = node.at(seat), None if seat.has_ipv4 else no_ipv4(seat)
         return cls(
             private_ip=address,
             interface=node.interface,
@@ -244,7 +257,7 @@ class PrivateView(View):
             primary=at is not None and at.private_ip == address,
             own=seat.private_ip if seat else "",
             subnet=seat.subnet if seat else "",
-            mac=seat.mac if seat else "",
+            mac=node.mac_of(seat) if seat else "",
             here=node.names.get(at.mac) if at else None,
             instance=node.instance,
             peers=resource.peers,
@@ -388,11 +401,12 @@ class PrivateView(View):
                 Problem(f"{self.private_ip} is not an address of this node's {self.eni}", f"First: {take}")
             )
         if active:
+            subnet = self.subnet or "subnet-..."
             problems.append(
                 Problem(
-                    f"EC2 may give {self.private_ip} to another interface of {self.subnet} while it is on none",
+                    f"EC2 may give {self.private_ip} to another interface of {subnet} while it is on none",
                     "Reserve it, if that is not done yet: aws ec2 create-subnet-cidr-reservation "
-                    f"--reservation-type explicit --subnet-id {self.subnet} --cidr {self.private_ip}/32",
+                    f"--reservation-type explicit --subnet-id {subnet} --cidr {self.private_ip}/32",
                     fatal=False,
                 )
             )

@@ -8,16 +8,27 @@ propagates or a route server advertises is told, and left alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from typing import ClassVar, Self
 
 from ec2kit.core import messages
-from ec2kit.core.errors import Misconfigured, NotHeld, Problem
+from ec2kit.core.errors import Misconfigured, NotHeld, Problem, Unavailable
 from ec2kit.core.kinds.facts import Facts, Interfaces, RouteTables
-from ec2kit.core.kinds.kind import ADDRESS, TABLE, Kind, Parameter, Resource, View, no_broadcast
-from ec2kit.core.model import ACTIVE, BY_HAND, Destination, EniId, NetworkInterface, Node, RouteTable, TableId
+from ec2kit.core.kinds.kind import ADDRESS, TABLE, Kind, Parameter, Resource, View, no_broadcast, no_ipv4
+from ec2kit.core.model import (
+    ACTIVE,
+    BY_HAND,
+    UNTOLD,
+    Destination,
+    EniId,
+    NetworkInterface,
+    Node,
+    RouteTable,
+    TableId,
+    untold,
+)
 from ec2kit.core.schema import Object
 from ec2kit.core.steps import Ec2Step, Plan, Step, Told, steps_of
 
@@ -63,7 +74,11 @@ class RouteResource(Resource):
         having, every = RouteTables(node.vpc, self.destination), RouteTables(node.vpc)
         ours = Interfaces(node.instance)
         facts.want(having, ours)
-        tables = facts.of(every if facts.knows(every) else having)
+        whole = facts.knows(every)
+        tables = facts.of(every if whole else having)
+        for table in tables:
+            if table.silent and (not whole or table.id in self.tables):
+                raise untold("the routes", table.id or "a route table")
         made = any(table.entries(self.destination) for table in tables)
         if not (made and self.tables <= {table.id for table in tables}):
             tables = facts.of(every)
@@ -93,6 +108,12 @@ class ReplaceRoute(Ec2Step):
     destination: Destination
     eni: EniId
     was: str = field(default="", compare=False)
+    owner: str = field(default="", compare=False, repr=False)  # the account that the table belongs to, if not ours
+
+    @property
+    def denied(self) -> str:
+        """That the table is another account's."""
+        return _owners(self.table, self.owner) if self.owner else ""
 
     def parameters(self) -> dict[str, object]:
         """The call's parameters."""
@@ -116,6 +137,12 @@ class CreateRoute(Ec2Step):
     table: TableId
     destination: Destination
     eni: EniId
+    owner: str = field(default="", compare=False, repr=False)
+
+    @property
+    def denied(self) -> str:
+        """That the table is another account's."""
+        return _owners(self.table, self.owner) if self.owner else ""
 
     def parameters(self) -> dict[str, object]:
         """The call's parameters."""
@@ -137,6 +164,12 @@ class DisableSourceDestCheck(Ec2Step):
     about: ClassVar = "eni"
     method: ClassVar = "modify_network_interface_attribute"
     eni: EniId
+    owner: str = field(default="", compare=False, repr=False)  # its account, where the tables are another's
+
+    @property
+    def denied(self) -> str:
+        """That the ENI is not the account's that has the tables."""
+        return _check_off(self.eni, self.owner) if self.owner else ""
 
     def parameters(self) -> dict[str, object]:
         """The call's parameters."""
@@ -149,6 +182,19 @@ class DisableSourceDestCheck(Ec2Step):
 
     def __str__(self) -> str:
         return f"switch off the source/dest check of {self.eni}"
+
+
+def _owners(table: str, owner: str) -> str:
+    return (
+        f"Only account {owner}, the owner of {table}, can change that: name a profile with a role of it (--profile)"
+    )
+
+
+def _check_off(eni: EniId, owner: str) -> str:
+    return (
+        f"Only account {owner}, the owner of {eni}, can change that. With its credentials, once: "
+        f"aws ec2 modify-network-interface-attribute --no-source-dest-check --network-interface-id {eni}"
+    )
 
 
 def _entry(table: TableId, destination: Destination, eni: EniId) -> dict[str, object]:
@@ -177,7 +223,8 @@ class RouteView(View):
     """One complete look. missing: recorded tables without the entry; gone: recorded, no longer there.
 
     nearby: tables that send the address to this node, but to another ENI, or not by an entry made by hand.
-    foreign: the entries that were not made by hand.
+    foreign: the entries that were not made by hand. owner: the account that the tables belong to, where the ENI is
+    another's, which is account.
     Raises ValueError without entries and without missing ones: such a view would look healthy.
     """
 
@@ -190,6 +237,8 @@ class RouteView(View):
     gone: tuple[TableId, ...] = ()
     nearby: tuple[TableId, ...] = ()
     foreign: tuple[RouteEntry, ...] = ()
+    owner: str = field(default="", compare=False)
+    account: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         if not self.entries and not self.missing:
@@ -214,14 +263,25 @@ class RouteView(View):
                 f"EC2 shows no route table of {node.vpc} in {node.region}",
                 "Every VPC has one: these credentials belong to another account, or the Region or EC2 URL is wrong",
             )
+        ours = tuple(interfaces)
+        if ours:  # else the seat is not shown
+            node.refuse_unseen(ours)
+        _refuse_untold(resource, node, tables, {each.id for each in ours})
         ordered = sorted(tables, key=lambda table: table.id)
         entries = _entries(resource, ordered, by_hand=True)
         foreign = _entries(resource, ordered, by_hand=False)
-        ours = tuple(interfaces)
         seat = node.seat(ours, (entry.target for entry in entries))
+        if not seat.has_ipv4:
+            raise no_ipv4(seat)
+        if not node.cidrs:
+            raise Unavailable(f"the instance metadata do not tell the IPv4 CIDR blocks of {node.vpc}", "Look again")
+        if seat.source_dest_check is None:
+            raise untold("the source/dest check", seat.id)
         there = {table.id for table in tables}
         missing = tuple(sorted(resource.tables & there - {entry.table for entry in entries}))
-        reached = {each.id for each in ours if not each.source_dest_check}  # what EC2 delivers to this node by
+        reached = {
+            each.id for each in ours if not each.source_dest_check
+        }  # what EC2 delivers, or may, to this node by
         brought = {entry.table for entry in foreign if entry.target in reached and entry.state == ACTIVE}
         if not entries and not missing:
             if brought:
@@ -249,6 +309,8 @@ class RouteView(View):
                 *(table for table in missing if table in brought),
             ),
             foreign=foreign,
+            owner=next((each.owner for each in tables if seat.owner and each.owner not in {"", seat.owner}), ""),
+            account=seat.owner,
         )
 
     @property
@@ -283,19 +345,29 @@ class RouteView(View):
         The source/dest check is switched off first, in a batch of its own: traffic that comes before that
         is dropped.
         """
-        check: tuple[Step, ...] = (DisableSourceDestCheck(self.eni),) if self.source_dest_check else ()
-        creates = tuple(CreateRoute(table, self.destination, self.eni) for table in self.missing)
+        own = self.account if self.owner else ""
+        check: tuple[Step, ...] = (DisableSourceDestCheck(self.eni, own),) if self.source_dest_check else ()
+        creates = tuple(CreateRoute(table, self.destination, self.eni, self.owner) for table in self.missing)
         replaces = tuple(
             ReplaceRoute(
                 entry.table,
                 self.destination,
                 self.eni,
                 was=entry.target if entry.state == ACTIVE else f"{entry.target}, {entry.state}",
+                owner=self.owner,
             )
             for entry in self.entries
             if entry.target != self.eni or entry.state != ACTIVE
         )
         return tuple(batch for batch in (check, creates + replaces) if batch)
+
+    @property
+    def cautions(self) -> list[Problem]:
+        """That the tables are another account's."""
+        if not self.owner:
+            return []
+        what = f"the VPC is shared: {self.eni} belongs to account {self.account}, whose own roles cannot move routes"
+        return [Problem(what, _owners(", ".join(sorted(self.subjects)), self.owner), fatal=False)]
 
     def release(self) -> Plan:
         """Nothing: the node that takes over moves the entries."""
@@ -303,7 +375,7 @@ class RouteView(View):
 
     def problems(self, *, active: bool) -> list[Problem]:
         """The source/dest check; entries that point elsewhere, where the address is to be here; another VPC."""
-        problems = []
+        problems = self.cautions
         if self.source_dest_check:
             problems.append(
                 Problem(
@@ -364,6 +436,20 @@ def _entries(resource: RouteResource, tables: Iterable[RouteTable], *, by_hand: 
         for table in tables
         for route in table.entries(resource.destination, by_hand=by_hand)
     )
+
+
+def _refuse_untold(resource: RouteResource, node: Node, tables: Sequence[RouteTable], ours: Container[str]) -> None:
+    """Raise Unavailable when EC2 leaves out of a table, or of an entry for the destination, what decides."""
+    recorded = resource.tables - {table.id for table in tables}
+    for table in tables:
+        entries = table.of(resource.destination)
+        if not table.id and (entries or recorded):
+            raise untold("the id", "a route table")
+        for entry in entries:
+            if entry.origin == UNTOLD or (entry.state == UNTOLD and entry.target in ours):
+                raise untold("state and origin", f"the entry for {resource.destination} in {table.id}")
+            if entry.target == node.instance:
+                raise untold("the network interface", f"the entry for {resource.destination} in {table.id}")
 
 
 def refuse_inside_vpc(resource: RouteResource, node: Node) -> None:
