@@ -329,6 +329,7 @@ class Imds:
             "vpc-id": interface.vpc,
             "subnet-id": interface.subnet,
             "subnet-ipv4-cidr-block": interface.subnet_cidr or None,
+            "ipv6s": None if interface.private_ip else f"2001:db8::{interface.device_number + 1:x}",
             "device-number": str(interface.device_number),
             "vpc-ipv4-cidr-block": interface.vpc_cidrs[0],
             "vpc-ipv4-cidr-blocks": "\n".join(interface.vpc_cidrs),

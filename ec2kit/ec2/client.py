@@ -292,7 +292,7 @@ def _denied(error: BaseException | None) -> bool:
 
 
 def _route_table(answer: RouteTableTypeDef) -> RouteTable:
-    nowhere = [each for each in answer.get("Routes", []) if not any(name.startswith("Destination") for name in each)]
+    nowhere = [each for each in answer.get("Routes", []) if not any(each.get(name) for name in _WHERE)]
     return RouteTable(
         TableId(answer.get("RouteTableId", "")),
         tuple(_routes(answer.get("Routes", []))),
@@ -381,6 +381,7 @@ def _address(answer: AddressTypeDef) -> Address:
     )
 
 
+_WHERE = "DestinationCidrBlock", "DestinationIpv6CidrBlock", "DestinationPrefixListId"
 _DENIED = frozenset({"UnauthorizedOperation", "AccessDenied", "AccessDeniedException", "OperationNotPermitted"})
 _SORTS = {  # of addresses that have no PublicIp, by the name of the field that they are in
     "CustomerOwnedIp": "of a customer-owned pool (CoIP)",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import replace
 from ipaddress import IPv4Network
 from typing import Any
 
@@ -21,6 +20,7 @@ from lab.ec2.vpc import ACCOUNT, AddressLab, RouteLab
 from lab.nodes import Lab
 from lab.nodes import Node as Machine
 from lab.protected import Protected, eni_of
+from tests.support.account import without_ipv4
 from tests.support.edge import ec2
 from tests.support.programs import good
 
@@ -177,15 +177,6 @@ def test_whatever_ec2_leaves_out_proves_nothing(either: Protected, monkeypatch: 
 
 
 # ---- an interface without IPv4
-
-
-def without_ipv4(lab: Lab, name: str, number: int) -> None:
-    """Put one of a node's interfaces into a subnet for IPv6 alone."""
-    machine = lab.nodes[name]
-    interfaces = list(machine.identity.interfaces)
-    interfaces[number] = replace(interfaces[number], private_ip="", subnet_cidr="")
-    machine.imds.identity = replace(machine.identity, interfaces=tuple(interfaces))
-    lab.ec2.without_ipv4(interfaces[number].eni)
 
 
 def test_an_interface_without_ipv4_that_is_named_is_told_as_such(either: Protected) -> None:

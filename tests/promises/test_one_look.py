@@ -12,7 +12,7 @@ import pytest
 from lab.ec2.faults import Kind
 from lab.ec2.vpc import RouteLab, route_tables
 from lab.protected import Protected, eni_of
-from tests.support.account import drop_entry
+from tests.support.account import drop_entry, without_ipv4
 from tests.support.agent import agent_of, take
 from tests.support.programs import last
 
@@ -290,6 +290,15 @@ def test_without_a_second_witness_nobody_says_that_it_is_gone(leaving: Protected
     done = leaving.run("remove", node)
     assert done.returncode in {NOT_HELD, UNAVAILABLE}
     assert "960039" not in done.stderr
+
+
+def test_an_interface_without_ipv4_is_no_doubt(leaving: Protected) -> None:
+    """The metadata tell no private address of it, for it has none: the witness of the others counts."""
+    leaving.lab.node1.set(EC2_MAX_RETRY=0)
+    without_ipv4(leaving.lab, "node1", 0)
+    cut_off(leaving, "late")
+    assert leaving.run("remove", leaving.lab.node1).returncode == OK
+    assert leaving.holder() is None
 
 
 @pytest.mark.parametrize("lie", ["not told", "not listed"])
