@@ -98,7 +98,8 @@ class PrivateResource(Resource):
         others = [each for each in facts.of(holder) if each.id != view.at]
         if any(not each.id for each in others):
             raise untold("the id of the network interface", self.address)
-        if here := next((each.id for each in others if each.instance == node.instance), None):
+        mine = {each.id for each in facts.of(ours)}
+        if here := next((each.id for each in others if each.instance == node.instance or each.id in mine), None):
             raise Unavailable(
                 f"EC2's answers contradict each other: {self.address} is on {here} of this instance, and is not",
                 "Look again: one of them is old",
