@@ -14,7 +14,7 @@ import pytest
 from lab.ec2.vpc import snapshot
 from lab.net.network import NODES, net_lab
 from lab.protected import judge
-from tests.packets.stories import INTERVAL, PacemakerPair, configured, nodes  # noqa: F401  nodes is a fixture
+from tests.packets.pacemaker import INTERVAL, PacemakerPair, configured
 
 CONFIGURATION = """
 primitive vip ocf:heartbeat:IPaddr2 params ip={vip} cidr_netmask=32 nic=eth0 \
@@ -54,7 +54,7 @@ def with_it_on(pair: PacemakerPair, before: dict[str, Any], old: str, new: str) 
     }
 
 
-def test_the_active_node_killed(pair: PacemakerPair, nodes: tuple[str, str]) -> None:  # noqa: F811
+def test_the_active_node_killed(pair: PacemakerPair, nodes: tuple[str, str]) -> None:
     """Its power fails: one call gives the other node both addresses, and both clients are answered there."""
     active, standby = nodes
     before = snapshot(pair.lab.ec2.truth())
@@ -70,7 +70,7 @@ def test_the_active_node_killed(pair: PacemakerPair, nodes: tuple[str, str]) -> 
     assert snapshot(pair.lab.ec2.truth()) == with_it_on(pair, before, active, standby)
 
 
-def test_a_planned_move(pair: PacemakerPair, nodes: tuple[str, str]) -> None:  # noqa: F811
+def test_a_planned_move(pair: PacemakerPair, nodes: tuple[str, str]) -> None:
     """Standby of the active node: it lets go of both addresses, the other takes them, and EC2 is else as before."""
     active, standby = nodes
     before = snapshot(pair.lab.ec2.truth())
