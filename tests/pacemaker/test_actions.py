@@ -25,6 +25,7 @@ from lab.imds import Fault
 from lab.nodes import Lab
 from lab.protected import SLACK, Protected
 from tests.support.agent import Agent, agent_of, take
+from tests.support.kinds import only, spread
 from tests.support.programs import hurry
 
 SUCCESS, GENERIC, ARGS, UNIMPLEMENTED, INSTALLED, CONFIGURED, NOT_RUNNING = 0, 1, 2, 3, 5, 6, 7
@@ -37,7 +38,7 @@ DTD = Path("/usr/share/resource-agents/ra-api-1.dtd")
 
 @pytest.fixture
 def agent(either: Protected) -> Agent:
-    """Both agents, one after the other; the address is on node1, and nothing is remembered yet."""
+    """Each agent, one after the other; the address is on node1, and nothing is remembered yet."""
     return agent_of(either)
 
 
@@ -159,17 +160,16 @@ def test_the_lines_for_crm_and_pcs_name_parameters_that_there_are(page: str) -> 
         agents.parameters(AGENTS[kind], {f"OCF_RESKEY_{name}": value for name, value in given.items()})
 
 
-@pytest.mark.parametrize(
-    ("given", "code"), [("reload", UNIMPLEMENTED), ("promote", UNIMPLEMENTED), ("usage", SUCCESS)]
-)
-def test_what_it_does_not_know(given: str, code: int, agent: Agent) -> None:
+@spread("given", ["reload", "promote", "usage"])
+def test_what_it_does_not_know(given: str, agent: Agent) -> None:
     """An action that it does not have is unimplemented; usage names those that it has."""
     done = agent.run(given, agent.protected.lab.node1)
-    assert done.returncode == code
+    assert done.returncode == (SUCCESS if given == "usage" else UNIMPLEMENTED)
     assert "{start|stop|monitor|validate-all|meta-data|usage}" in done.stdout + done.stderr
     assert agent.protected.lab.ec2.calls == []
 
 
+@only("routes")
 def test_without_an_action(agent: Agent) -> None:
     """OCF's code for wrong arguments."""
     lab = agent.protected.lab
@@ -206,6 +206,7 @@ def test_a_started_resource_whose_parameters_were_lost_is_not_stopped(eip_agent:
     assert eip_agent.run("stop", node, elastic_ip="").returncode == CONFIGURED
 
 
+@only("routes")
 def test_parameters_of_the_other_agents_are_passed_by(agent: Agent) -> None:
     """start says so, once each; a monitor is silent about them."""
     node = agent.protected.lab.node1
@@ -230,6 +231,7 @@ def test_a_kit_that_cannot_be_loaded(agent: Agent) -> None:
 # ---- evidence
 
 
+@only("private")
 def test_a_clone_is_refused_before_it_takes_the_address_from_itself(agent: Agent) -> None:
     """start, validate-all: 6; a probe: 7. What runs already is watched and stopped as without a clone."""
     node, twice = agent.protected.lab.node1, {"CRM_meta_clone_max": "2"}
@@ -261,7 +263,7 @@ def test_a_proven_loss(agent: Agent) -> None:
     assert (done.returncode, done.stderr) == (NOT_RUNNING, "")
 
 
-@pytest.mark.parametrize("kind", UNKNOWN)
+@spread("kind", UNKNOWN)
 def test_an_api_without_an_answer(agent: Agent, kind: Kind) -> None:
     """The recurring monitor stays 0, a probe says what was last seen, start fails, and nothing is changed."""
     one, two = agent.protected.lab.node1, agent.protected.lab.node2
@@ -285,6 +287,7 @@ def test_an_api_without_an_answer(agent: Agent, kind: Kind) -> None:
     assert snapshot(agent.protected.lab.ec2.truth()) == before
 
 
+@only("private")
 def test_a_probe_without_an_answer_and_without_a_memory(agent: Agent) -> None:
     """After a boot: the node has started nothing, so it is not running here."""
     one = agent.protected.lab.node1
@@ -293,7 +296,7 @@ def test_a_probe_without_an_answer_and_without_a_memory(agent: Agent) -> None:
     assert [agent.probe(one).returncode, agent.monitor(one).returncode] == [NOT_RUNNING, SUCCESS]
 
 
-@pytest.mark.parametrize("fault", ["hang", "off", "refused"])
+@spread("fault", ["hang", "off", "refused"])
 def test_metadata_without_an_answer(agent: Agent, fault: Fault) -> None:
     """As an API without an answer; switched off is a person's business, and no loss either."""
     one = agent.protected.lab.node1
@@ -421,6 +424,7 @@ def test_a_stopped_route_whose_start_fails_stays_stopped(route_agent: Agent) -> 
     assert route_agent.probe(lab.node1).returncode == NOT_RUNNING
 
 
+@only("routes")
 def test_a_lost_memory_is_no_loss(agent: Agent) -> None:
     """Whoever empties /run: the recurring monitor looks at EC2, and remembers again for a probe."""
     node = agent.protected.lab.node1
@@ -432,6 +436,7 @@ def test_a_lost_memory_is_no_loss(agent: Agent) -> None:
     assert agent.probe(node).returncode == SUCCESS
 
 
+@only("eip")
 def test_the_memory_is_private_and_follows_no_link(agent: Agent) -> None:
     """A file for root alone; a link in its place is replaced, not followed; trouble with it stops nothing."""
     node = agent.protected.lab.node1

@@ -17,6 +17,7 @@ from lab.nodes import Node, address_lab, private_lab, route_lab
 from lab.protected import Protected, protect
 from tests.support.account import drop_entry
 from tests.support.agent import take
+from tests.support.kinds import spread
 from tests.support.programs import imported
 
 SLOW_MS = 300  # a call takes so long that calls sent together are under way together, however busy the machine is
@@ -149,7 +150,7 @@ def imported_by(protected: Protected, action: str) -> set[str]:
 
 
 @pytest.mark.executed
-@pytest.mark.parametrize("action", ["quickCheck", "restore", "recover"])
+@spread("action", ["quickCheck", "restore", "recover"])
 def test_an_action_imports_no_more_than_it_did(either: Protected, action: str) -> None:
     """A package more is a question of milliseconds and megabytes in each run: measure before it joins this list."""
     modules = imported_by(either, action)

@@ -60,15 +60,14 @@ def lifekeepers(node: Node, public_ip: str) -> CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(
-    ("taken", "whose"),
+    ("taken", "whose", "takes"),
     [
-        (start, "Pacemaker's resource r-{}"),
-        (lifekeepers, "LifeKeeper's resource r-{}"),
-        (hold, "'ec2kit hold eip {}'"),
+        (start, "Pacemaker's resource r-{}", "hold"),
+        (lifekeepers, "LifeKeeper's resource r-{}", "start"),
+        (hold, "'ec2kit hold eip {}'", "start"),
     ],
     ids=["pacemaker", "lifekeeper", "by-hand"],
 )
-@pytest.mark.parametrize("takes", ["start", "hold"])
 def test_what_a_resource_holds_here_is_never_pushed_off(
     lab: Lab, taken: Callable[[Node, str], CompletedProcess[str]], whose: str, takes: str
 ) -> None:

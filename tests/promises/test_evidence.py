@@ -13,9 +13,11 @@ from lab.ec2.faults import Kind
 from lab.ec2.vpc import RouteLab, snapshot
 from lab.nodes import Node, route_lab
 from lab.protected import SLACK, Protected, eni_of, events, protect, through_the_front
+from tests.support.kinds import only, spread
 from tests.support.programs import hurry, seconds
 
 RETRIES = 3  # EC2_MAX_RETRY's default
+TAKES = {"route": "ReplaceRoute", "eip": "AssociateAddress", "private": "AssignPrivateIpAddresses"}
 KINDS: tuple[Kind, ...] = (
     "throttled", "denied", "expired", "error500", "reset", "hang", "slow", "garbage", "hollow", "truncated",
 )  # fmt: skip
@@ -42,7 +44,7 @@ def test_quick_check_without_an_answer_is_no_failure(routes: Protected, kind: Ki
     assert snapshot(routes.lab.ec2.truth()) == before
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@spread("kind", KINDS)
 def test_restore_without_answers_says_unavailable_and_the_next_one_converges(either: Protected, kind: Kind) -> None:
     """9, a last line that names the cause, and no half-done work that stays."""
     node = either.lab.node2
@@ -60,11 +62,10 @@ def test_restore_without_answers_says_unavailable_and_the_next_one_converges(eit
     assert either.holder() == "node2"
 
 
-@pytest.mark.parametrize("kind", ["throttled", "error500", "reset", "garbage", "lost", "lied", "truncated"])
+@spread("kind", ["throttled", "error500", "reset", "garbage", "lost", "lied", "truncated"])
 def test_restore_outlives_a_fault_of_a_moment(either: Protected, kind: Kind) -> None:
     """Each call is tried again, and no reply is believed, in either direction."""
-    changing = "ReplaceRoute" if either.words[0] == "route" else "AssociateAddress"
-    for action in (changing, "DescribeNetworkInterfaces"):
+    for action in (TAKES[either.words[0]], "DescribeNetworkInterfaces"):
         either.lab.ec2.refuse(kind, action, times=1)
     done = either.run("restore", either.lab.node2)
     assert done.returncode == 0, done.stderr
@@ -165,6 +166,7 @@ def test_the_peer_takes_the_address_between_look_and_release(eip: Protected) -> 
     assert eip.holder() == "node2"
 
 
+@only("eip")
 def test_metadata_that_hangs_or_is_off(either: Protected) -> None:
     """Neither proves a loss; switched off is a person's business."""
     node = either.lab.node1
@@ -231,8 +233,10 @@ def with_eni(eni: str, node: Node) -> None:
     node.imds.identity = replace(node.identity, interfaces=(first, replace(second, eni=eni)))
 
 
+@only("private")
 def test_an_interface_id_that_is_none_is_no_answer(either: Protected) -> None:
     """9, with the metadata service as the cause: nothing is known of the account then, and nobody has to act."""
+    either.lab.node2.set(EC2_MAX_RETRY=0)
     with_eni("<html>", either.lab.node2)
     done = either.run("restore", either.lab.node2)
     assert done.returncode == 9

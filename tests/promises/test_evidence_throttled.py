@@ -9,6 +9,7 @@ import pytest
 from lab.ec2.buckets import Buckets, Size
 from lab.nodes import route_lab
 from lab.protected import Protected, protect
+from tests.support.kinds import spread
 
 RETRIES = 2
 
@@ -47,7 +48,7 @@ def test_remove_waits_until_ec2_serves_it(eip: Protected) -> None:
     assert eip.holder() is None
 
 
-@pytest.mark.parametrize("verb", ["quickCheck", "check", "plan", "status", "properties"])
+@spread("verb", ["quickCheck", "check", "plan", "status", "properties"])
 def test_who_only_looks_sends_each_call_once(either: Protected, verb: str) -> None:
     """Unknown at once: the account's calls belong to those that must act, and the next check comes by itself."""
     node, ec2 = either.lab.node1, either.lab.ec2

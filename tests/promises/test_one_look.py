@@ -14,6 +14,7 @@ from lab.ec2.vpc import RouteLab, route_tables
 from lab.protected import Protected, eni_of
 from tests.support.account import drop_entry, without_ipv4
 from tests.support.agent import agent_of, take
+from tests.support.kinds import only, spread
 from tests.support.programs import last
 
 OK, NOT_HELD, UNAVAILABLE = 0, 1, 9
@@ -133,6 +134,7 @@ def test_an_address_that_was_free_is_not_taken_from_the_peer(leaving: Protected)
     ]
 
 
+@only("eip")
 def test_a_change_that_has_waited_looks_again_first(either: Protected) -> None:
     """EC2 throttles the old node's changes; meanwhile the peer takes over, and a person gives the old node up.
 
@@ -175,6 +177,7 @@ class OneInEightSeconds:
         return served
 
 
+@pytest.mark.parametrize("either", ["eip", "private"], indirect=True)
 def test_a_look_of_which_one_answer_comes_late_is_young_enough(either: Protected) -> None:
     """Who has the address is asked again, not all of it: else nothing would ever be changed."""
     buckets: Any = OneInEightSeconds()
@@ -186,7 +189,7 @@ def test_a_look_of_which_one_answer_comes_late_is_young_enough(either: Protected
 # ---- time decides, not the error code
 
 
-@pytest.mark.parametrize("kind", ["denied", "expired", "ended", "skewed"])
+@spread("kind", ["denied", "expired", "ended", "skewed"])
 def test_a_takeover_does_not_give_up_on_its_first_look(either: Protected, kind: Kind) -> None:
     """Rights and credentials take their time with EC2, too."""
     either.lab.ec2.refuse(kind, times=LOOK)

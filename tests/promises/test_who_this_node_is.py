@@ -11,6 +11,7 @@ from lab.ec2.vpc import snapshot
 from lab.nodes import Lab, Node
 from lab.protected import Protected, eni_of, events
 from tests.support.agent import Agent, agent_of, take
+from tests.support.kinds import only, spread
 from tests.support.programs import last
 
 OK, NOT_HELD, MISCONFIGURED, UNAVAILABLE = 0, 1, 5, 9
@@ -27,7 +28,7 @@ def codes(protected: Protected, node: Node, words: tuple[str, ...], interface: s
     }
 
 
-@pytest.mark.parametrize("default", [None, "eth0"])
+@spread("default", [None, "eth0", None, "eth0"])
 def test_the_address_stays_where_it_is_when_the_default_route_moves(either: Protected, default: str | None) -> None:
     """No interface is named; it came to eth1, which had the default route then. hold changes nothing."""
     node, words = either.lab.node1, either.words[:2]
@@ -54,6 +55,7 @@ def test_what_no_interface_is_named_for_is_let_go_of_from_any(eip: Protected) ->
     assert eip.holder() is None
 
 
+@only("eip")
 def test_a_takeover_does_not_guess_an_interface(either: Protected) -> None:
     """No interface is named and there is no default route; when that is back, it is taken."""
     node, words = either.lab.node2, [word for word in either.words if word not in {"--interface", "eth1"}]
@@ -155,7 +157,7 @@ def test_a_node_whose_interface_is_gone_lets_go(eip: Protected, loss: Callable[[
     assert eip.holder() == "node2"
 
 
-@pytest.mark.parametrize("loss", [vanish, unplug])
+@spread("loss", [vanish, unplug, vanish, unplug])
 def test_an_interface_that_is_gone_is_told_and_is_no_verdict(either: Protected, loss: Callable[[Node], None]) -> None:
     """Wherever the address is: a person must act, and LifeKeeper and Pacemaker change nothing for it."""
     node = either.lab.node1
@@ -174,7 +176,7 @@ def test_an_interface_that_is_gone_is_told_and_is_no_verdict(either: Protected, 
     assert "eth1" in status.stdout
 
 
-@pytest.mark.parametrize("times", [1, 2])
+@spread("times", [1, 2])
 def test_an_interface_that_comes_late_is_waited_for(either: Protected, times: int) -> None:
     """Its ENI was attached just now, and the metadata do not know it yet."""
     node = either.lab.node2
@@ -195,6 +197,7 @@ def from_image(lab: Lab) -> Node:
     return node
 
 
+@pytest.mark.parametrize("either", ["routes", "eip"], indirect=True)
 def test_an_instance_from_the_image_of_another_knows_nothing_of_its_memory(either: Protected) -> None:
     """Same name, same info, same files; another instance with other interfaces. It holds nothing, and takes it."""
     lab, agent = either.lab, agent_of(either)
@@ -231,6 +234,7 @@ def test_an_eni_that_has_moved_with_its_address_is_not_this_nodes(eip: Protected
     assert snapshot(truth) == before
 
 
+@only("private")
 def test_an_interface_that_the_host_does_not_have_is_not_named(either: Protected) -> None:
     """No interface is named; the address is on an ENI for which the operating system has no interface."""
     node, words = either.lab.node1, either.words[:2]
