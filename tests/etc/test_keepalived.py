@@ -20,7 +20,6 @@ from lab.ec2.vpc import AddressLab
 from lab.nodes import Node
 from lab.protected import Protected, eni_of, through_the_front
 
-pytestmark = pytest.mark.executed  # it ends runs that are under way
 SCRIPT = PROJECT / "etc/keepalived/ec2kit-notify"
 SOON = 120.0  # seconds that a very busy machine may take
 
@@ -132,6 +131,7 @@ def test_the_last_of_many_states_wins(eip: Protected) -> None:
         assert verbs(eip) == ["hold"]
 
 
+@pytest.mark.executed  # what is ended is the kit itself
 def test_a_run_that_is_overtaken_is_ended(eip: Protected) -> None:
     """hold hangs in EC2; the node is backup now: what hangs is ended at once, and the peer keeps the address."""
     eip.lab.ec2.refuse("hang", "AssociateAddress")
@@ -147,19 +147,19 @@ def test_a_run_that_is_overtaken_is_ended(eip: Protected) -> None:
         assert eip.holder() == "node1"
 
 
-def test_a_hold_that_fails_is_repeated(both: Protected) -> None:
+def test_a_hold_that_fails_is_repeated(eip: Protected) -> None:
     """The API is away when the node becomes master, and comes back: nobody has to do anything."""
-    both.lab.ec2.refuse("denied")
-    both.lab.node2.set(EC2_MAX_RETRY=0)
-    with keepalived(both, both.lab.node2) as events:
+    eip.lab.ec2.refuse("denied")
+    eip.lab.node2.set(EC2_MAX_RETRY=0)
+    with keepalived(eip, eip.lab.node2) as events:
         events.say("MASTER")
-        assert eventually(lambda: len(both.lab.ec2.calls) > 6)
-        assert both.holder() == "node1"
-        both.lab.ec2.mend()
-        assert eventually(lambda: both.holder() == "node2")
+        assert eventually(lambda: len(eip.lab.ec2.calls) > 6)
+        assert eip.holder() == "node1"
+        eip.lab.ec2.mend()
+        assert eventually(lambda: eip.holder() == "node2")
 
 
-@pytest.mark.parametrize("state", ["MASTER_RX_LOWER_PRI", "MASTER"])
+@pytest.mark.parametrize(("both", "state"), [("routes", "MASTER_RX_LOWER_PRI"), ("eip", "MASTER")], indirect=["both"])
 def test_the_master_takes_it_back_after_a_split(both: Protected, state: str) -> None:
     """Another master took it meanwhile; a late call of that one's, after the event, is undone as well."""
     lab = both.lab
