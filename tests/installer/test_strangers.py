@@ -351,10 +351,9 @@ def test_a_path_that_cannot_be(empty: Stage, option: str, path: str) -> None:
     assert told[:-1].isprintable()
 
 
-@pytest.mark.parametrize("name", ["-x", 'it\'s "$HOME"'])
-def test_destdir_by_make(unpacked: Path, tmp_path: Path, name: str) -> None:
+def test_destdir_by_make(unpacked: Path, tmp_path: Path) -> None:
     """Every path that a file system allows and a person can read reaches ./install as it is."""
-    stage = empty_stage(unpacked, tmp_path / name)
+    stage = empty_stage(unpacked, tmp_path / '-x it\'s "$HOME"')
     before = inside(stage)
     given_ = [f"DESTDIR={str(stage.root).replace('$', '$$')}", f"PYTHON={PYTHON}"]
     good(run("make", "install", *given_, folder=unpacked))
@@ -458,12 +457,12 @@ def killed(stage: Stage, at: int, *options: str) -> bool:
     return done.returncode != 0
 
 
-@pytest.mark.parametrize("at", [1, 4, 20, 2400])
-def test_install_that_was_killed(empty: Stage, staged: Path, at: int) -> None:
+def test_install_that_was_killed(empty: Stage, staged: Path) -> None:
     """Install again leaves all as if nothing had happened; what is beside is not touched."""
     stranger(empty.root / "opt/.ec2kit.new", "folder")
     before = facts(empty.root / "opt/.ec2kit.new")
-    assert killed(empty, at)
+    for at in (1, 4, 20, 2400):  # each finds what the one before it has left
+        assert killed(empty, at)
     good(empty.install())
     assert facts(empty.root / "opt/.ec2kit.new") == before
     shutil.rmtree(empty.root / "opt/.ec2kit.new")
@@ -533,7 +532,7 @@ PLACED = [
 
 
 @settings(
-    max_examples=4,
+    max_examples=2,
     deadline=None,
     database=None,
     suppress_health_check=list(HealthCheck),
