@@ -475,7 +475,7 @@ def test_install_that_was_killed_after_the_environment(installed: Stage, tmp_pat
     record = stage.root / "opt/ec2kit/installed.json"
     wanted = inside(stage)
     fresh = record.read_text()
-    for at in range(1, 100, 5):
+    for at in range(1, 100, 8):
         older = json.loads(fresh)
         older["links"] |= {"/usr/local/sbin/old": "/opt/ec2kit/bin/old"}
         older["links"][f"/{LINKS[2]}"] = "/opt/ec2kit/bin/old"
@@ -497,7 +497,7 @@ def test_install_that_was_killed_after_the_environment(installed: Stage, tmp_pat
 def test_uninstall_that_was_killed(unpacked: Path, staged: Path, tmp_path: Path) -> None:
     """Uninstall again leaves the machine as it was before the kit; no less than that is ever gone."""
     wanted = inside(empty_stage(unpacked, tmp_path / "before"))
-    for at in (*range(1, 50, 6), 100, 2000):
+    for at in (1, 7, 22, 43, 100, 2000):
         stage = copy(staged, unpacked, tmp_path / "root")
         come = killed(stage, at, "--uninstall")
         good(stage.install("--uninstall"))
