@@ -59,7 +59,7 @@ LONG = $(addprefix tests/packets/,stories.py unanswered.py keepalived.py lifekee
 PACKETS = $(LONG) $(filter-out tests/packets/events.py $(LONG),$(wildcard tests/packets/*.py))
 test-cluster: $(VENV)/test.done ## real Pacemaker and keepalived; 5 minutes
 	@$(BIN)/python -m lab.net check
-	$(BIN)/python -m pytest -v -n 3 --dist loadfile --no-loadscope-reorder --durations 0 $(PACKETS)
+	$(BIN)/python -m pytest -v -n 2 --dist loadfile --no-loadscope-reorder --durations 0 $(PACKETS)
 
 test-events: $(VENV)/test.done ## 100 random events; 25 minutes; EVENTS=8 SEED=2
 	@$(BIN)/python -m lab.net check

@@ -361,4 +361,11 @@ CATALOGUE = (
         "address later and needs it. So nothing is released.",
         action="Delete one of the two. `ec2kit release eip 203.0.113.10` lets go of the address all the same.",
     ),
+    Explanation(
+        messages.WAY,
+        cause="With whose credentials the run's calls are signed, and which way they go: the URL, and the proxy of "
+        "HTTPS_PROXY where NO_PROXY does not name the host. quickCheck and a recurring monitor do not tell it.",
+        action="None. When it is not what you expect, look for a key in AWS's credentials file or in a variable: "
+        "it comes before the instance's role. docs/aws.md tells the order.",
+    ),
 )

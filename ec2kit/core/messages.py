@@ -107,3 +107,4 @@ AMAZONS = Message(
 LEFT_OUT = Message(960049, Level.WARN, "{file} is not used, because others can change it: {why}")
 EXPOSED = Message(960050, Level.WARN, "{file} has credentials: {why}")
 ANOTHERS = Message(960051, Level.WARN, "{resource} stays on this node: {holder} has taken it here since")
+WAY = Message(960052, Level.INFO, "EC2 is asked at {url}{proxy}, signed with {whose}")

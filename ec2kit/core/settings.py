@@ -7,7 +7,7 @@ default, because a typo must never stop a failover.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from enum import Enum, auto
 from ipaddress import ip_address
@@ -27,12 +27,22 @@ AWS_NAMES = (
     "AWS_ENDPOINT_URL_EC2",
     "AWS_ENDPOINT_URL",
     "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE",
     "AWS_CA_BUNDLE",
     "AWS_USE_FIPS_ENDPOINT",
     "AWS_USE_DUALSTACK_ENDPOINT",
     "HTTPS_PROXY",
     "NO_PROXY",
 )
+# In small letters, too, which win: so it is for curl, Python and whatever else reads them.
+IN_SMALL_LETTERS = ("HTTPS_PROXY", "NO_PROXY")
+_SPELLED = {name: (name.lower(), name) if name in IN_SMALL_LETTERS else (name,) for name in AWS_NAMES}
+_ALL_SPELLED = {each for names in _SPELLED.values() for each in names}
+_WORDS = {
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE": ("IPv4", "IPv6"),
+    "AWS_USE_FIPS_ENDPOINT": ("true", "false"),
+    "AWS_USE_DUALSTACK_ENDPOINT": ("true", "false"),
+}
 _AWS_ALONE = re.compile(r"AWS_.*|BOTO.*|.*_CA_BUNDLE|SSL.*|.*_PROXY", re.IGNORECASE)  # its library's own
 _KIT_NAMES = ("EC2KIT_SYSTEM", "EC2KIT_SYSFS", "EC2KIT_PROCFS", "EC2KIT_CREDENTIALS", "EC2KIT_HISTORY", "LKROOT")
 _DAY = 86_400
@@ -100,7 +110,7 @@ def settings(text: str, environ: Mapping[str, str]) -> tuple[Settings, tuple[str
     Tunables come from the file alone, as LifeKeeper's administrators expect; the AWS and EC2KIT
     names from both, and there the environment wins.
     """
-    found, warnings = assignments(text, [name.upper() for name in _NUMBERS] + [*_KIT_NAMES, *AWS_NAMES])
+    found, warnings = assignments(text, [name.upper() for name in _NUMBERS] + [*_KIT_NAMES, *_ALL_SPELLED])
     given = {name: each.value for name, each in found.items() if each.value}
     numbers: dict[str, int] = {}
     for name in _NUMBERS:
@@ -115,15 +125,32 @@ def settings(text: str, environ: Mapping[str, str]) -> tuple[Settings, tuple[str
                     f"line {line}: {name.upper()} is not a number from {least} to {most}; using {default}"
                 )
     words = {name: value for name in _KIT_NAMES if (value := environ.get(name) or given.get(name))}
-    aws = {name: value for name in AWS_NAMES if (value := environ.get(name) or given.get(name))}
+    aws = {name: value for name in AWS_NAMES if (value := _first(_SPELLED[name], environ, given))}
+    if _switched_off(environ, {name: each.value for name, each in found.items()}):
+        aws.pop("HTTPS_PROXY", None)
+    for name, known in _WORDS.items():
+        if aws.get(name, known[0]).lower() not in map(str.lower, known):
+            del aws[name]
+            warnings.append(f"{name} is neither {known[0]} nor {known[1]}; using none")
     texts = {name.lower(): value for name, value in words.items()}
     retries_given = "ec2_max_retry" in numbers
     return Settings(**numbers, ec2_max_retry_given=retries_given, **texts, aws=aws), tuple(warnings)  # type: ignore[arg-type]  # names checked above
 
 
+def _switched_off(*sources: Mapping[str, str]) -> bool:
+    """Whether the first source that has a word on the proxy has an empty https_proxy."""
+    told = next((source for source in sources if "https_proxy" in source or source.get("HTTPS_PROXY")), {})
+    return told.get("https_proxy") == ""
+
+
+def _first(names: Iterable[str], *sources: Mapping[str, str]) -> str | None:
+    """The value of the first of these names that the first source has; an empty one is none."""
+    return next((value for source in sources for name in names if (value := source.get(name))), None)
+
+
 def strangers(environ: Mapping[str, str]) -> list[str]:
     """The variables that AWS's library would go by, and that are not settings of the kit."""
-    return [name for name in environ if _AWS_ALONE.fullmatch(name) and name not in AWS_NAMES]
+    return [name for name in environ if _AWS_ALONE.fullmatch(name) and name not in _ALL_SPELLED]
 
 
 def refuse_plain_http(url: str) -> None:
@@ -133,8 +160,8 @@ def refuse_plain_http(url: str) -> None:
     """
     try:
         parts = urlsplit(url)
-        scheme, host = parts.scheme, parts.hostname or ""
-    except ValueError:  # a bracket that is not closed
+        scheme, host, _ = parts.scheme, parts.hostname or "", parts.port
+    except ValueError:  # a bracket that is not closed, a port that is not a number
         scheme = host = ""
     if scheme == "https" and host:
         return

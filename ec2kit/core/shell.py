@@ -22,6 +22,7 @@ _NAME = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 _ASSIGNED = re.compile(f"({_NAME.pattern})=")
 _OPENS = {"if": "fi", "while": "done", "until": "done", "for": "done", "case": "esac", "{": "}", "(": ")"}
 _GOES_ON = {"then", "elif", "else", "do", "!", "if", "while", "until", "{", "(", ")"}  # then a command begins
+_GO_ON_ALONE = {"then", "elif", "else", "do", "fi", "done", "esac", "}", ")", "local"}  # errors where nothing is open
 _SEPARATORS = {";", "&", "|", "&&", "||", ";;"}
 
 
@@ -52,17 +53,18 @@ def assignments(text: str, known: Collection[str]) -> tuple[dict[str, Assignment
     """What the text assigns to these names, the last one each, and the warnings, each with its line.
 
     A byte-order mark, a NUL, a carriage return at a line's end: left out, with a warning where a name is set. Behind
-    a quote that has no end sh reads nothing more; here each line is read by itself, with a warning.
+    an error, such as a quote that has no end, sh reads nothing more; here the lines are read, with a warning.
     """
     given: dict[str, Assignment] = {}
     warnings: list[str] = []
     odd = {number for number, line in enumerate(text.split("\n"), 1) if _EDITORS.search(line)}
     mentioned = re.compile(rf"(?:(?<![\w$])(?<!\$\{{)|(?<=\$\{{)(?=\w+:?=))({'|'.join(known)})(?!\w)", re.ASCII)
     inside: list[str] = []  # the words that end the conditions, loops and functions that are open
-    ended, quote = False, 0  # by an exit; the line of a quote that has no end
+    ended, lost = False, ""  # by an exit; behind what sh reads nothing more
 
     for line in _lines(_EDITORS.sub("", text)):
-        quote = quote or next((each.line for each in line if each.open), 0)
+        broken = "" if inside else next((f"line {each.line}, where sh gives up" for each in _broken(line)), "")
+        lost = lost or next((f"the quote of line {each.line}, which has no end" for each in line if each.open), "")
         parts = _parts(line)
         if inside or ended or not all(map(_only_assigns, parts)):
             why = "stands in a condition, a loop or a function" if inside else "is not a plain value"
@@ -72,6 +74,7 @@ def assignments(text: str, known: Collection[str]) -> tuple[dict[str, Assignment
                 if word.raw in {".", "source", "eval"}:
                     warnings += _ignored({f"'{word.raw}'": word.line}, "may assign what is not known")
                 ended = ended or (word.raw in {"exit", "return"} and not {")", "}"} & {*inside})
+            lost = lost or broken
             continue
         for first, word in ((part[0].raw, word) for part in parts for word in part):
             name, value = word.name, word.value
@@ -79,13 +82,16 @@ def assignments(text: str, known: Collection[str]) -> tuple[dict[str, Assignment
                 given.pop(word.raw, None)
             elif name in known and value is not None and value.isprintable() and "\ufffd" not in value:
                 given[name] = Assignment(value.removeprefix(f"{name}="), word.line)
-                lost = f"behind the quote of line {quote}, which has no end" if quote else ""
                 seen = (
                     "with a byte-order mark, NUL or carriage return"
                     if odd & {*range(word.line, word.last + 1)}
                     else ""
                 )
-                warnings += [f"line {word.line}: {name} is used, but stands {what}" for what in (lost, seen) if what]
+                warnings += [
+                    f"line {word.line}: {name} is used, but stands {what}"
+                    for what in (lost and f"behind {lost}", seen)
+                    if what
+                ]
             elif name in known or value is None or "\n" in value:
                 warnings += _ignored(dict.fromkeys(mentioned.findall(word.raw), word.line), "is not a plain value")
     return given, warnings
@@ -115,6 +121,24 @@ def _only_assigns(part: list[_Token]) -> bool:
     if part and (first := part[0].raw) in {"export", "unset"}:
         return all(_NAME.fullmatch(each.raw) or (each.name and first == "export") for each in part[1:])
     return bool(part) and all(each.name for each in part)
+
+
+def _broken(line: list[_Token]) -> Iterator[_Token]:
+    """Where sh ends with an error, as far as words alone show it."""
+    before: list[str] = []  # the words of the command so far
+    for token in line:
+        word = token.raw
+        begins = all(map(_ASSIGNED.match, before))
+        if begins and word in _OPENS:
+            return
+        if word in _SEPARATORS - {";;"} and before:
+            before = []
+            continue
+        operand = before[:1] in (["export"], ["readonly"], ["unset"])
+        stray = word in _SEPARATORS or (begins and word in _GO_ON_ALONE)
+        if stray or (operand and not (token.name or word == "-p" or _NAME.fullmatch(word))):
+            yield token
+        before.append(word)
 
 
 def _commands(line: list[_Token], inside: list[str]) -> Iterator[_Token]:

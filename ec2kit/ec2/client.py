@@ -15,13 +15,12 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
-from urllib.parse import urlsplit
 
 import botocore.exceptions
 from botocore.parsers import ResponseParserError
 
 from ec2kit.core import backoff
-from ec2kit.core.errors import KitError, Stale, Unanswered, Unavailable
+from ec2kit.core.errors import KitError, Stale, Unavailable
 from ec2kit.core.kinds.facts import Answers, Listing
 from ec2kit.core.model import (
     UNTOLD,
@@ -39,8 +38,9 @@ from ec2kit.core.model import (
 )
 from ec2kit.core.pace import Pace
 from ec2kit.core.steps import Ec2Step, called
-from ec2kit.ec2.refusals import NO_CREDENTIALS, no_credentials, refusal, throttled
-from ec2kit.ec2.session import Signer, client
+from ec2kit.ec2.codes import throttled
+from ec2kit.ec2.credentials import FAILURES
+from ec2kit.ec2.session import Signer, way
 from ec2kit.host.deadline import Deadline
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ _MOST_PAGES = 100
 _FAILED = 500  # the status of an answer of EC2 that does not tell whether it would have served the call
 _NUMBER = "ec2kit_number"  # in botocore's context of a call: its number in the pace
 _fresh: ContextVar[float] = ContextVar("_fresh", default=math.inf)  # until when what is now being sent may be sent
+_status: ContextVar[int | None] = ContextVar("_status", default=None)  # of the HTTP answer that is being read
 T = TypeVar("T")
 
 
@@ -88,10 +89,12 @@ class Ec2:
         self._patience = patience if retries else None
         self._waited = False
         self.attempts = 0  # HTTP requests sent, botocore's own retries included
-        self._client: EC2Client = client(
+        self.way = way(
             settings, signer or Signer(), region=region, url=url, action=action, retries=retries, deadline=deadline
         )
+        self._client: EC2Client = self.way.client
         self._client.meta.events.register("before-send.ec2", self._count)
+        self._client.meta.events.register("before-parse.ec2", _keep_status)
         self.paces: defaultdict[str, Pace] = defaultdict(Pace)
         self._lock = threading.Lock()  # of the paces; never held while anything is waited for
         decide: Any = self._wait_out  # the stubs do not know that this hook answers
@@ -258,22 +261,24 @@ class Ec2:
 
     @contextmanager
     def _asking(self, operation: str, subject: str) -> Iterator[None]:
-        """Turn whatever botocore raises inside into Unavailable, by kind and error code, never by its text."""
-        where = urlsplit(self.url).hostname
+        """Turn whatever botocore raises inside into a KitError, by kind and error code, never by its text."""
+        _status.set(None)
         try:
             with self._deadline.waiting(f"{operation} on {subject}"):
                 yield
-        except botocore.exceptions.ClientError as error:
-            raise refusal(operation, subject, error.response.get("Error", {}).get("Code", "no error code")) from error
-        except NO_CREDENTIALS as error:
-            raise no_credentials(operation, error) from error
-        except (botocore.exceptions.BotoCoreError, ResponseParserError) as error:
-            raise Unanswered(
-                f"no usable answer from {where} to {operation} on {subject} ({type(error).__name__})",
-                f"Check the way from this node to https://{where} (route, proxy, DNS, security group)",
-            ) from error
-        except (LookupError, TypeError, ValueError, AttributeError) as error:  # botocore's parser, too, raises these
-            raise Unavailable(f"{where} gave an incomplete answer to {operation} on {subject}") from error
+        except (*FAILURES, ResponseParserError) as error:
+            if isinstance(error, KitError):
+                raise
+            raise self.way.failed(error, operation, subject, _status.get()) from error
+        except OSError as error:
+            if error.filename is None:  # it is this process that lacks something
+                raise
+            raise self.way.failed(error, operation, subject) from error
+
+
+def _keep_status(*, response_dict: Mapping[str, Any], **_: object) -> None:
+    """botocore's error for an answer that it cannot read does not tell it."""
+    _status.set(response_dict["status_code"])
 
 
 def _bounded(page: T, number: int) -> T:

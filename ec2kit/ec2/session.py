@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,11 +16,13 @@ import botocore.session
 from botocore.config import Config
 
 from ec2kit import __version__
-from ec2kit.core.errors import Misconfigured
+from ec2kit.core.errors import KitError, Misconfigured
 from ec2kit.core.model import AccessKey
-from ec2kit.core.settings import refuse_plain_http
-from ec2kit.ec2 import role, shapes
-from ec2kit.ec2.refusals import NO_CREDENTIALS, no_credentials
+from ec2kit.core.settings import IN_SMALL_LETTERS, refuse_plain_http
+from ec2kit.ec2 import shapes
+from ec2kit.ec2.credentials import OF_CREDENTIALS, Credentials, Signature, clock_skew, plain, proxy_of
+from ec2kit.ec2.refusals import Call, told
+from ec2kit.ec2.unfit import misfit
 from ec2kit.host import files, imds
 from ec2kit.host.deadline import SIDE_BY_SIDE, Deadline
 
@@ -34,7 +36,12 @@ _FILES = (  # botocore's name, the variable that names another place, and the us
     ("ca_bundle", "AWS_CA_BUNDLE", ""),
     ("ca_bundle", "REQUESTS_CA_BUNDLE", ""),
 )
-_METADATA = "AWS_EC2_METADATA_SERVICE_ENDPOINT"
+_OF_METADATA = {  # nobody asks by these, but botocore reads them, and a value that is not one is its error
+    "ec2_metadata_service_endpoint": "",
+    "ec2_metadata_service_endpoint_mode": "ipv4",
+    "metadata_service_timeout": 1,
+    "metadata_service_num_attempts": 1,
+}
 
 
 @dataclass(frozen=True)
@@ -51,7 +58,34 @@ class Signer:
     metadata: imds.Metadata | None = None
 
 
-def client(
+@dataclass(frozen=True)
+class Way:
+    """The way to EC2: its client, and what is told of it. url, proxy: without user and password; no proxy: empty.
+
+    signature: with what calls are signed. bundle: the certificate authorities, in words.
+    """
+
+    client: EC2Client
+    credentials: Credentials
+    url: str
+    proxy: str
+    bundle: str
+    signature: Signature
+
+    def failed(self, error: Exception, operation: str, subject: str, status: int | None = None) -> KitError:
+        """What it means that a call has failed, or that the credentials could not be renewed for it.
+
+        status: of the HTTP answer, where there was one.
+        """
+        own = getattr(error, "operation_name", operation) == operation
+        if not own or isinstance(error, OF_CREDENTIALS):
+            return self.credentials.unfit(error)
+        signed = self.signature.whose
+        call = Call(operation, subject, url=self.url, whose=signed, proxy=self.proxy, bundle=self.bundle)
+        return told(error, call, skew=clock_skew(error), status=status)
+
+
+def way(
     settings: Mapping[str, str],
     signer: Signer,
     *,
@@ -60,28 +94,46 @@ def client(
     action: str,
     retries: int,
     deadline: Deadline,
-) -> EC2Client:
-    """A client of EC2's API; `Ec2` tells what the arguments are.
+) -> Way:
+    """The way to EC2's API; `Ec2` tells what the arguments are.
 
-    Raises Misconfigured for a URL, Region or profile that cannot work, Unavailable without credentials.
+    Raises Misconfigured for a URL, Region, profile or file that cannot work, Unavailable without credentials.
     """
     _adopt(settings)
-    unread = [f"{each.path} is not used: {each.why_not}" for each in doubts(settings, signer) if each.why_not]
+    core = botocore.session.Session(profile=signer.profile)
+    metadata = signer.metadata or imds.Metadata(imds.endpoint(settings), retries=retries, deadline=deadline)
+    unread = [each for each in doubts(settings, signer) if each.why_not]
+
+    def allow(**given: Any) -> None:
+        deadline.check()
+        refuse_plain_http(given["request"].url)  # STS's, too
+        proxy_of(given["request"].url)
+
     try:
-        core = _core(settings, signer, retries, deadline)
-        session = boto3.session.Session(region_name=region, botocore_session=core)
-        made = session.client("ec2", endpoint_url=url, config=_config(action, retries, deadline))
-    except NO_CREDENTIALS as error:
-        raise no_credentials("EC2", error) from error
-    except (botocore.exceptions.BotoCoreError, ValueError) as error:
-        raise Misconfigured(
-            f"EC2 cannot be set up ({type(error).__name__})",
-            "; ".join(unread) or "Check Region, EC2 URL, profile and the AWS configuration files",
-            permanent=True,
-        ) from error
+        core.set_default_client_config(_config(action, retries, deadline))
+        core.register("before-send", allow)
+        with deadline.waiting("AWS's files, and that of certificate authorities"):
+            _prepare(core, signer, region, unread)
+            bundle = _bundle(core)
+        credentials = Credentials(core, metadata, deadline, bundle)
+        signature = credentials.settle()
+        made = boto3.session.Session(botocore_session=core).client("ec2", endpoint_url=url)
+    except (Misconfigured, botocore.exceptions.BotoCoreError, ValueError) as error:
+        problem = (
+            error
+            if isinstance(error, Misconfigured)
+            else misfit(error, core)
+            or Misconfigured(
+                f"EC2 cannot be set up ({type(error).__name__})",
+                "Check Region, EC2 URL, profile and AWS's files",
+                permanent=True,
+            )
+        )
+        problem.cure = "; ".join(f"{each.path} is not used: {each.why_not}" for each in unread) or problem.cure
+        raise problem from error
     refuse_plain_http(made.meta.endpoint_url)
     _read_once(made)
-    return made
+    return Way(made, credentials, plain(made.meta.endpoint_url), proxy_of(made.meta.endpoint_url), bundle, signature)
 
 
 @dataclass(frozen=True)
@@ -112,27 +164,44 @@ def doubts(settings: Mapping[str, str], signer: Signer) -> list[Doubt]:
     return found
 
 
-def _core(settings: Mapping[str, str], signer: Signer, retries: int, deadline: Deadline) -> botocore.session.Session:
-    """botocore's session: the signer's credentials, the run's metadata, EC2's description cut down."""
-    core = botocore.session.Session(profile=signer.profile or settings.get("AWS_PROFILE"))
+def _prepare(core: botocore.session.Session, signer: Signer, region: str, unread: Iterable[Doubt]) -> None:
+    """botocore's session: the Region, the files that nobody else can write, EC2's description cut down."""
+    core.set_config_variable("region", region)
     if signer.credentials_file:
         core.set_config_variable("credentials_file", signer.credentials_file)
-    for file in doubts(settings, signer):
-        if file.why_not and file.name == "ca_bundle":
+    for file in unread:
+        if file.name == "ca_bundle":
             os.environ.pop(file.variable, None)
-        elif file.why_not:
+        else:
             core.set_config_variable(file.name, os.devnull)
     if signer.key:
         core.set_credentials(signer.key.id, signer.key.secret)
-    core.set_config_variable("metadata_service_timeout", 2)
-    core.set_config_variable("metadata_service_num_attempts", 1 + retries)
-    role.ask(core, signer.metadata or imds.Metadata(settings.get(_METADATA), retries=retries, deadline=deadline))
+    for name, value in _OF_METADATA.items():
+        core.set_config_variable(name, value)
     if not core.get_config_variable("data_path") and (cut := shapes.loader()):
         core.register_component("data_loader", cut)
-    return core
+
+
+def _bundle(core: botocore.session.Session) -> str:
+    """The certificate authorities in words. Raises Misconfigured for a file that is not there."""
+    named = core.get_config_variable("ca_bundle")
+    path, by = (
+        (named, "AWS_CA_BUNDLE, ca_bundle") if named else (os.environ.get("REQUESTS_CA_BUNDLE"), "REQUESTS_CA_BUNDLE")
+    )
+    if not path:
+        return "botocore's own list"
+    try:
+        with Path(path).open("rb"):
+            return f"{path} ({by})"
+    except OSError as error:
+        raise Misconfigured(
+            f"the file of certificate authorities {path} ({by}) cannot be read ({error.strerror})",
+            "Put it there, or correct the name",
+        ) from error
 
 
 def _config(action: str, retries: int, deadline: Deadline) -> Config:
+    legacy: Any = "legacy"  # the stubs have another type
     share = max(1.0, deadline.seconds / (1 + retries))
     return Config(
         connect_timeout=min(_CONNECT, share),
@@ -140,6 +209,7 @@ def _config(action: str, retries: int, deadline: Deadline) -> Config:
         retries={"mode": "standard", "total_max_attempts": 1 + retries},
         max_pool_connections=SIDE_BY_SIDE,
         user_agent_extra=f"ec2kit/{__version__} ec2kit-action/{action}",
+        defaults_mode=legacy,  # all that the modes set is set here; to choose one, "auto" asks the metadata
     )
 
 
@@ -166,10 +236,18 @@ def _read_once(client: Any) -> None:
 
 
 def _adopt(settings: Mapping[str, str]) -> None:
-    """Give boto3 the settings where it looks for them, and keep the metadata service off every proxy."""
-    os.environ.update(settings)
-    metadata = urlsplit(settings.get(_METADATA) or imds.ENDPOINT).hostname or ""
-    given = settings.get("NO_PROXY") or os.environ.get("no_proxy", "")
-    if given.strip() != "*" and metadata not in given.split(","):
-        given = ",".join(part for part in (given, metadata) if part)
-    os.environ.update(NO_PROXY=given, no_proxy=given)  # Python goes by the second where both are there
+    """Give the settings to whoever looks for them in the environment: AWS's library, and programs that it calls.
+
+    An empty variable is not given. The metadata are asked by IMDSv2 alone, and never through a proxy.
+    """
+    for name in [name for name, value in os.environ.items() if not value and name.startswith("AWS_")]:
+        del os.environ[name]
+    os.environ.update(settings, AWS_EC2_METADATA_V1_DISABLED="true")
+    metadata = urlsplit(imds.endpoint(settings)).hostname or ""
+    given = settings.get("NO_PROXY", "")
+    if given.strip() != "*":
+        hosts = [metadata, f"[{metadata}]"] if ":" in metadata else [metadata]
+        given = ",".join([*filter(None, [given]), *(host for host in hosts if host not in given.split(","))])
+    for name, value in {**settings, "NO_PROXY": given}.items():
+        if name in IN_SMALL_LETTERS:  # Python goes by those where both are there
+            os.environ[name] = os.environ[name.lower()] = value

@@ -7,6 +7,8 @@ by urllib3, which botocore imports in any case.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import NamedTuple
 
@@ -16,11 +18,19 @@ from urllib3.exceptions import HTTPError
 from ec2kit.core.errors import Misconfigured, Unavailable
 from ec2kit.host.deadline import Deadline
 
-ENDPOINT = "http://169.254.169.254"
+_ENDPOINT = "AWS_EC2_METADATA_SERVICE_ENDPOINT"
+_USUAL = {"ipv4": "http://169.254.169.254", "ipv6": "http://[fd00:ec2::254]"}
+ROLE = "iam/security-credentials/"  # the path of the role's name
+_URL = re.compile(r"https?://(?:[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:/[\w./-]*)?", re.ASCII)
 _TIMEOUTS = (1.0, 2.0)  # seconds to connect, to read
 _TOKEN_SECONDS = "300"  # no run lasts longer on one token; a 401 renews it  # noqa: S105  a lifetime, not a secret
 _PAUSE = 0.2  # seconds before the first retry, doubled each time
 _MOST_BYTES = 65_536
+
+
+def endpoint(aws: Mapping[str, str]) -> str:
+    """The URL of the metadata service, by the AWS settings."""
+    return aws.get(_ENDPOINT) or _USUAL[aws.get(f"{_ENDPOINT}_MODE", "ipv4").lower()]
 
 
 class _Answer(NamedTuple):
@@ -35,8 +45,12 @@ class _Answer(NamedTuple):
 class Metadata:
     """One run's view of the metadata service. retries: how often a question is asked again."""
 
-    def __init__(self, endpoint: str | None, *, retries: int, deadline: Deadline) -> None:
-        self._base = (endpoint or ENDPOINT).rstrip("/")
+    def __init__(self, url: str, *, retries: int, deadline: Deadline) -> None:
+        """Raises Misconfigured for what is not an http:// URL, and repeats nothing of it."""
+        if not _URL.fullmatch(url):
+            what = f"{_ENDPOINT} is not the URL of a metadata service"
+            raise Misconfigured(what, "Write http://HOST:PORT, or take it away", permanent=True)
+        self._base = url.rstrip("/")
         self._retries = retries
         self._deadline = deadline
         self._token: str | None = None
@@ -58,7 +72,8 @@ class Metadata:
             if answer.status == HTTPStatus.NOT_FOUND:
                 return None
             if answer.status != HTTPStatus.OK:
-                raise Unavailable(f"the metadata service answered {path} with HTTP {answer.status}")
+                what = f"the metadata service answered {path} with HTTP {answer.status}"
+                raise Unavailable(what, "Run it again; if it stays so, look for another service at that address")
             return answer.text
 
     def need(self, path: str) -> str:
@@ -71,7 +86,11 @@ class Metadata:
     def _fetch_token(self) -> str:
         answer = self._ask("PUT", "/latest/api/token", {"X-aws-ec2-metadata-token-ttl-seconds": _TOKEN_SECONDS})
         if answer.status != HTTPStatus.OK:
-            raise Unavailable(f"the metadata service returned no token (HTTP {answer.status})")
+            raise Unavailable(
+                f"what answers at {self._base} gives no token (HTTP {answer.status})",
+                "It is not EC2's metadata service of version 2: this is not an EC2 instance, or another service has "
+                "that address here",
+            )
         token = answer.text
         if not token.isascii() or not token.isprintable() or not token:
             raise Unavailable("the metadata service returned an invalid token")
@@ -91,17 +110,16 @@ class Metadata:
                 continue
             if answer.status == HTTPStatus.FORBIDDEN:
                 raise Misconfigured(
-                    "the instance metadata service is switched off or out of reach here (HTTP 403)",
-                    "Switch it on: aws ec2 modify-instance-metadata-options --http-endpoint enabled "
-                    "--http-put-response-hop-limit 2 --instance-id ...",
+                    f"the instance metadata service is switched off, or refuses {path} to this node (HTTP 403)",
+                    "Switch it on (aws ec2 modify-instance-metadata-options --http-endpoint enabled "
+                    "--instance-id ...), or look for a proxy on the way to it",
                 )
             if answer.status < HTTPStatus.INTERNAL_SERVER_ERROR and len(answer.body) <= _MOST_BYTES:
                 return answer
             problem = f"HTTP {answer.status}"
         raise Unavailable(
             f"the metadata service at {self._base} does not answer ({problem}, asked {1 + self._retries} times)",
-            "Check that this instance can reach it: curl -m 2 -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' "
-            f"{self._base}/latest/api/token",
+            _cure(problem, method, self._base),
         )
 
     def _exchange(self, method: str, path: str, headers: dict[str, str]) -> _Answer:
@@ -119,3 +137,16 @@ class Metadata:
         finally:
             response.close()  # what was read to its end has given its connection back by now
         return _Answer(response.status, body)
+
+
+def _cure(problem: str, method: str, base: str) -> str:
+    """What to do about a service that does not answer."""
+    try_it = f"try it: curl -m 2 -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' {base}/latest/api/token"
+    if method == "PUT" and problem == "ReadTimeoutError":
+        return (
+            "In a container or behind a bridge its token comes only with a hop limit of 2 (aws ec2 "
+            "modify-instance-metadata-options --http-put-response-hop-limit 2 --instance-id ...); else " + try_it
+        )
+    if method == "GET" and problem == "ReadTimeoutError":
+        return "It has answered a moment ago, so this may pass by itself; run it again"
+    return f"This is not an EC2 instance, or a firewall or a route of this node is in the way; {try_it}"

@@ -67,6 +67,19 @@ def instance(found: Ec2Instance | None) -> list[Problem]:
     return problems
 
 
+def signature(whose: str, hidden: str) -> list[Problem]:
+    """Check that no key comes before the instance's role, where no profile is named. hidden: the role, if any."""
+    if not hidden:
+        return []
+    return [
+        Problem(
+            f"calls are signed with {whose}, and not with the instance's role {hidden}",
+            "If the role is meant, take that key away: it comes first for every AWS tool; otherwise name its profile",
+            fatal=False,
+        )
+    ]
+
+
 def one_vpc(template: VpcId | None, here: Node) -> list[Problem]:
     """Check that the target is in the VPC in which the resource was created."""
     if template in {None, here.vpc}:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from ipaddress import AddressValueError, IPv4Address
 
 from ec2kit.core import messages
-from ec2kit.core.errors import Misconfigured, NotHeld, Problem, Unavailable
+from ec2kit.core.errors import KitError, Misconfigured, NotHeld, Problem, Unavailable
 from ec2kit.core.kinds.facts import RouteTables
 from ec2kit.core.kinds.kind import Resource, View
 from ec2kit.core.model import VpcId
@@ -201,7 +201,7 @@ def on_target(resource: Resource, known: Info, run: Run) -> Proof:
 
 
 def _look(resource: Resource | None, site: Site, run: Run, *, active: bool) -> Proof:
-    seen = Proof(vpc=site.node.vpc, problems=_instance_problems(site))
+    seen = Proof(vpc=site.node.vpc, problems=_instance_problems(site) + _signature_problems(site, run))
     if resource is None:
         return seen
     try:
@@ -224,3 +224,17 @@ def _instance_problems(site: Site) -> list[Problem]:
         return preflight.instance(site.ec2.instance(site.node.instance))
     except Unavailable as error:
         return [Problem(f"EC2 Auto Recovery and metadata options were not checked: {error}", error.cure, fatal=False)]
+
+
+def _signature_problems(site: Site, run: Run) -> list[Problem]:
+    """A caution where a key that nobody has named comes before the instance's role."""
+    from ec2kit.host.imds import ROLE
+
+    signature = site.ec2.way.signature
+    named = run.reach.profile or run.settings.aws.get("AWS_PROFILE") or run.key
+    if named or signature.role or run.record.metadata is None:
+        return []
+    try:
+        return preflight.signature(signature.whose, run.record.metadata.get(ROLE) or "")
+    except KitError:  # then nobody could use it either
+        return []

@@ -50,7 +50,7 @@ def _ec2(node: Node, run: Run, metadata: Metadata, *, patient: bool) -> Ec2:
     for file in doubts(run.settings.aws, signer) if run.record.site is None else ():  # once a run
         message = messages.LEFT_OUT if file.why_not else messages.EXPOSED
         run.log.say(message, file=file.path, why=file.why_not or file.exposed)
-    return Ec2(
+    ec2 = Ec2(
         run.settings.aws,
         region=node.region,
         signer=signer,
@@ -60,6 +60,10 @@ def _ec2(node: Node, run: Run, metadata: Metadata, *, patient: bool) -> Ec2:
         deadline=run.deadline,
         patience=partial(_say_throttled, run.log) if patient else None,
     )
+    if run.record.site is None:
+        way, proxy = ec2.way, f" through the proxy {ec2.way.proxy}" if ec2.way.proxy else ""
+        run.log.say(messages.WAY, url=way.url, proxy=proxy, whose=way.signature.whose)
+    return ec2
 
 
 def _say_throttled(log: Journal, operation: str) -> None:
@@ -70,8 +74,7 @@ def metadata_of(run: Run) -> Metadata:
     """The way to this instance's metadata."""
     from ec2kit.host import imds
 
-    endpoint = run.settings.aws.get("AWS_EC2_METADATA_SERVICE_ENDPOINT")
-    return imds.Metadata(endpoint, retries=run.settings.ec2_max_retry, deadline=run.deadline)
+    return imds.Metadata(imds.endpoint(run.settings.aws), retries=run.settings.ec2_max_retry, deadline=run.deadline)
 
 
 def _node(named: str | None, run: Run, metadata: Metadata, *, lenient: bool = False) -> Node:

@@ -254,7 +254,7 @@ class Ec2:
         self._moto.stale(reads, entries)
 
     def mend(self) -> None:
-        """End all faults, delay, throttling, blackholes, staleness, a wrong clock; let hanging calls go."""
+        """End all faults, delay, throttling, blackholes, staleness, a wrong clock; let go of calls that hang."""
         self._faults.clear()
         self.delay_ms = 0
         self.ahead = 0.0

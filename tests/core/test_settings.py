@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ec2kit.core.errors import Misconfigured
-from ec2kit.core.settings import Settings, refuse_plain_http, settings
+from ec2kit.core.settings import Settings, refuse_plain_http, settings, strangers
 
 SHIPPED = Path(__file__).parents[2] / "etc/default/LifeKeeper"
 GUIDE = {  # administration guide 9.2.1, "Adjusting Recovery Kit for EC2 Tunable Values"
@@ -121,3 +121,42 @@ def test_signed_requests_in_the_clear_are_refused(url: str) -> None:
     """http:// off loopback, and what is no URL."""
     with pytest.raises(Misconfigured, match="not https"):
         refuse_plain_http(url)
+
+
+@pytest.mark.parametrize(
+    ("environ", "text", "found"),
+    [
+        ({"HTTPS_PROXY": "http://upper"}, "", "http://upper"),
+        ({"https_proxy": "http://lower", "HTTPS_PROXY": "http://upper"}, "", "http://lower"),
+        ({}, "https_proxy=http://lower\nHTTPS_PROXY=http://upper", "http://lower"),
+        ({}, "HTTPS_PROXY=http://upper", "http://upper"),
+        ({"HTTPS_PROXY": "http://upper"}, "https_proxy=http://lower", "http://upper"),
+    ],
+)
+def test_a_proxy_in_small_letters_wins(environ: dict[str, str], text: str, found: str) -> None:
+    """As for curl and Python; the environment before the file. An empty https_proxy switches it off, as there."""
+    for name in ("HTTPS_PROXY", "NO_PROXY"):
+        small = {
+            key.replace("https_proxy", name.lower()).replace("HTTPS_PROXY", name): environ[key] for key in environ
+        }
+        lines = text.replace("https_proxy", name.lower()).replace("HTTPS_PROXY", name)
+        assert settings(lines, small)[0].aws == {name: found}
+    for upper in ("", "https_proxy=http://lower\nHTTPS_PROXY=http://upper"):
+        assert settings(upper, {"https_proxy": "", "HTTPS_PROXY": "http://upper"})[0].aws == {}
+    assert settings("https_proxy=\nHTTPS_PROXY=http://upper", {})[0].aws == {}, "as with each line as a variable"
+    assert settings("https_proxy=", {"HTTPS_PROXY": "http://upper"})[0].aws == {"HTTPS_PROXY": "http://upper"}
+    assert settings("NO_PROXY=a", {"no_proxy": ""})[0].aws == {"NO_PROXY": "a"}
+    assert not strangers({"https_proxy": "", "NO_PROXY": ""})
+    assert strangers({"http_proxy": "", "ALL_PROXY": ""}) == ["http_proxy", "ALL_PROXY"]
+
+
+@pytest.mark.parametrize(
+    "name", ["AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT"]
+)
+def test_a_word_that_aws_does_not_know_is_told(name: str) -> None:
+    """AWS's library takes any word but true for false: a typo would be a silent change of the endpoint."""
+    found, warnings = settings(f"{name}=maybe", {})
+    assert (found.aws, len(warnings)) == ({}, 1)
+    assert name in warnings[0]
+    for word in ("IPV6",) if "MODE" in name else ("TRUE", "false"):
+        assert settings("", {name: word}) == (settings("", {name: word})[0], ())

@@ -269,3 +269,16 @@ def test_any_text(texts: list[str]) -> None:
     """Where sh comes to the end of a text, it has the same values, or there is a warning."""
     found = [(text, differ(text, theirs)) for text, (theirs, end) in zip(texts, by_sh(texts), strict=True) if end]
     assert [each for each in found if each[1]] == []
+
+
+@pytest.mark.parametrize(
+    "line", ["fi", "done", "}", "then", "; :", "export 5x", "export -n A", "unset 5x", "local A=1", ": ;; :", "& :"]
+)
+def test_behind_an_error_sh_reads_nothing_more(line: str) -> None:
+    """A typo must not stop a failover: the lines behind it count, with a warning that says so."""
+    text = f"A=1\n{line}\nB=2"
+    ((theirs, _),) = by_sh([text])
+    assert not theirs["B"]
+    found, warnings = assignments(text, ["A", "B"])
+    assert {name: each.value for name, each in found.items()} == {"A": "1", "B": "2"}
+    assert "line 3: B is used, but stands behind line 2, where sh gives up" in warnings

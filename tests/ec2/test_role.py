@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from pathlib import Path
 
 import pytest
 
@@ -91,3 +93,24 @@ def test_what_is_no_credential_is_unknown(routes: Protected, document: str) -> N
     assert (code, keys) == (ExitCode.UNAVAILABLE, set()), said
     assert asked_for_the_role(routes)
     assert "no credentials" in said
+
+
+@pytest.mark.parametrize("chain", [False, True])
+def test_a_helper_that_hangs_ends_with_the_run(routes: Protected, chain: bool) -> None:
+    """Nothing of a run goes on behind it: also a profile's program, alone or at the beginning of a chain."""
+    node = routes.lab.node1
+    helper, config = node.root / "helper", node.root / "aws-config"
+    helper.write_text(f"#!/bin/sh\necho $$ > {node.root}/pid\nexec sleep 60\n")
+    helper.chmod(0o755)
+    link = "[profile first]\nrole_arn = arn:aws:iam::123456789012:role/x\nsource_profile = mine\n" if chain else ""
+    config.write_text(f"{link}[profile mine]\ncredential_process = {helper}\n")
+    words = [*routes.words, "--timeout", "2"]
+    environment = {"AWS_CONFIG_FILE": str(config), "AWS_PROFILE": "first" if chain else "mine"}
+    done = node.run(str(node.root / "bin/ec2kit"), "check", *words, environment=environment)
+    assert done.returncode == ExitCode.UNAVAILABLE, done.stderr
+    assert f"the credentials of profile {'first' if chain else 'mine'}" in done.stderr
+    process = Path("/proc", (node.root / "pid").read_text().strip())
+    end = time.monotonic() + 5
+    while process.exists():
+        assert time.monotonic() < end
+        time.sleep(0.05)

@@ -263,14 +263,18 @@ def _patient(row: Row, point: Point) -> bool:
 
 
 _HELD_READING = {active, paged}
-_NO_ANSWER = r"no usable answer|timed out|does not answer|failed with exit code|did not answer"
+_NO_ANSWER = (
+    r"no usable answer|no answer to|incomplete answer|that is not AWS's|timed out|does not answer|"
+    r"failed with exit code|did not answer"
+)
 _SOMETHING_ELSE = (
-    r"incomplete|no usable answer|shows no|does not show|not an Elastic IP|after acting|none of|throttled"
+    r"incomplete|no usable answer|that is not AWS's|shows no|does not show|not an Elastic IP|after acting|none of|"
+    r"throttled"
 )
 _DOWN = r"metadata|MetadataRetrieval|NoCredentials|timed out"
 _NO_DATA = r"no token|none|metadata|no credentials|no network interface|not a network interface|does not show|EC2"
 _NO_ITEM = (
-    r"no network interface|not a network interface|the metadata service|no credentials|points? at|"
+    r"gives no token|no network interface|not a network interface|the metadata service|no credentials|points? at|"
     r"metadata do not (yet|tell)"
 )
 _MISSING = r"cannot be run|is missing|is not here|could not be taken back|exit code"
@@ -324,7 +328,7 @@ OUTSIDE: tuple[Kind, ...] = (
         "503",
         "Unavailable to this request, each time",
         "EC2",
-        r"with Unavailable|timed out",
+        r"\(Unavailable|timed out",
         _call,
         _same("error503"),
     ),

@@ -32,14 +32,19 @@ def call_of(cell: Cell) -> tuple[str, str, str]:
 
 
 def sample(cells: Sequence[Cell]) -> list[Cell]:
-    """Each call of each action once, with the fault that had the fewest turns; then the faults that had none.
+    """Each edge of each action and each call once, with the fault that had the fewest turns; then what had none.
 
     Of the faults of the process itself each one once, with the action that had the fewest turns.
     """
     outside = [cell for cell in cells if not BY_NAME[cell.kind].inside]
     turns = Counter({kind.name: 3 for kind in KINDS if _WAITING.search(kind.name)})
     had: dict[tuple[str, str, str], Cell] = {}
+    met: set[tuple[str, str]] = set()
     for call in dict.fromkeys(call_of(cell) for cell in outside):
+        action, edge, name = call
+        if {(action, edge), (edge, name)} <= met:
+            continue
+        met |= {(action, edge), (edge, name)}
         had[call] = min((cell for cell in outside if call_of(cell) == call), key=lambda cell: turns[cell.kind])
         turns[had[call].kind] += 1
     kinds = {cell.kind for cell in had.values()}

@@ -11,8 +11,8 @@ import pytest
 
 from ec2kit.core.errors import DeadlineExceeded, Misconfigured, Unavailable
 from ec2kit.host.deadline import Deadline
-from ec2kit.host.imds import Metadata
-from lab.imds import Imds, NodeIdentity, NodeInterface
+from ec2kit.host.imds import Metadata, endpoint
+from lab.imds import Fault, Imds, NodeIdentity, NodeInterface
 from lab.protected import SLACK
 
 MAC = "02:00:00:00:00:01"
@@ -105,6 +105,56 @@ def test_a_service_that_hangs_ends_within_its_read_timeout(imds: Imds) -> None:
     with pytest.raises((Unavailable, DeadlineExceeded)):
         client(imds, retries=50, seconds=1).need("instance-id")
     assert time.monotonic() - began < 1 + SLACK
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ("hang", "--http-put-response-hop-limit 2"),
+        ("refused", "This is not an EC2 instance, or a firewall"),
+        ("missing", "this is not an EC2 instance, or another service"),
+        ("off", "--http-endpoint enabled"),
+        ("error500", "try it: curl"),
+    ],
+)
+def test_each_way_of_silence_has_its_cure(imds: Imds, fault: Fault, words: str) -> None:
+    """A token that is lost on its way through a bridge, no service, another service, one that is switched off."""
+    imds.fault = fault
+    with pytest.raises((Unavailable, Misconfigured)) as caught:
+        client(imds, retries=0).need("instance-id")
+    assert words in caught.value.cure
+    assert ("hop-limit" in caught.value.cure) is (fault == "hang")
+
+
+def test_a_question_that_hangs_behind_its_token(imds: Imds) -> None:
+    """It is an EC2 instance, and no hop limit is in the way."""
+    imds.refuse("hang", "GET /latest/meta-data/mac")
+    with pytest.raises(Unavailable) as caught:
+        client(imds, retries=0).need("mac")
+    assert "may pass by itself" in caught.value.cure
+
+
+@pytest.mark.parametrize("url", ["x", "http://h:none", "http://[::1", "http://u:planted@127.0.0.1", "ftp://h", ""])
+def test_what_is_not_the_url_of_a_metadata_service(url: str) -> None:
+    """Before anything is asked; nothing of it is repeated."""
+    with pytest.raises(Misconfigured) as caught:
+        Metadata(url, retries=0, deadline=Deadline(5))
+    assert "AWS_EC2_METADATA_SERVICE_ENDPOINT is not" in str(caught.value)
+    assert "planted" not in caught.value.why
+
+
+def test_metadata_by_ipv6() -> None:
+    """AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE chooses the address; a URL that is given comes first."""
+    assert endpoint({}) == "http://169.254.169.254"
+    assert endpoint({"AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE": "IPv6"}) == "http://[fd00:ec2::254]"
+    both = {
+        "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE": "IPv6",
+        "AWS_EC2_METADATA_SERVICE_ENDPOINT": "http://127.0.0.1:1",
+    }
+    assert endpoint(both) == "http://127.0.0.1:1"
+    with Imds(IDENTITY, host="::1") as imds:
+        assert "[::1]" in imds.url
+        assert client(imds).need("instance-id") == "i-1"
 
 
 def test_garbage_for_a_token_is_unavailable(imds: Imds) -> None:

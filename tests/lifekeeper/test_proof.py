@@ -36,6 +36,24 @@ def test_create_warns_of_what_the_instance_itself_will_do(figure2: Lab) -> None:
     assert "EC2 Auto Recovery and metadata options were not checked: EC2 denied DescribeInstances" in done.stderr
 
 
+def test_create_warns_of_a_key_that_comes_before_the_role(figure2: Lab) -> None:
+    """A left-over [default], as for every AWS tool; not of a profile that is named, and not of the role."""
+    figure2.ec2.credentials["AKIALEFTOVER"] = float("inf")
+    folder = figure2.node1.root / ".aws"
+    folder.mkdir()
+    lines = "[{}]\naws_access_key_id = AKIALEFTOVER\naws_secret_access_key = planted\n"
+    (folder / "credentials").write_text(lines.format("default") + lines.format("cluster"))
+    for more, times in (((), 1), (("--profile", "cluster"), 0)):
+        done = figure2.node1.ec2kit(*CREATE[EIP], *more)
+        assert done.returncode == 0, done.stderr
+        words = "and not with the instance's role"
+        assert sum(words in line for line in done.stderr.splitlines() if line.startswith("WARN")) == times
+        assert "planted" not in done.stderr
+        good(figure2.node1.ec2kit("delete", EIP))
+    (folder / "credentials").unlink()
+    assert words not in figure2.node1.ec2kit(*CREATE[EIP]).stderr
+
+
 def test_both_nodes_must_be_in_one_vpc(figure2: Lab) -> None:
     """The resource remembers where it was created."""
     good(figure2.node1.ec2kit(*CREATE[EIP]))

@@ -59,7 +59,7 @@ def test_properties_that_a_system_cannot_use_are_not_written(figure1: Lab) -> No
     assert refused.returncode == 5
     assert "canextend on node2 failed with exit code 5" in refused.stderr
     for sets, words in (
-        ("profile=nobody", "EC2 cannot be set up (ProfileNotFound)"),
+        ("profile=nobody", "there is no profile nobody"),
         ("ec2-url=http://192.0.2.1", "is not https"),
         ("priority=10", "priority 10 is in use by node2"),
     ):

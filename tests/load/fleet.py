@@ -15,7 +15,7 @@ import math
 import random
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from ipaddress import IPv4Address, IPv4Network
@@ -165,8 +165,11 @@ class _WhoeverAsks(Deadline):
 
     @contextmanager
     def waiting(self, what: str) -> Iterator[None]:
-        with _own().waiting(what):
+        with _own().waiting(what) if getcurrent().parent else nullcontext():  # nobody asks yet while it is made
             yield
+
+    def check(self) -> None:
+        _own().check()
 
     def sleep(self, seconds: float, before: str) -> None:
         _own().sleep(seconds, before)

@@ -9,8 +9,6 @@ from tests.load.fleet import CHECK, HOLD, Figures, Shape, simulate
 SMALL = Shape(nodes=2_500, interval=150, lost=100, outage=5, seconds=5)  # as many calls a second as 10,000 at 600 s
 STORM = 500  # nodes that take over at one moment
 
-fees = pytest.mark.parametrize("fees", [False, True], ids=["refusals are free", "refusals take tokens"])
-
 
 @pytest.fixture(scope="module")
 def small() -> Figures:
@@ -39,8 +37,7 @@ def test_takeovers_succeed_beside_checks(small: Figures) -> None:
     assert small.done[-1] <= 6 * small.allowed
 
 
-@fees
-@pytest.mark.parametrize("tables", [300, 500])
+@pytest.mark.parametrize(("tables", "fees"), [(300, True), (500, False)])
 def test_one_node_with_many_tables(tables: int, *, fees: bool) -> None:
     """1.3 times the calls that are needed, in 1.1 times the least possible time; nothing is moved twice."""
     figures = simulate(Shape(nodes=1, lost=1, tables=tables, outage=0, seconds=0, fees=fees))
@@ -52,8 +49,7 @@ def test_one_node_with_many_tables(tables: int, *, fees: bool) -> None:
     assert figures.served["takers", "ReplaceRoute"] == tables, "all are moved, each once"
 
 
-@fees
-@pytest.mark.parametrize("tables", [1, 0], ids=["routes", "Elastic IPs"])
+@pytest.mark.parametrize(("tables", "fees"), [(1, False), (0, True)], ids=["routes", "Elastic IPs"])
 def test_a_storm(tables: int, *, fees: bool) -> None:
     """500 nodes, one change each: the last in the buckets' time and a quarter; never a collapse (docs/load.md)."""
     figures = simulate(Shape(nodes=STORM, lost=STORM, tables=tables, outage=0, seconds=0, fees=fees))

@@ -260,6 +260,7 @@ def test_a_route_that_could_not_be_put_back_is_a_reason_not_to_begin(host: Host)
     if host.run("ip", *wrapped.split()).returncode:
         wrapped = "-6 route add fd00:9::/64 encap ioam6 trace prealloc type 0x800000 ns 1 size 12 dev eth1"
         host.run("ip", *wrapped.split(), check=True)
+    until(lambda: "tentative" not in host.run("ip", "-6", "address").stdout, lambda: "an address is tentative", 10)
     before = has(host)
     done = host.run(sys.executable, "-c", REPAIR, "eth1")
     assert "eth1 is not taken down, for what it has could not be put back" in done.stderr

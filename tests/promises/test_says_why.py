@@ -159,7 +159,7 @@ def test_a_profile_that_does_not_exist(routes: Protected) -> None:
     """A setting that a person must mend."""
     done = routes.verb("hold", routes.lab.node1, "--profile", "nobody")
     assert done.returncode == 5
-    assert "EC2 cannot be set up (ProfileNotFound)" in last(done)
+    assert "there is no profile nobody" in last(done)
 
 
 def test_the_settings_file_is_missing(routes: Protected) -> None:

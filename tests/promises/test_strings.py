@@ -14,7 +14,7 @@ from ec2kit.console import tables
 from ec2kit.core import messages, profiles
 from ec2kit.core.errors import Misconfigured, Problem, Unavailable
 from ec2kit.core.model import AccessKey
-from ec2kit.ec2.refusals import refusal
+from ec2kit.ec2.refusals import Call, refusal
 from ec2kit.host.log import Journal
 from ec2kit.lifekeeper import info
 from lab.nodes import Lab
@@ -62,7 +62,7 @@ def test_any_text_in_a_table(first: str, second: str) -> None:
 @given(ANY)
 def test_any_error_code_of_ec2s(code: str) -> None:
     """A code that is not in the form of one is not repeated."""
-    why = refusal("ReplaceRoute", "rtb-1", code).why
+    why = refusal(Call("ReplaceRoute", "rtb-1"), code).why
     assert why.isprintable()
     assert len(why) < 500
 
