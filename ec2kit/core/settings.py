@@ -153,8 +153,8 @@ def strangers(environ: Mapping[str, str]) -> list[str]:
     return [name for name in environ if _AWS_ALONE.fullmatch(name) and name not in _ALL_SPELLED]
 
 
-def refuse_plain_http(url: str) -> None:
-    """Raise Misconfigured for an EC2 URL that would send signed requests in the clear.
+def refuse_plain_http(url: str, service: str = "EC2") -> None:
+    """Raise Misconfigured for the URL of an AWS service that would send signed requests in the clear.
 
     Only https is accepted, and http to a loopback address.
     """
@@ -172,7 +172,7 @@ def refuse_plain_http(url: str) -> None:
     if scheme != "http" or not loopback:
         shown = f"{scheme}://{host}" if host else "the one given"
         raise Misconfigured(
-            f"the EC2 URL {shown} is not https",
+            f"the {service} URL {shown} is not https",
             "Give an https:// URL; http:// works for a loopback address only",
             permanent=True,
         )

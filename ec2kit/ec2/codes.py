@@ -51,7 +51,7 @@ _MEANINGS = (  # codes, what happened, what to do about it
     (
         {"ExpiredToken", "ExpiredTokenException"},
         "{service} refused the credentials for {tried}, because their session is over",
-        "A role's are renewed by themselves; those that somebody has put into a file must be put there anew",
+        "A role's are renewed by themselves; those that somebody has put into a file must be put there again",
     ),
     (
         {"OptInRequired", "Blocked", "PendingVerification"},

@@ -194,8 +194,10 @@ class Credentials:
         service, subject, whose = "SSO", "", self._profile
         if operation.startswith("AssumeRole"):
             service, subject, whose = "STS", _named(self._asked_for), self._who_asks()
-        call = Call(operation, subject, service=service, url=plain(self._asked_at), whose=whose)
-        refused = refusal(call, code, clock_skew(error))
+        at, proxy = plain(self._asked_at), proxy_of(self._asked_at)
+        call = Call(operation, subject, service=service, url=at, whose=whose, proxy=proxy)
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+        refused = refusal(call, code, clock_skew(error), status)
         cure = cure_of(operation, code)
         return type(refused)(f"{NONE}: {refused}", cure.format(whose=whose, profile=self._profile) or refused.cure)
 

@@ -106,7 +106,7 @@ def way(
 
     def allow(**given: Any) -> None:
         deadline.check()
-        refuse_plain_http(given["request"].url)  # STS's, too
+        refuse_plain_http(given["request"].url, given["event_name"].split(".")[1].upper())  # also STS
         proxy_of(given["request"].url)
 
     try:

@@ -192,7 +192,7 @@ def test_nobody_is_asked_for_the_code_of_an_mfa_device(account: Account, capsys:
             "STS denied AssumeRole on the role mover",
             "in the policy of profile user, and profile user in",
         ),
-        ("ExpiredToken", "STS refused the credentials for AssumeRole", "must be put there anew"),
+        ("ExpiredToken", "STS refused the credentials for AssumeRole", "must be put there again"),
         ("RegionDisabledException", "STS refused AssumeRole", "Activate STS"),
         ("SignatureDoesNotMatch", "STS refused the signature of AssumeRole", "the secret of profile user"),
         ("Throttling", "STS throttled AssumeRole", "passes by itself"),
@@ -230,6 +230,20 @@ def test_what_sts_refuses_names_the_role_that_is_refused(account: Account) -> No
     error = account.fails(account.profile(f"role_arn = {ROLE}", f"web_identity_token_file = {token}"), "mine")
     assert "STS denied AssumeRoleWithWebIdentity on the role mover" in str(error)
     assert "sts:" not in error.cure
+
+
+def test_a_page_in_the_place_of_sts(account: Account) -> None:
+    """It is told with its HTTP status, and who is to be looked for."""
+    account.sts.close()
+    web = Web(lambda exchange: exchange.send(Reply(502, b"<html>Bad Gateway</html>", "text/html")))
+    web.listen()
+    try:
+        config = f"[profile mine]\nrole_arn = {ROLE}\nsource_profile = user\n[profile user]\n{KEY}"
+        error = account.fails(config, "mine", AWS_ENDPOINT_URL_STS=web.url)
+    finally:
+        web.stop()
+    assert f"{web.url} answered AssumeRole on the role mover with HTTP 502" in str(error)
+    assert f"Check who answers at {web.url}" in error.cure
 
 
 def test_a_clock_that_is_wrong_for_sts(account: Account) -> None:
@@ -274,7 +288,7 @@ def test_sts_is_not_asked_in_the_clear(account: Account) -> None:
     config = f"[profile mine]\nrole_arn = {ROLE}\nsource_profile = user\n[profile user]\n{KEY}"
     error = account.fails(config, "mine", AWS_ENDPOINT_URL_STS="http://192.0.2.1")
     assert error.code == ExitCode.MISCONFIGURED
-    assert "http://192.0.2.1 is not https" in str(error)
+    assert "the STS URL http://192.0.2.1 is not https" in str(error)
 
 
 def test_sts_that_cannot_be_reached(account: Account) -> None:
