@@ -55,10 +55,15 @@ def _lcdsync(_call: Call) -> int:
 
 
 def _lkcheck(call: Call) -> int:
-    """Check all resources of this system, for ever or --once; the end of the system ends it too."""
+    """Check all resources of this system, for ever or --once; the end of the system ends it too.
+
+    --once also waits for the recoveries that it has caused: a quickCheck does not wait for its event's.
+    """
     while True:
         core.lkcheck(call.db, call.own)
         if "once" in call.options:
+            while store.recovers(call.db, call.own):
+                time.sleep(0.05)
             return store.OK
         time.sleep(core.check_interval(store.lkroot_of(call.db, call.own)))
         if not store.is_up(call.db, call.own):

@@ -246,10 +246,20 @@ def claim(db: sqlite3.Connection, system: str, flag: str) -> bool:
     """Raise a flag for this process; False when a living process holds it already."""
     with writing(db):
         row = db.execute("SELECT pid FROM flags WHERE system = ? AND flag = ?", (system, flag)).fetchone()
-        if row and Path(f"/proc/{row[0]}").exists():
+        if row and _lives(*row):
             return False
         db.execute("INSERT OR REPLACE INTO flags VALUES (?, ?, ?)", (system, flag, os.getpid()))
     return True
+
+
+def recovers(db: sqlite3.Connection, system: str) -> bool:
+    """Whether an event's recovery is at work on this system."""
+    rows = db.execute("SELECT pid FROM flags WHERE system = ? AND flag LIKE '!recover!%'", (system,))
+    return any(_lives(*row) for row in rows)
+
+
+def _lives(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
 
 
 def drop_flag(db: sqlite3.Connection, system: str, flag: str) -> bool:

@@ -608,6 +608,16 @@ def test_lkcheck_skips_what_has_left(cluster: Cluster) -> None:
     assert cluster.states("b") == "ISP ISP ISP"
 
 
+def test_one_check_waits_for_what_it_has_caused(cluster: Cluster) -> None:
+    """A quickCheck does not wait for its event's recovery; who reads the states after `--once` need not either."""
+    add_action(cluster.base, "a", "quickCheck")
+    sendevent = f"{cluster.base}/a/bin/sendevent {SENT} >/dev/null 2>&1"
+    cluster.plan("a.quickCheck.top", f"{sendevent} & sleep 1; exit 1")
+    cluster.plan("a.lost.net", "sleep 2; exit 1")
+    cluster.ok("a:lkcheck --once")
+    assert cluster.states("b") == "ISP ISP ISP"
+
+
 def test_lkcheck_loops_until_its_system_dies(cluster: Cluster) -> None:
     """Without --once lkcheck runs every LKCHECKINTERVAL seconds and ends with its system."""
     add_action(cluster.base, "a", "quickCheck")
