@@ -22,7 +22,7 @@ from ec2kit.core.model import Reach
 from ec2kit.core.settings import Budget
 from ec2kit.core.words import one_line
 from ec2kit.host import guard
-from ec2kit.host.log import Journal
+from ec2kit.host.log import Journal, Quiet
 from ec2kit.lifekeeper import contract
 from ec2kit.lifekeeper.options import (
     create_parser,
@@ -113,7 +113,9 @@ def _parsed(parse: Callable[[list[str]], T], given: list[str]) -> T:
 def _run_verb(options: argparse.Namespace) -> int:
     verb, budget, _ = _VERBS[options.verb]
     resource = _resource(options)
-    log = Journal(options.verb, str(options.address), least=Level.INFO if options.verbose else Level.WARN)
+    quiet = Quiet(options.verb, str(options.address)) if options.quiet else None
+    least = Level.INFO if options.verbose else Level.WARN
+    log = quiet or Journal(options.verb, str(options.address), least=least)
     reach = Reach(options.region, options.profile, options.endpoint_url)
     run = begin(log, lambda settings: options.timeout or settings.seconds(budget), reach)
     if options.verb == "hold":
@@ -124,8 +126,10 @@ def _run_verb(options: argparse.Namespace) -> int:
         outcome = Outcome(options.verb, resource, run.record, error, deadline.spent)
         if options.output == "json":
             print(json.dumps(outcome.as_json()), flush=True)
-        else:
+        elif not quiet:
             outcome.show(brief=deadline.spent >= deadline.seconds)
+        if quiet:
+            quiet.conclude(outcome.level, outcome.line)
 
     return conclude(run, partial(verb, resource, run), lambda error: error.code if error else ExitCode.OK, tell)
 
@@ -249,7 +253,9 @@ def _common() -> argparse.ArgumentParser:
     common.add_argument("--endpoint-url", metavar="URL", help="EC2 URL (default: the Region's)")
     common.add_argument("--timeout", type=_seconds, metavar="SECONDS", help="(default: the settings file's)")
     common.add_argument("--output", choices=["text", "json"], default="text")
-    common.add_argument("-v", "--verbose", action="store_true", help="log every step")
+    loud = common.add_mutually_exclusive_group()
+    loud.add_argument("-v", "--verbose", action="store_true", help="log every step")
+    loud.add_argument("--quiet", action="store_true", help="one line in the log tells all, as ec2kit's; no table")
     return common
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ec2kit.core import schema
 from ec2kit.core.errors import ExitCode, KitError
 from ec2kit.core.kinds.kind import Resource
+from ec2kit.core.messages import Level
 from ec2kit.core.schema import Object
 from ec2kit.core.steps import steps_of
 from ec2kit.core.words import one_line
@@ -49,6 +50,22 @@ class Outcome:
         if self.record.site is None:
             return f"{self.resource} stays as it is; the node that takes over moves it."
         return f"{self.resource} is {'not ' if self.verb == 'release' else ''}held{here}."
+
+    @property
+    def level(self) -> Level:
+        """How severe the one line is: what is not known is a warning, as for a monitor."""
+        return {ExitCode.OK: Level.NOTIFY, ExitCode.UNAVAILABLE: Level.WARN}.get(self.code, Level.ERROR)
+
+    @property
+    def line(self) -> str:
+        """All of it as one line of a log."""
+        record = self.record
+        about = f" {self.resource}" if self.error else ""
+        done = f" Done: {'; '.join(map(str, record.done))}." if record.done else ""
+        todo = "".join(f" {step};" for step in steps_of(record.todo)).rstrip(";")
+        calls = f", {record.site.ec2.attempts} API calls" if record.site else ""
+        name = "PLAN" if record.todo else self.code.name
+        return f"{name} {self.verb}{about}: {self.summary}{todo}{done} ({self.seconds:.2f} s{calls})"
 
     def as_json(self) -> Object:
         """All of it as one JSON object."""

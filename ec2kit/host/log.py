@@ -3,7 +3,7 @@
     LEVEL:ec2:action:tag:NNNNNN:text
 
 Syslog: tag LifeKeeper, facility local6, as LifeKeeper's own programs (LKSYSLOGTAG, LKSYSLOGSELECTOR), or
-the tag and facility of the engine that calls.
+the tag and facility of the engine that calls. A quiet run has one line, as ec2kit's.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from ec2kit.core import messages
 from ec2kit.core.messages import Level, Message
@@ -58,16 +59,18 @@ class Journal:
     said: those of this run.
     """
 
-    def __init__(self, action: str, tag: str, *, least: Level = Level.INFO, sender: Sender = LIFEKEEPER) -> None:
+    def __init__(
+        self, action: str, tag: str, *, least: Level = Level.INFO, sender: Sender | None = LIFEKEEPER
+    ) -> None:
         self.action = action
         self.tag = one_line(tag)
         self.past: dict[str, Said] | None = None
         self.said: dict[str, Said] = {}
         self._logger = logging.Logger("ec2kit", level=least)  # noqa: LOG001  one per run, inherits nothing
-        show = logging.StreamHandler(sys.stderr)
-        show.setFormatter(logging.Formatter("%(message)s"))
-        self._logger.addHandler(show)
-        if syslog := _syslog(sender):
+        self._show = logging.StreamHandler(sys.stderr)
+        self._show.setFormatter(logging.Formatter("%(message)s"))
+        self._logger.addHandler(self._show)
+        if sender and (syslog := _syslog(sender)):
             self._logger.addHandler(syslog)
 
     def say(self, message: Message, **facts: object) -> None:
@@ -88,9 +91,53 @@ class Journal:
                 return
             if known.times > 1:
                 text += f" ({known.times} times since {clock(known.since)})"
+        self._tell(message, text)
+
+    def _tell(self, message: Message, text: str) -> None:
         for line in text.splitlines() or [""]:
             prefix = f"{message.level.name}:ec2:{self.action}:{self.tag}:{message.number:06d}"
             self._logger.log(message.level, "%s:%s", prefix, one_line(line))
+
+
+class Quiet(Journal):
+    """The log of a run that tells one line, by `conclude`, with the warnings of the run in it.
+
+    Under systemd, standard error is the journal: it has the line once, from there, with its severity. A bug's trace
+    is told as ever.
+    """
+
+    def __init__(self, action: str, tag: str) -> None:
+        journals = _is_journal(sys.stderr)
+        super().__init__(action, tag, least=Level.NOTIFY, sender=None if journals else daemon("ec2kit"))
+        self._warnings: dict[str, None] = {}
+        if journals:
+            self._show.setFormatter(_Prioritized())
+
+    def conclude(self, level: Level, text: str) -> None:
+        """Tell the one line."""
+        self._logger.log(level, "%s", one_line(" ".join((text, *self._warnings))))
+
+    def _tell(self, message: Message, text: str) -> None:
+        if message is messages.INTERNAL:
+            super()._tell(message, text)
+        elif message.level >= Level.WARN:
+            self._warnings[f"[{message.number:06d}: {text}]"] = None
+
+
+class _Prioritized(logging.Formatter):
+    """A line for the journal, which reads the severity at its beginning (sd-daemon(3))."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return f"<{_SEVERITY[Level(record.levelno)]}>{super().format(record)}"
+
+
+def _is_journal(stream: TextIO) -> bool:
+    """Whether systemd reads the stream for its journal. Programs that it starts are told so by JOURNAL_STREAM."""
+    try:
+        facts = os.fstat(stream.fileno())
+    except (OSError, ValueError):  # closed, or no file of the system's
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{facts.st_dev}:{facts.st_ino}"
 
 
 def clock(seconds: float) -> str:

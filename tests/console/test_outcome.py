@@ -37,3 +37,23 @@ def test_json_tells_all(either: Protected) -> None:
     done = either.verb("check", lab.node1, "--output", "json")
     unknown = json.loads(done.stdout)
     assert (done.returncode, unknown["outcome"], unknown["held"]) == (9, "UNAVAILABLE", None)
+
+
+def test_a_quiet_run_tells_one_line(eip: Protected) -> None:
+    """What came of it, what was done, the cure; no table. The exit code, and the JSON object, are as without it."""
+    lab = eip.lab
+    for verb, node, begins, has in (
+        ("plan", lab.node2, "PLAN plan: ", eni_of(lab, "node2")),
+        ("hold", lab.node2, "OK hold: ", "Done: "),
+        ("hold", lab.node2, "OK hold: ", " is held by "),
+        ("check", lab.node1, "NOT_HELD check ", eni_of(lab, "node2")),
+    ):
+        done = eip.verb(verb, node, "--quiet")
+        assert (done.stdout, done.stderr.count("\n")) == ("", 1), done
+        assert done.stderr.startswith(begins), done
+        assert has in done.stderr, done
+        assert done.returncode == (1 if verb == "check" else 0)
+    lab.ec2.refuse("denied")
+    done = eip.verb("check", lab.node1, "--quiet", "--output", "json")
+    assert (done.returncode, done.stderr.count("\n"), json.loads(done.stdout)["exit_code"]) == (9, 1, 9)
+    assert done.stderr.startswith("UNAVAILABLE check ")

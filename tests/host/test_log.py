@@ -14,7 +14,7 @@ import pytest
 from ec2kit.core import messages
 from ec2kit.core.messages import Level
 from ec2kit.host import log
-from ec2kit.host.log import Journal
+from ec2kit.host.log import Journal, Quiet
 from lab.protected import SLACK
 
 
@@ -154,3 +154,42 @@ def test_levels_below_the_least_are_not_shown(capsys: pytest.CaptureFixture[str]
     journal.say(messages.BEGIN)
     journal.say(messages.STEP, step="something")
     assert capsys.readouterr().err == "NOTIFY:ec2:quickCheck:ec2-x:960021:something\n"
+
+
+def test_a_quiet_run_is_one_line_of_the_kits_own(daemon: socket.socket, capsys: pytest.CaptureFixture[str]) -> None:
+    """Facility daemon (3), tag ec2kit; its warnings are in the line, each once, and a bug's trace is told as ever."""
+    daemon.settimeout(5)
+    journal = Quiet("hold", "10.1.0.10")
+    for _ in range(2):
+        journal.say(messages.TABLE_GONE, table="rtb-1")
+    journal.say(messages.STEP, step="a step")
+    journal.say(messages.INTERNAL, trace="a trace")
+    journal.conclude(Level.NOTIFY, "OK hold:\nit is held")
+    close(journal)
+    trace = [f"ERROR:ec2:hold:10.1.0.10:960006:{text}" for text in ("internal error, please report it:", "a trace")]
+    lines = [*trace, "OK hold:?it is held [960026: recorded route table rtb-1 no longer exists; ignored]"]
+    assert capsys.readouterr().err.splitlines() == lines
+    heads = [f"<{3 * 8 + severity}>ec2kit[{os.getpid()}]: " for severity in (3, 3, 5)]
+    told = [f"{head}{line}\0" for head, line in zip(heads, lines, strict=True)]
+    assert [daemon.recv(4096).decode() for _ in told] == told
+
+
+def test_the_journal_gets_a_quiet_run_once(
+    daemon: socket.socket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From standard error, with its severity, and not by syslog too; JOURNAL_STREAM may be another stream's."""
+    for journals in (True, False):
+        with (tmp_path / f"{journals}").open("w+") as stream:
+            facts = os.fstat(stream.fileno())
+            monkeypatch.setattr("sys.stderr", stream)
+            monkeypatch.setenv("JOURNAL_STREAM", f"{facts.st_dev}:{facts.st_ino + (not journals)}")
+            journal = Quiet("check", "10.1.0.10")
+            journal.conclude(Level.WARN, "UNAVAILABLE")
+            close(journal)
+            assert (tmp_path / f"{journals}").read_text() == ("<4>UNAVAILABLE\n" if journals else "UNAVAILABLE\n")
+        daemon.setblocking(False)
+        if journals:
+            with pytest.raises(BlockingIOError):
+                daemon.recv(4096)
+        else:
+            assert b"UNAVAILABLE" in daemon.recv(4096)
