@@ -22,7 +22,7 @@ from ec2kit.core.errors import Misconfigured, Unavailable
 from installer import wheels
 
 _EPOCH = 315_532_800  # 1980; any fixed time will do
-_INSTALLED = (wheels.LOCK, "ec2kit/**/*.py", "ec2kit/py.typed", "actions/*", "bin/*", "ocf/*", "etc/default/*")
+_INSTALLED = (wheels.LOCK, "ec2kit/**/*.py", "ec2kit/py.typed", "actions/*", "bin/*", "ocf/*", "etc/*/*")
 _CARRIED = (
     *_INSTALLED,
     "pyproject.toml",
@@ -33,7 +33,6 @@ _CARRIED = (
     "Makefile",
     "CHANGELOG.md",
     "installer/*.py",
-    "etc/*/*",
     "docs/*.md",
 )
 _ANY_PYTHON = ("--only-binary=:all:", "--platform=any", "--implementation=py", "--abi=none", "--python-version=3.11")

@@ -24,6 +24,7 @@ from installer.target import Target, like
 # -I: nothing of the caller's PYTHONPATH, folder or home reaches code that runs as root. AWS_* is read as ever.
 _FIRST_LINE = "#!{prefix}/bin/python -I\n"
 _SCRIPTS = ("actions", "bin", "ocf")
+_FOR_OTHERS = "etc/*/*"  # what other programs' configurations name; etc/default is LifeKeeper's own place
 _SOURCES = (
     "ec2kit/**/*.py",
     "ec2kit/py.typed",
@@ -31,6 +32,7 @@ _SOURCES = (
     "actions/*",
     "bin/*",
     "ocf/*",
+    _FOR_OTHERS,
     "pyproject.toml",
     wheels.LOCK,
 )
@@ -180,7 +182,9 @@ def build(target: Target, project: Path, fetched: Path) -> Path:
             place.chmod(0o644)
             continue
         _, _, text = file.read_text().partition("\n")
-        _script(place, _FIRST_LINE.format(prefix=target.prefix) + text)
+        _place(place, _FIRST_LINE.format(prefix=target.prefix) + text)
+    for file in (each for each in project.glob(_FOR_OTHERS) if each.parent.name != "default"):
+        _place(root / file.relative_to(project), file.read_text().replace(Target.prefix, target.prefix))
     _run(root, "-Bm", "ec2kit.ec2.shapes", fails="")  # without it every run reads all of EC2's description
     _run(root, "-m", "compileall", "-qq", "-j0", "-s", str(root), "-p", target.prefix, str(root / "lib"), fails="")
     _run(
@@ -192,10 +196,11 @@ def build(target: Target, project: Path, fetched: Path) -> Path:
     return root
 
 
-def _script(path: Path, text: str) -> None:
-    path.parent.mkdir(exist_ok=True)
+def _place(path: Path, text: str) -> None:
+    """Make the file; a script can be run."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
-    path.chmod(0o755)
+    path.chmod(0o755 if text.startswith("#!") else 0o644)
 
 
 def _run(root: Path, *arguments: str, fails: str) -> None:
