@@ -11,7 +11,7 @@ from pathlib import Path
 from ec2kit import __version__
 from ec2kit.core.errors import Misconfigured
 from ec2kit.core.settings import settings
-from installer import bundle, environment, links, pacemaker, record, registration, safe, tunables, wheels
+from installer import bundle, environment, links, pacemaker, record, registration, safe, sudo, tunables, wheels
 from installer.record import Record
 from installer.target import Target, write
 
@@ -167,3 +167,4 @@ def _last_words(target: Target, *, did: bool, lifekeeper: bool) -> None:
         print("once LifeKeeper is there, install again; if it is in another folder, name that by LKROOT")
     elif lifekeeper and settings(target.text(target.defaults), {})[0].lkroot != target.lkroot:
         print(f"write LKROOT={target.lkroot} into {target.defaults}: the kit looks for LifeKeeper where that says")
+    sudo.tell(target)
