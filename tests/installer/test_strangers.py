@@ -384,6 +384,9 @@ def test_another_installs_links_are_not_taken_over(installed: Stage) -> None:
     good(installed.install("--uninstall"))
     good(installed.install("--prefix", "/srv/second"))
     assert {str((installed.root / name).readlink()).partition("/second/")[0] for name in LINKS} == {"/srv"}
+    text = "".join(each.read_text() for each in (installed.root / "srv/second/etc").glob("*/*"))
+    assert "ExecStart=/srv/second/bin/ec2kit hold " in text
+    assert "/opt/ec2kit" not in text
 
 
 def test_a_second_install_beside_the_first(unpacked: Path, tmp_path: Path) -> None:
