@@ -6,6 +6,7 @@ memory. The kernel's settings are this machine's, so it may not write them.
 
 from __future__ import annotations
 
+import os
 import subprocess
 from contextlib import suppress
 from pathlib import Path
@@ -52,8 +53,7 @@ class System:
 
     def __init__(self, host: Host) -> None:
         self._host = host
-        top = next(each for each in _CGROUPS if (each / "cgroup.procs").exists())
-        self._cgroup = top / f"ec2kit-lab-{host.pid}"
+        self._cgroup = _cgroups()[0] / f"ec2kit-lab-{host.pid}"
         self._cgroup.mkdir()
         enter = 'echo $$ > "$0" && exec "$@"'
         inside = host.command("unshare", *_OWN, "--fork", "--kill-child", "sh", "-c", _BOOT, UNITS, str(SYSTEMD))
@@ -101,7 +101,8 @@ class System:
 
     def close(self) -> None:
         """End it as a power failure does."""
-        self._process.kill()
+        if self._pid:  # what has started it goes with it
+            self._host.run("kill", "-KILL", self._pid)
         self._process.communicate()
 
         def gone() -> bool:
@@ -117,6 +118,11 @@ class System:
 
 def why_not() -> str | None:
     """What keeps systemd from running here, in one line; None when nothing does."""
-    if SYSTEMD.exists():
-        return None
-    return "Missing here: systemd. On Debian: apt-get install --no-install-recommends systemd dbus"
+    if not SYSTEMD.exists():
+        return "Missing here: systemd. On Debian: apt-get install --no-install-recommends systemd dbus"
+    return None if _cgroups() else "Missing here: cgroups of version 2 that can be written"
+
+
+def _cgroups() -> list[Path]:
+    """Where cgroups can be made."""
+    return [each for each in _CGROUPS if os.access(each / "cgroup.procs", os.W_OK)]

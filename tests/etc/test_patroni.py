@@ -88,7 +88,7 @@ def test_a_run_that_fails_is_repeated_while_patroni_lives(eip: Protected) -> Non
     process.communicate()
     eip.lab.ec2.refuse("denied")
     log = eip.lab.node2.root / "callback.log"
-    patroni = f'"$@" 2>{log} & echo $!; until [ -s {log} ]; do sleep 0.1; done'
+    patroni = f'"$@" >/dev/null 2>{log} & echo $!; until [ -s {log} ]; do sleep 0.1; done'
     command = ["/bin/sh", "-c", patroni, "sh", str(SCRIPT), *eip.words, "on_role_change", "primary", "main"]
     environment = {**eip.lab.node2.environment, **QUICK}
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)

@@ -18,6 +18,18 @@ from lab.protected import judge
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
 EXPOSURE = 22  # of 100, by systemd-analyze: what must not be exceeded
 HOLD, CHECK, TIMER = "ec2kit@{}.service", "ec2kit-check@{}.service", "ec2kit-check@{}.timer"
+NETWORK = """
+[Unit]
+Wants=network.target
+Before=network.target
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/true
+ExecStop=/bin/ip link set dev eth0 down
+[Install]
+WantedBy=multi-user.target
+"""
 TELLS = "[Service]\nExecStart=/bin/sh -c 'echo $MONITOR_EXIT_STATUS >> /run/told'\n"
 
 
@@ -31,14 +43,16 @@ def lab(kit: bytes) -> Iterator[NetLab]:
 
 @pytest.fixture(scope="module")
 def running(lab: NetLab) -> Iterator[System]:
-    """systemd on node2, with a unit for each address, and one that is told of failures."""
+    """systemd on node2, with a unit for each address, one that is told of failures, and one that is the network."""
     host = lab.hosts["node2"]
     for name, words in {"vip": f"route {lab.vpc.vip}", "public": f"eip {lab.vpc.public_ip}"}.items():
         host.write(f"/etc/ec2kit/{name}.conf", f'EC2KIT_ADDRESS="{words} --interface eth0"\n')
     host.write("/etc/default/LifeKeeper", "EC2_MAX_RETRY=0\n")  # a refusal is told at once
     host.write("/etc/systemd/system/tell.service", TELLS)
+    host.write("/etc/systemd/system/lab-network.service", NETWORK)
     host.write("/etc/systemd/system/ec2kit-check@.service.d/tell.conf", "[Unit]\nOnFailure=tell.service\n")
     with System(host) as made:
+        assert made.run("systemctl", "enable", "--now", "lab-network.service").returncode == 0
         yield made
 
 
@@ -159,7 +173,7 @@ def test_the_link_may_be_set_up(node: System, lab: NetLab) -> None:
 
 
 def test_a_shutdown_lets_go_while_the_network_is_there(node: System, lab: NetLab) -> None:
-    """In order: the release reaches EC2. It is the last story of this node."""
+    """In order: the release reaches EC2, and then the network's unit takes the link. It is this node's last story."""
     assert ends(node, HOLD.format("public")) == ExitCode.OK
     assert holder(lab) == "node2"
     node.power_off()
