@@ -45,22 +45,15 @@ def called(protected: Protected, node: Node, *event: str) -> tuple[int, str]:
 
 
 def test_the_address_follows_the_leader(eip: Protected) -> None:
-    """Under each name that the leader has; what is no change of it calls nothing; one line a run."""
-    lab, had = eip.lab, 0
-    for number, (action, role, holder) in enumerate(
-        (
-            ("on_role_change", "primary", "node2"),
-            ("on_reload", "replica", "node2"),
-            ("on_stop", "master", None),
-            ("on_start", "master", "node2"),
-            ("on_role_change", "demoted", None),
-        )
+    """At a promotion it comes, at a stop it goes; what is no change of the role does nothing; one line a run."""
+    for action, role, holder in (
+        ("on_reload", "primary", "node1"),
+        ("on_role_change", "primary", "node2"),
+        ("on_stop", "master", None),
     ):
-        code, told = called(eip, lab.node2, action, role, "main")
+        code, told = called(eip, eip.lab.node2, action, role, "main")
         assert (code, eip.holder()) == (0, holder), (action, role, told)
         assert told.count("\n") == (action != "on_reload"), told
-        assert (len(lab.ec2.calls) > had) is (action != "on_reload"), number
-        had = len(lab.ec2.calls)
 
 
 def test_a_word_that_it_does_not_know_does_nothing(eip: Protected, tmp_path: Path) -> None:
@@ -80,8 +73,8 @@ def test_a_run_that_fails_is_repeated_while_patroni_lives(eip: Protected) -> Non
     eip.lab.node2.set(EC2_MAX_RETRY=0)
     eip.lab.ec2.refuse("denied")
     process = started(eip, eip.lab.node2, "on_role_change", "primary", "main")
-    told = [process.stderr.readline() for _ in range(2)] if process.stderr else []
-    assert [line.split()[:2] for line in told] == [["UNAVAILABLE", "hold"]] * 2
+    assert process.stderr
+    assert process.stderr.readline().startswith("UNAVAILABLE hold ")
     eip.lab.ec2.mend()
     assert process.wait(60) == 0
     assert eip.holder() == "node2"
