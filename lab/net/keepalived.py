@@ -39,6 +39,12 @@ class Keepalived:
         host.run("sh", "-c", f"kill $(cat {_PID})", check=True)
         until(lambda: not self.running(name), lambda: f"keepalived still runs on {name}: {self.log(name)}", 30)
 
+    def reload(self, name: str) -> None:
+        """Let it load its configuration again, and wait until it has."""
+        loaded = self.log(name).count("Reload complete")
+        self._lab.hosts[name].run("sh", "-c", f"kill -HUP $(cat {_PID})", check=True)
+        until(lambda: self.log(name).count("Reload complete") > loaded, lambda: f"no reload: {self.log(name)}", 30)
+
     def running(self, name: str) -> bool:
         """Whether it runs on a node."""
         return self._lab.hosts[name].run("sh", "-c", f"kill -0 $(cat {_PID})").returncode == 0
@@ -61,12 +67,12 @@ class Keepalived:
         there = {"eth1": "eth0", "10.0.2.11": own, "10.0.4.11": peer, "10.1.0.10": self._lab.vpc.vip}
         if name == "node2":
             there |= {"router_id node1": "router_id node2", "priority 150": "priority 100"}
-        text = re.sub("|".join(map(re.escape, there)), lambda found: there[found[0]], re.sub("#.*", "", sample))
+        text = re.sub("|".join(map(re.escape, there)), lambda found: there[found[0]], re.sub(" *#.*", "", sample))
         second = (
-            "global_defs {\n    notify_fifo /run/ec2kit-notify-eip.fifo\n    notify_fifo_script "
+            "    enable_script_security\n    notify_fifo /run/ec2kit-notify-eip.fifo\n    notify_fifo_script "
             f'"/etc/keepalived/ec2kit-notify VI_1 eip {public} --interface eth0"\n'
         )
-        return text.replace("global_defs {\n", second)
+        return text.replace("    enable_script_security\n", second)
 
 
 def why_not() -> str | None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
+import signal
 import subprocess
 import termios
 import time
 from array import array
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -25,17 +27,47 @@ SOON = 120.0  # seconds that a very busy machine may take
 
 
 class Keepalived:
-    """The script on a node as keepalived runs it: its FIFO, and the events that are written into it."""
+    """The script on a node as keepalived runs it: below a process that stands for it, with a FIFO."""
 
-    def __init__(self, protected: Protected, node: Node) -> None:
+    def __init__(self, protected: Protected, node: Node, **settings: str) -> None:
         self.fifo = node.root / "notify.fifo"
-        os.mkfifo(self.fifo)
+        self.log = node.root / "notify.log"
         command = [str(SCRIPT), "VI_1", *protected.words, str(self.fifo)]
         quick = {"EC2KIT_NOTIFY_RETRY": "1", "EC2KIT_NOTIFY_AGAIN": "12", "EC2KIT_NOTIFY_TIMEOUT": "60"}
-        self.log = node.root / "notify.log"
+        starts = 'set -m; while read -r; do "$@" >/dev/null & echo $!; done; wait'
         with self.log.open("w") as log:
-            self.process = subprocess.Popen(command, env={**node.environment, **quick}, stderr=log)
+            self.process = subprocess.Popen(
+                ["/bin/bash", "-c", starts, "keepalived", *command],
+                env={**node.environment, **quick, **settings},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+        self._start()
+
+    def _start(self) -> None:
+        """As at a start, and at a reload, of keepalived 2.2.7."""
+        os.mkfifo(self.fifo)
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        self.script = int(self.process.stdout.readline())
         self._write = os.open(self.fifo, os.O_RDWR)
+
+    def reload(self) -> None:
+        """It ends the script and what that has started, unlinks the FIFO, and starts the script anew."""
+        self.signal(signal.SIGTERM)
+        self.signal(signal.SIGCONT)
+        self.fifo.unlink()
+        os.close(self._write)
+        self._start()
+
+    def signal(self, number: int) -> None:
+        """To the script, and to what it has started."""
+        with suppress(ProcessLookupError):  # it has ended
+            os.killpg(self.script, number)
 
     def say(self, *states: str, instance: str = "VI_1") -> None:
         """Write changes of state, all at once."""
@@ -57,19 +89,20 @@ class Keepalived:
 
     def at_work(self) -> bool:
         """Whether a run of the kit is under way."""
-        return bool(Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text())
+        return bool(Path(f"/proc/{self.script}/task/{self.script}/children").read_text())
 
     def close(self) -> None:
         """As keepalived ends it."""
-        self.process.terminate()
-        self.process.wait(10)
+        self.signal(signal.SIGTERM)
+        self.signal(signal.SIGCONT)
+        self.process.communicate(timeout=10)
         os.close(self._write)
 
 
 @contextmanager
-def keepalived(protected: Protected, node: Node) -> Iterator[Keepalived]:
+def keepalived(protected: Protected, node: Node, **settings: str) -> Iterator[Keepalived]:
     """The script, running on a node."""
-    made = Keepalived(protected, node)
+    made = Keepalived(protected, node, **settings)
     try:
         yield made
     finally:
@@ -93,13 +126,15 @@ def verbs(protected: Protected) -> list[str]:
 
 
 def test_master_holds_and_backup_releases(both: Protected) -> None:
-    """A route stays with who had it last."""
-    with keepalived(both, both.lab.node2) as events:
+    """A route stays with who had it last. That no node has taken it then is told."""
+    with keepalived(both, both.lab.node2, EC2KIT_NOTIFY_AGAIN="1") as events:
         events.say("BACKUP")
         events.say("MASTER")
         assert eventually(lambda: both.holder() == "node2")
         events.say("BACKUP")
         assert eventually(lambda: both.holder() == (None if both.words[0] == "eip" else "node2"))
+        told = "is on no node" if both.words[0] == "eip" else "is still on this node"
+        assert eventually(lambda: told in events.log.read_text())
 
 
 def test_another_instance_s_events_are_nothing_to_it(eip: Protected) -> None:
@@ -176,7 +211,7 @@ def test_the_master_takes_it_back_after_a_split(both: Protected, state: str) -> 
 
 def test_a_success_is_not_repeated_for_ever(eip: Protected) -> None:
     """While two masters do not hear each other, they must not take the address from each other again and again."""
-    with keepalived(eip, eip.lab.node2) as events:
+    with keepalived(eip, eip.lab.node2, EC2KIT_NOTIFY_AGAIN="5") as events:
         events.say("MASTER")
         assert eventually(lambda: eip.holder() == "node2" and events.runs() == 2)
         time.sleep(5)
@@ -184,8 +219,152 @@ def test_a_success_is_not_repeated_for_ever(eip: Protected) -> None:
         through_the_front(eip.lab).associate_address(
             AllocationId=eip.lab.vpc.allocation, NetworkInterfaceId=eni_of(eip.lab, "node1"), AllowReassociation=True
         )
-        time.sleep(15)
+        time.sleep(8)
         assert (eip.holder(), events.runs()) == ("node1", 2)
+
+
+def test_a_reload_loses_no_state(eip: Protected) -> None:
+    """Read and not done, or still in the FIFO: the last state stays, also by two reloads."""
+    eip.lab.ec2.refuse("denied")
+    eip.lab.node2.set(EC2_MAX_RETRY=0)
+    with keepalived(eip, eip.lab.node2) as events:
+        events.say("BACKUP")
+        assert eventually(lambda: "release" in verbs(eip))
+        events.signal(signal.SIGSTOP)  # a moment before it reads it
+        events.say("MASTER")
+        events.reload()
+        assert eventually(lambda: verbs(eip)[-1] == "hold")
+        events.reload()
+        events.reload()
+        eip.lab.ec2.mend()
+        assert eventually(lambda: eip.holder() == "node2")
+
+
+def test_only_what_this_keepalived_s_script_handed_over_is_believed(eip: Protected) -> None:
+    """A moment ago, to the last line. Scripts that find such a state: one begins to hold, the others do nothing."""
+    node, boot = eip.lab.node2, Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    me, other = f"{os.getpid()} {born(os.getpid())} {boot}", f"{os.getpid()} 1 {boot}"
+    now, words = int(float(Path("/proc/uptime").read_text().split()[0]) * 100), " ".join(eip.words)
+    states = {
+        "good": [me, "VI_1", words, "hold 2", f"ended {now}"],
+        "another address": [me, "VI_1", "route 10.1.0.99", "hold 0", f"ended {now}"],
+        "done": [me, "VI_1", words, "hold 0", f"ended {now}"],
+        "another keepalived": [other, "VI_1", words, "hold 2", f"ended {now}"],
+        "another boot": [me.replace(boot, "0"), "VI_1", words, "hold 2", f"ended {now}"],
+        "another instance": [me, "VI_2", words, "hold 2", f"ended {now}"],
+        "killed": [],
+        "long ago": [me, "VI_1", words, "hold 2", f"ended {now - 1100}"],
+        "half": [me, "VI_1", words, "hold 2"],
+        "no state": [me, "VI_1", words, "$(touch evil) 2", f"ended {now}"],
+        "arithmetic": [me, "VI_1", words, "hold 2", "ended a[$(touch evil)]"],
+        "a link": [me, "VI_1", words, "hold 2", f"ended {now}"],
+    }
+    running = {}
+    for name, lines in states.items():
+        fifo = node.root / name.replace(" ", "-")
+        os.mkfifo(fifo)
+        folder = Path(f"{fifo}.d")
+        if name == "a link":
+            folder.symlink_to(f"{fifo}.there")
+            folder = Path(f"{fifo}.there")
+        folder.mkdir()
+        (folder / "state").write_text("\n".join(lines) + "\n" * (name != "half"))
+        end = os.open(fifo, os.O_RDWR)
+        with Path(f"{fifo}.log").open("w") as log:
+            command = [str(SCRIPT), "VI_1", *eip.words, str(fifo)]
+            running[name] = subprocess.Popen(command, env=node.environment, stderr=log, cwd=node.root), end
+    try:
+        children = {name: f"/proc/{script.pid}/task/{script.pid}/children" for name, (script, _) in running.items()}
+        acted = set[str]()
+        for _ in range(20):
+            time.sleep(0.1)
+            acted |= {name for name, path in children.items() if "ec2kit" in started(path)}
+    finally:
+        for script, end in running.values():
+            script.terminate()
+            script.wait(10)
+            os.close(end)
+    assert acted == {"good", "another address"}
+    assert not (node.root / "evil").exists()
+    assert "forgets the state" in (node.root / "a-link.log").read_text()
+
+
+def born(process: int) -> str:
+    """When a process began, as the kernel counts."""
+    return Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2].split()[19]
+
+
+def started(children: str) -> str:
+    """The command lines of a process's children."""
+    lines = []
+    for process in Path(children).read_text().split():
+        with suppress(OSError):  # it has ended meanwhile
+            lines.append(Path(f"/proc/{process}/cmdline").read_text())
+    return " ".join(lines)
+
+
+def test_after_a_pause_it_hears_keepalived_before_it_holds_again(routes: Protected) -> None:
+    """Of the script, or of keepalived: a peer may be master by now, and keepalived needs some seconds to find out."""
+    lab, settle = routes.lab, {"EC2KIT_NOTIFY_SETTLE": "5"}
+    lab.ec2.refuse("denied")
+    lab.node1.set(EC2_MAX_RETRY=0)
+    lab.node2.set(EC2_MAX_RETRY=0)
+    with keepalived(routes, lab.node1, **settle) as one, keepalived(routes, lab.node2, **settle) as two:
+        one.say("MASTER")
+        two.say("MASTER")
+        assert eventually(lambda: one.runs() > 0 and two.runs() > 0)
+        one.signal(signal.SIGSTOP)
+        two.process.send_signal(signal.SIGSTOP)
+        time.sleep(4)
+        lab.ec2.mend()
+        lab.ec2.forget()
+        one.signal(signal.SIGCONT)
+        two.process.send_signal(signal.SIGCONT)
+        time.sleep(2.5)
+        assert not lab.ec2.calls
+        one.say("BACKUP")
+        two.say("BACKUP")
+        assert eventually(lambda: "960030" in one.log.read_text() and "960030" in two.log.read_text())  # it stays
+        assert "hold" not in verbs(routes)
+
+
+def test_a_script_without_its_keepalived_ends(eip: Protected) -> None:
+    """Killed, keepalived may leave its script; the next one starts another, which reads the same FIFO."""
+    with keepalived(eip, eip.lab.node2) as events:
+        events.say("MASTER")
+        assert eventually(events.at_work)
+        events.process.kill()
+        assert eventually(lambda: not Path(f"/proc/{events.script}").exists())
+
+
+def test_an_address_that_stays_at_a_backup_is_told(routes: Protected) -> None:
+    """Once, in words, with the cure; not where another node has it."""
+    at_once = {"EC2KIT_NOTIFY_AGAIN": "1"}
+    with (
+        keepalived(routes, routes.lab.node1, **at_once) as one,
+        keepalived(routes, routes.lab.node2, **at_once) as two,
+    ):
+        one.say("BACKUP")
+        two.say("FAULT")
+        assert eventually(lambda: "is still on this node" in one.log.read_text())
+        assert "'ec2kit hold route 10.1.0.10' there" in one.log.read_text()
+        plans = re.compile("NODE2.* .*/plan$")
+        assert eventually(lambda: any(plans.search(f"{each.key} {each.agent}") for each in routes.lab.ec2.calls))
+        assert eventually(lambda: not two.at_work())
+        assert "is still on this node" not in two.log.read_text()
+
+
+def test_a_state_that_is_not_told_is_missed(eip: Protected) -> None:
+    """After a reload that renames the instance keepalived tells nothing: the log does."""
+    with keepalived(eip, eip.lab.node2, EC2KIT_NOTIFY_AGAIN="1") as events:
+        events.say("MASTER", instance="VI_2")
+        assert eventually(lambda: 'told no state of "VI_1"' in events.log.read_text())
+
+
+def test_without_a_fifo_it_makes_none(tmp_path: Path) -> None:
+    """keepalived could not make it any more."""
+    assert subprocess.run([SCRIPT, "VI_1", "route", "10.1.0.10", tmp_path / "fifo"], check=False).returncode == 5
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("keepalived"), reason="needs root and keepalived")

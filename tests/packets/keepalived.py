@@ -147,7 +147,7 @@ def test_a_split_and_its_end(pair: KeepalivedPair, fault: str) -> None:
 
 
 def test_ec2_is_away_while_the_master_dies(pair: KeepalivedPair) -> None:
-    """The new master cannot take it, and goes on trying; when EC2 is back, it takes it."""
+    """The new master cannot take it, and goes on trying, also after a reload; when EC2 is back, it takes it."""
     before = pair.runs("node2")
     pair.lab.ec2.refuse("reset")
     pair.lab.kill("node1")
@@ -155,5 +155,7 @@ def test_ec2_is_away_while_the_master_dies(pair: KeepalivedPair) -> None:
     assert pair.states() == {"node2": "MASTER"}
     assert pair.service.truth() == ("node1", "node1")
     assert pair.service.answered_by() == (set(), set())
+    pair.keepalived.reload("node2")
+    pair.keepalived.reload("node2")
     pair.lab.ec2.mend()
     pair.wait("node2")

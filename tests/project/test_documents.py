@@ -114,7 +114,7 @@ def test_the_notify_script_waits_as_long_as_its_page_says() -> None:
     """Each of its settings that the page names has the page's seconds for its default."""
     script = (PROJECT / "etc/keepalived/ec2kit-notify").read_text()
     told = re.findall(r"(\d+) s\b[^`]*?`(EC2KIT_NOTIFY_\w+)`", (PROJECT / "docs/keepalived.md").read_text())
-    assert len(told) == 2
+    assert len(told) == 3
     assert [(seconds, name) for seconds, name in told if f'"${{{name}:={seconds}}}"' not in script] == []
 
 
