@@ -57,12 +57,15 @@ class Keepalived:
         self._write = os.open(self.fifo, os.O_RDWR)
 
     def reload(self) -> None:
-        """It ends the script and what that has started, unlinks the FIFO, and starts the script anew."""
+        """It tells the script and what that has started to end, unlinks the FIFO, and starts the script anew."""
         self.signal(signal.SIGTERM)
-        self.signal(signal.SIGCONT)
         self.fifo.unlink()
         os.close(self._write)
+        former = self.script
         self._start()
+        time.sleep(0.3)
+        with suppress(ProcessLookupError):  # it has ended, unless it was stopped
+            os.killpg(former, signal.SIGCONT)
 
     def signal(self, number: int) -> None:
         """To the script, and to what it has started."""
