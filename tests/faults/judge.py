@@ -9,7 +9,7 @@ from typing import Any
 
 from lab.protected import SLACK
 from tests.faults.kinds import BEHIND, Kind
-from tests.faults.rows import ASKING, HOLDING, KEY_SECRET, LONG, RELEASING, Row
+from tests.faults.rows import ASKING, HOLDING, KEY_SECRET, LONG, OCF, RELEASING, Row
 from tests.faults.stage import PATIENCE, Bench, Done, World
 
 _SILENT = {"quickCheck", "monitor"}  # they are 0 also where nothing is known
@@ -124,8 +124,11 @@ def _on_time(row: Row, kind: Kind, done: Done) -> list[str]:
 
 
 def _log_of(row: Row, done: Done) -> str:
-    """Where the cause must stand: in the last line; create and its like list every problem before that."""
-    listing = row.action in {"create", "canextend", "extend"} or row.action.startswith("ec2kit")
+    """Where the cause must stand: in the last line; create and its like list every problem before that.
+
+    The last line of an agent is its reason, which Pacemaker's room for it shortens: the log has all of it.
+    """
+    listing = row.action in {"create", "canextend", "extend", *OCF} or row.action.startswith("ec2kit")
     return done.err if listing else done.last
 
 
