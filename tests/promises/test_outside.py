@@ -340,14 +340,30 @@ def admin(made: Protected) -> dict[str, Case]:
     }
 
 
-def test_the_exit_codes_of_actions_and_agents(on: Bench) -> None:
-    """Each action ends with the same code for the same outcome; of a route only remove and stop have their own."""
-    whole = scenario_of(on) != "route"
+@ROUTE_ALONE
+def test_the_exit_codes_of_what_a_route_does_not_let_go_of(on: Bench) -> None:
+    """Of a route only remove and stop have exit codes of their own."""
     found = {
-        f"{name}.txt": codes({key: case for key, case in of(on.made).items() if whole or key.startswith(own)}, on)
+        f"{name}.txt": codes({key: case for key, case in of(on.made).items() if key.startswith(own)}, on)
         for name, of, own in (("lifekeeper", lifekeeper, "remove"), ("ocf", ocf, "stop"))
     }
-    compare(f"exit-codes-{scenario_of(on)}", found)
+    compare("exit-codes-route", found)
+
+
+def test_the_exit_codes_of_actions_and_agents(tmp_path: Path, fork_server: Path) -> None:
+    """Each action ends with the same code for the same outcome, of an Elastic IP and of a private address in turn."""
+    kinds: tuple[Scenario, ...] = ("eip", "private")
+    told: dict[tuple[str, int], str] = {}
+    for turn, kind in enumerate(kinds):
+        with bench(kind, tmp_path / kind, fork_server) as on:
+            for name, of in (("lifekeeper", lifekeeper), ("ocf", ocf)):
+                for number, (key, case) in enumerate(of(on.made).items()):
+                    if number % len(kinds) == turn:
+                        told[name, number] = codes({key: case}, on)
+            judge(on.lab.ec2)
+    found = {f"{name}.txt": "".join(told[each] for each in sorted(told) if each[0] == name) for name, _ in told}
+    for kind in kinds:
+        compare(f"exit-codes-{kind}", found)
 
 
 @ROUTE_ALONE
