@@ -239,7 +239,7 @@ LETTING_GO: dict[str, Callable[[Protected], int]] = {
 @pytest.mark.parametrize("way", LETTING_GO)
 def test_letting_go_goes_on_while_there_is_time(eip: Protected, way: str) -> None:
     """More rounds than EC2_MAX_RETRY's default are denied; unless EC2_MAX_RETRY is set, that ends it by no means."""
-    eip.lab.ec2.refuse("denied", "DisassociateAddress", times=5)
+    eip.lab.ec2.refuse("denied", "DisassociateAddress", times=4)
     assert LETTING_GO[way](eip) == OK
     assert eip.holder() is None
 

@@ -25,9 +25,7 @@ sys.addaudithook(_hear)
 """
 
 
-@pytest.mark.parametrize(
-    "either", ["routes", pytest.param("eip", marks=pytest.mark.executed), "private"], indirect=True
-)
+@pytest.mark.parametrize("either", ["routes", pytest.param("eip", marks=pytest.mark.executed)], indirect=True)
 def test_no_other_file_is_written(either: Protected, tmp_path: Path) -> None:
     """By any action, agent or command: history and memory alone. Credentials have tests of their own."""
     node, agent = either.lab.node1, agent_of(either)
