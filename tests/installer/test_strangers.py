@@ -263,10 +263,16 @@ def test_uninstall_leaves_what_others_have_in_the_kits_other_folders(installed: 
 # --- who may write
 
 
-@pytest.mark.parametrize("whose", [pytest.param("another's", marks=ROOT), "everybody's"])
-def test_a_folder_that_another_user_can_write_to(installed: Stage, whose: str) -> None:
+@pytest.mark.parametrize(
+    ("whose", "names"),
+    [
+        pytest.param("another's", ("opt/ec2kit", "etc/default"), marks=ROOT),
+        ("everybody's", ("opt", "usr/local/sbin", f"usr/lib/ocf/{agents.FOLDER}")),
+    ],
+)
+def test_a_folder_that_another_user_can_write_to(installed: Stage, whose: str, names: tuple[str, ...]) -> None:
     """Who can change it could have root run or remove what they like. A folder like /tmp is none of them."""
-    for name in ("opt", "opt/ec2kit", "usr/local/sbin", "etc/default", f"usr/lib/ocf/{agents.FOLDER}"):
+    for name in names:
         place = installed.root / name
         mine = place.stat()
         if whose == "everybody's":
@@ -478,7 +484,7 @@ def test_install_that_was_killed_after_the_environment(installed: Stage, tmp_pat
     record = stage.root / "opt/ec2kit/installed.json"
     wanted = inside(stage)
     fresh = record.read_text()
-    for at in range(1, 100, 8):
+    for at in range(1, 100, 12):
         older = json.loads(fresh)
         older["links"] |= {"/usr/local/sbin/old": "/opt/ec2kit/bin/old"}
         older["links"][f"/{LINKS[2]}"] = "/opt/ec2kit/bin/old"
