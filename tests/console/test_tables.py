@@ -16,6 +16,7 @@ from ec2kit.lifekeeper.status import Part, Status
 from lab.ec2.vpc import RouteLab
 from lab.nodes import Node
 from lab.protected import Protected, eni_of
+from tests.support.programs import command
 from tests.support.terminal import Terminal
 
 EDGES = "┏┃┡│└", "┓┃┩│┘"
@@ -53,12 +54,11 @@ def test_a_pipe_gets_each_sentence_in_one_line_and_each_table_whole(either: Prot
     assert all(any(name in row for row in rows) for name in names(either))
 
 
-@pytest.mark.executed
 @pytest.mark.parametrize("verb", ["status", "plan"])
 def test_a_terminal_of_80_columns_gets_lines_of_80_at_most(either: Protected, lost: Node, verb: str) -> None:
     """No row of a table is wider, and each name in it is whole; a sentence is one line, to be copied."""
     words = ("status",) if verb == "status" else ("plan", *either.words)
-    terminal = Terminal(lost, str(lost.root / "bin/ec2kit"), *words, columns=80)
+    terminal = Terminal(lost, command(lost), *words, columns=80)
     assert terminal.ends() == (1 if verb == "status" else 0)
     lines = [COLOURS.sub("", line).rstrip() for line in terminal.shown.splitlines()]
     rows = [line for line in lines if line and line[0] in EDGES[0]]

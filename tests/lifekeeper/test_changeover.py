@@ -13,7 +13,7 @@ from lab.ec2.vpc import AddressLab, snapshot
 from lab.nodes import Lab, Node
 from lab.protected import eni_of
 from tests.support.hierarchy import CREATE, EIP, FORMS, KEY_ID, ROUTE, made, protected, states, with_key
-from tests.support.programs import good, replaced
+from tests.support.programs import command, good, replaced
 
 CREAPPHIER = "lkadm/subsys/gen/app/bin/creapphier"
 MANAGER = "lkadm/bin/extmgrDoExtend.pl"
@@ -43,15 +43,14 @@ def clean(lab: Lab) -> bool:
     ]
 
 
-@pytest.mark.parametrize("first", FORMS)
-def test_there_and_back(managed1: Lab, first: str) -> None:
+def test_there_and_back(managed1: Lab) -> None:
     """On both systems, with everything that LifeKeeper knows of it; AWS is asked, and not changed."""
-    lab, second = managed1, next(form for form in FORMS if form != first)
-    protected(lab, ROUTE, "--interface", "eth0", "--template-priority", "3", "--target-priority", "7", form=first)
+    lab = managed1
+    protected(lab, ROUTE, "--interface", "eth0", "--template-priority", "3", "--target-priority", "7")
     before, properties = snapshot(lab.ec2.truth()), told(lab.node1, ROUTE)
     files = [node.root / f"var/lib/ec2kit/{ROUTE}.jsonl" for node in lab.nodes.values()]
     history = [file.read_text() if file.exists() else "" for file in files]
-    for form in (second, first):
+    for form in reversed(FORMS):
         assert f"{ROUTE} is of type {form} now" in good(changed(lab.node1, ROUTE, form))
         assert forms(lab, ROUTE) == {form}
         assert told(lab.node1, ROUTE) == properties
@@ -65,7 +64,6 @@ def test_there_and_back(managed1: Lab, first: str) -> None:
     assert states(lab, ROUTE) == {"node1": "OSU", "node2": "ISP"}
 
 
-@pytest.mark.executed
 def test_an_access_key_is_kept(managed2: Lab) -> None:
     """LifeKeeper removes the instances; the key that the new ones sign with stays where it is."""
     managed2.ec2.credentials[KEY_ID] = time.time() + 3600
@@ -104,8 +102,8 @@ def cut_off(node: Node, tag: str, form: str, program: str) -> None:
     once = node.root / "once"
     text = f'[ -e {once} ] || {{ touch {once}; sleep 60; }}\nexec "$0.kept" "$@"'
     kept = replaced(node, program, text)
-    command = [str(node.root / "bin/ec2kit"), "properties", tag, "--set", f"type={form}"]
-    with subprocess.Popen(command, env=node.environment, stdout=subprocess.DEVNULL) as run:
+    line = [str(node.root / "bin/ec2kit"), "properties", tag, "--set", f"type={form}"]
+    with subprocess.Popen(line, env=node.environment, stdout=subprocess.DEVNULL) as run:
         limit = time.monotonic() + 60
         while not once.exists() and time.monotonic() < limit:
             time.sleep(0.05)
@@ -144,7 +142,6 @@ def test_what_was_cut_off_is_completed(managed1: Lab, program: str, form: str) -
     assert clean(lab)
 
 
-@pytest.mark.executed
 def test_a_change_that_is_cancelled_can_be_made_sure_of(managed2: Lab) -> None:
     """Ctrl-C where LifeKeeper's program does its work all the same: it is as it was, or the line told makes it so."""
     lab = managed2
@@ -153,8 +150,8 @@ def test_a_change_that_is_cancelled_can_be_made_sure_of(managed2: Lab) -> None:
     begun = lab.node1.root / "begun"
     late = f'[ -e {begun} ] && exec "$0.kept" "$@"\ntouch {begun}; setsid sh -c "sleep 4; exec $0.kept $*" & sleep 60'
     replaced(lab.node1, "eqv_remove", late)
-    command = [str(lab.node1.root / "bin/ec2kit"), "properties", EIP, "--set", "type=gen/app"]
-    with subprocess.Popen(command, env=lab.node1.environment, stdout=subprocess.PIPE, text=True) as run:
+    line = [command(lab.node1), "properties", EIP, "--set", "type=gen/app"]
+    with subprocess.Popen(line, env=lab.node1.environment, stdout=subprocess.PIPE, text=True) as run:
         while not begun.exists():
             time.sleep(0.02)
         run.send_signal(signal.SIGINT)
@@ -170,7 +167,6 @@ def test_a_change_that_is_cancelled_can_be_made_sure_of(managed2: Lab) -> None:
     assert clean(lab)
 
 
-@pytest.mark.executed
 def test_what_was_cut_off_is_deleted_with_its_key(managed2: Lab) -> None:
     """Also on a system that has no instance any more."""
     managed2.ec2.credentials[KEY_ID] = time.time() + 3600
@@ -226,14 +222,14 @@ def test_what_was_cut_off_is_not_completed_on_old_facts(managed2: Lab) -> None:
     assert snapshot(lab.ec2.truth()) == before
 
 
-@pytest.mark.parametrize("text", ["\0", "[1]", '{"tag": "x", "form": "gen/app", "newer": 1}'])
-def test_a_damaged_note_is_as_none(managed2: Lab, text: str) -> None:
+def test_a_damaged_note_is_as_none(managed2: Lab) -> None:
     """What another version has written, or a crash has left, stops nothing."""
     good(managed2.node1.ec2kit(*CREATE[EIP]))
     file = managed2.node1.root / f"var/lib/ec2kit/changes/{EIP}.json"
     file.parent.mkdir(mode=0o700)
-    file.write_text(text)
-    good(managed2.node1.ec2kit("status"))
+    for text in ("\0", "[1]", '{"tag": "x", "form": "gen/app", "newer": 1}'):
+        file.write_text(text)
+        good(managed2.node1.ec2kit("status"))
     good(changed(managed2.node1, EIP, "gen/app"))
     assert clean(managed2)
 
@@ -242,8 +238,8 @@ def test_two_at_once(managed2: Lab) -> None:
     """The second one is refused while the first is at work, which comes to its end."""
     good(managed2.node1.ec2kit(*CREATE[EIP]))
     replaced(managed2.node1, f"../{CREAPPHIER}", f'touch {managed2.node1.root}/begun; sleep 3\nexec "$0.kept" "$@"')
-    command = [str(managed2.node1.root / "bin/ec2kit"), "properties", EIP, "--set", "type=gen/app"]
-    with subprocess.Popen(command, env=managed2.node1.environment, stdout=subprocess.PIPE) as first:
+    line = [str(managed2.node1.root / "bin/ec2kit"), "properties", EIP, "--set", "type=gen/app"]
+    with subprocess.Popen(line, env=managed2.node1.environment, stdout=subprocess.PIPE) as first:
         while not (managed2.node1.root / "begun").exists():
             time.sleep(0.02)
         second = changed(managed2.node1, EIP, "gen/app")

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import time
 
-import pytest
-
 from lab.nodes import Lab
 from tests.support.hierarchy import CREATE, EIP, KEY_ID, SECRET, states, with_key
 from tests.support.locks import locked
 from tests.support.programs import good, replaced
 
 
-@pytest.mark.executed
 def test_an_access_key_of_its_own(figure2: Lab) -> None:
     """It signs every call of the resource, stands in a file of root's alone, and goes with the resource."""
     figure2.ec2.credentials[KEY_ID] = time.time() + 3600
@@ -42,7 +39,6 @@ def test_an_access_key_of_its_own(figure2: Lab) -> None:
     assert not any(node.credentials.exists() for node in figure2.nodes.values())
 
 
-@pytest.mark.executed
 def test_what_the_guis_delete_leaves_goes_by_the_kits_own(figure2: Lab) -> None:
     """The resource is gone already: the kit's delete takes its history and its access key away."""
     node = figure2.node1
@@ -55,7 +51,6 @@ def test_what_the_guis_delete_leaves_goes_by_the_kits_own(figure2: Lab) -> None:
     assert (history.exists(), node.credentials.exists()) == (False, False)
 
 
-@pytest.mark.executed
 def test_a_key_that_ec2_refuses_is_not_kept(figure2: Lab) -> None:
     """Neither by create nor by key; what it says is about the credentials, and the secret is not in it."""
     figure2.ec2.only_registered = True
@@ -72,7 +67,6 @@ def test_a_key_that_ec2_refuses_is_not_kept(figure2: Lab) -> None:
     assert states(figure2, EIP) == {}
 
 
-@pytest.mark.executed
 def test_a_creation_that_fails_drops_the_key(figure2: Lab) -> None:
     """All or nothing holds for the credentials file too."""
     figure2.ec2.credentials[KEY_ID] = time.time() + 3600
@@ -83,7 +77,6 @@ def test_a_creation_that_fails_drops_the_key(figure2: Lab) -> None:
     assert not figure2.node1.credentials.exists()
 
 
-@pytest.mark.executed
 def test_another_run_that_holds_the_credentials_file_is_not_waited_for_long(figure2: Lab) -> None:
     """A few seconds; then nothing was kept, and the words say what to do. Afterwards it works."""
     figure2.ec2.credentials[KEY_ID] = time.time() + 3600
@@ -98,7 +91,6 @@ def test_another_run_that_holds_the_credentials_file_is_not_waited_for_long(figu
     good(with_key(figure2.node1, "key", EIP))
 
 
-@pytest.mark.executed
 def test_a_key_that_cannot_be_dropped_hides_no_cause(figure2: Lab) -> None:
     """A creation fails, and another run holds the file by then: the last line has the cause, one tells of the key."""
     figure2.ec2.credentials[KEY_ID] = time.time() + 3600

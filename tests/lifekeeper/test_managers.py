@@ -15,7 +15,7 @@ from lab.lifekeeper import install
 from lab.lifekeeper.ipkit import install_ip_kit
 from lab.nodes import Lab, Node, address_lab, install_kit, make_node
 from tests.support.hierarchy import CREATE, EIP, FORMS, ROUTE, create, made, no_locks, protected, states
-from tests.support.programs import good, replaced
+from tests.support.programs import command, good, replaced
 
 MANAGER = "lkadm/bin/extmgrDoExtend.pl"
 
@@ -59,14 +59,13 @@ def test_three_systems_and_their_priorities(figure2: Lab, tmp_path: Path) -> Non
     assert "nobody is not another system of this cluster. Name one of: node1 node2 node3" in refused.stderr
 
 
-@pytest.mark.executed
 def test_cancelling_an_extension_leaves_earlier_ones(figure2: Lab, tmp_path: Path) -> None:
     """Ctrl-C while the third system is asked: it is as it was, the second stays extended, the lock is off."""
     third_system(figure2, tmp_path)
     protected(figure2, EIP)
     replaced(figure2.node1, "ins_setas", "sleep 60")  # the instance and its dependencies are made by then
-    command = [str(figure2.node1.root / "bin/ec2kit"), "extend", EIP, "--to", "node3"]
-    with subprocess.Popen(command, env=figure2.node1.environment, stdout=subprocess.PIPE, text=True) as extend:
+    line = [command(figure2.node1), "extend", EIP, "--to", "node3"]
+    with subprocess.Popen(line, env=figure2.node1.environment, stdout=subprocess.PIPE, text=True) as extend:
         limit = time.monotonic() + 30
         while "node3" not in states(figure2, EIP) and time.monotonic() < limit:
             time.sleep(0.05)
@@ -90,8 +89,8 @@ def test_delete_reaches_every_system_or_touches_none(figure2: Lab) -> None:
     good(
         figure2.node1.lk("ins_create", "-a", "comm", "-r", "ip", "-t", "ip-x", "-i", "IP-10.2.0.1", "-I", "INIT_ISP")
     )
-    for command in (("delete", "ip-x"), ("unextend", "ip-x", "--from", "node2"), ("properties", "ip-x")):
-        refused = figure2.node1.ec2kit(*command)
+    for words in (("delete", "ip-x"), ("unextend", "ip-x", "--from", "node2"), ("properties", "ip-x")):
+        refused = figure2.node1.ec2kit(*words)
         assert refused.returncode == 5
         assert '"ip-x" is a resource of another kit (comm/ip)' in refused.stderr
 
@@ -238,8 +237,8 @@ def test_cancelling_a_manager_lets_it_put_things_right(managed2: Lab) -> None:
     """Ctrl-C while LifeKeeper's manager is at work: it is asked to end, and takes back what it has made."""
     good(managed2.node1.ec2kit(*create(EIP, "gen/app")))
     replaced(managed2.node2, "../lkadm/subsys/gen/app/bin/extend", '"$0.kept" "$@"\nsleep 60')
-    command = [str(managed2.node1.root / "bin/ec2kit"), "extend", EIP, "--to", "node2"]
-    with subprocess.Popen(command, env=managed2.node1.environment, stdout=subprocess.PIPE, text=True) as run:
+    line = [command(managed2.node1), "extend", EIP, "--to", "node2"]
+    with subprocess.Popen(line, env=managed2.node1.environment, stdout=subprocess.PIPE, text=True) as run:
         limit = time.monotonic() + 30
         while "node2" not in states(managed2, EIP) and time.monotonic() < limit:
             time.sleep(0.05)

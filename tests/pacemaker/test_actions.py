@@ -342,7 +342,7 @@ def test_a_stop_goes_on_while_there_is_time(eip_agent: Agent, away: str) -> None
     lab = eip_agent.protected.lab
     assert eip_agent.run("start", lab.node1).returncode == SUCCESS
     if away == "EC2":
-        lab.ec2.refuse("reset", times=41)  # in two calls a look, each sent four times: over five looks
+        lab.ec2.refuse("reset", times=33)  # in two calls a look, each sent four times: over four looks
     elif away == "permission":
         lab.ec2.refuse("denied", times=9)  # in two calls a look: over four looks
     else:

@@ -119,7 +119,6 @@ def test_settings_that_others_could_have_written_are_not_read(eip: Protected, wa
     assert "EC2_MAX_RETRY" not in done.stderr
 
 
-@pytest.mark.executed
 def test_a_key_that_others_can_read_is_told_and_used(figure2: Lab) -> None:
     """By create, canextend and each action: it could go on, so it goes on."""
     node = figure2.node1
@@ -139,7 +138,6 @@ def leftovers(node: Node) -> list[Path]:
     return [each for each in node.credentials.parent.glob("*") if SECRET in each.read_text()]
 
 
-@pytest.mark.executed
 def test_delete_takes_away_what_a_killed_run_has_left(figure2: Lab) -> None:
     """Also beside the file, and where no other resource has a key."""
     node = figure2.node1

@@ -29,7 +29,6 @@ def state(node: Node) -> str:
     return node.lk("ins_list", "-t", "vip-route", "-f", ",").stdout.strip().rpartition(",")[0].rpartition(",")[2]
 
 
-@pytest.mark.executed
 def test_a_create_that_was_killed_is_completed_by_the_next(lab: Lab) -> None:
     """Killed between instance and dependency: its tag is not taken, and the dependency is made."""
     node = lab.node1
@@ -106,7 +105,6 @@ def test_extend_leaves_what_is_not_its_own(lab: Lab) -> None:
     assert node.action("extend", "node1", "vip-route").returncode == 5
 
 
-@pytest.mark.executed
 def test_an_extension_that_was_killed_is_completed_by_the_next(lab: Lab) -> None:
     """Killed before the equivalency: the lock is cleared away as the message says, and the extension is completed."""
     assert lab.node1.action("create", *CREATE).returncode == 0

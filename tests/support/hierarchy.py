@@ -6,6 +6,7 @@ import json
 import subprocess
 
 from lab.nodes import Lab, Node
+from tests.support import programs
 from tests.support.programs import good
 
 ROUTE, EIP = "ec2-ip-vip", "ec2-203.0.113.10"
@@ -56,7 +57,7 @@ def status(node: Node, code: int = 0) -> dict[str, dict[str, object]]:
 
 def with_key(node: Node, *command: str, secret: str = SECRET) -> subprocess.CompletedProcess[str]:
     """Run a command of the kit with an access key, its secret on standard input."""
-    line = [str(node.root / "bin/ec2kit"), *command, "--access-key-id", KEY_ID]
+    line = [programs.command(node), *command, "--access-key-id", KEY_ID]
     environment = node.environment
     return subprocess.run(
         line, env=environment, cwd=node.root, input=f"{secret}\n", capture_output=True, text=True, check=False

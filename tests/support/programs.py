@@ -16,6 +16,12 @@ def good(done: CompletedProcess[str]) -> str:
     return done.stdout
 
 
+def command(node: Node) -> str:
+    """ec2kit on a node, without a tap: for what is given to its process, as a terminal, input or a signal."""
+    program, behind = node.root / "bin/ec2kit", node.root / "bin/.behind/ec2kit"
+    return str(behind if behind.exists() else program)
+
+
 def imported(node: Node, *program: str) -> set[str]:
     """The modules that Python has imported, as `python -v` tells them; what it looked for in vain is not there."""
     done = node.run(sys.executable, "-v", *program)

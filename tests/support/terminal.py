@@ -8,6 +8,7 @@ import pexpect
 import pyte
 
 from lab.nodes import Node
+from tests.support.programs import command
 
 LINES, COLUMNS, PATIENCE = 40, 140, 30
 ENTER, DOWN, CTRL_C, CTRL_D, CTRL_U = "\r", "\x1b[B", "\x03", "\x04", "\x15"
@@ -115,4 +116,4 @@ class Terminal:
 
 def wizard(node: Node) -> Terminal:
     """`ec2kit create` on that node, which asks for all."""
-    return Terminal(node, str(node.root / "bin/ec2kit"), "create")
+    return Terminal(node, command(node), "create")

@@ -13,10 +13,9 @@ from ec2kit.lifekeeper import info
 from lab.ec2.vpc import AddressLab, PrivateLab, snapshot
 from lab.nodes import Lab
 from tests.support.hierarchy import made
-from tests.support.programs import imported
+from tests.support.programs import command, imported
 from tests.support.terminal import CTRL_C, CTRL_D, CTRL_U, Terminal, wizard
 
-pytestmark = pytest.mark.executed  # in a terminal of their own
 KEY = "AKIAIOSFODNN7EXAMPLE"
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 TAG = "ec2-ip-vip"
@@ -87,12 +86,13 @@ def test_a_generic_application_is_the_default_where_it_can_be_extended(managed1:
 
 def test_generic_alone_asks_too(figure1: Lab) -> None:
     """The form is marked then, where LifeKeeper has no extend manager, too."""
-    seen = Terminal(figure1.node1, str(figure1.node1.root / "bin/ec2kit"), "create", "--generic")
+    seen = Terminal(figure1.node1, command(figure1.node1), "create", "--generic")
     seen.choose("Recovery kit", "Generic Application")
     seen.choose("Switchback type", "Cancel")
     assert seen.ends() == 130
 
 
+@pytest.mark.executed
 def test_an_elastic_ip_with_going_back(figure2: Lab) -> None:
     """The wrong interface, Back, the right one; `<` in a text; an invalid tag is asked again."""
     assert isinstance(figure2.vpc, AddressLab)
@@ -316,6 +316,7 @@ def test_creating_on_the_other_server(figure2: Lab) -> None:
     assert snapshot(figure2.ec2.truth())["addresses"][free] == (None, None)
 
 
+@pytest.mark.executed
 @pytest.mark.parametrize("script", ["bin/ec2kit create", "opt/LifeKeeper/lkadm/subsys/comm/ec2/bin/create"])
 def test_without_a_terminal_nothing_is_asked(figure2: Lab, script: str) -> None:
     """Usage: exit code 2, what would ask, and EC2 was not asked either."""
@@ -326,6 +327,7 @@ def test_without_a_terminal_nothing_is_asked(figure2: Lab, script: str) -> None:
     assert figure2.ec2.calls == []
 
 
+@pytest.mark.executed
 def test_create_by_options_imports_no_questions(figure1: Lab) -> None:
     """A script's create needs no terminal, and nothing of one."""
     script = str(figure1.node1.lkroot / "lkadm/subsys/comm/ec2/bin/create")
