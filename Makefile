@@ -43,7 +43,7 @@ help: ## tell what there is to make
 	  /^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MADE)
 
 ##@ To test it: without root, without AWS
-test: $(VENV)/test.done ## 5 minutes; TESTS=tests/core for a part
+test: $(VENV)/test.done ## 15 minutes; TESTS=tests/core for a part
 	$(BIN)/python -m pytest -n 4 --dist worksteal $(TESTS)
 
 test-faults: $(VENV)/test.done ## every fault at every call, two nodes at once; 15 minutes
@@ -55,9 +55,9 @@ test-load: $(VENV)/test.done ## 10,000 nodes in simulated time; 3 minutes
 
 ##@ To test it with real packets: as root, on Debian (docs/cluster-lab.md)
 # The longest files first: each is one process's, and they mostly wait.
-LONG = $(addprefix tests/packets/,stories.py unanswered.py keepalived.py lifekeeper.py)
+LONG = $(addprefix tests/packets/,pages.py fencing.py stories.py unanswered.py keepalived.py lifekeeper.py)
 PACKETS = $(LONG) $(filter-out tests/packets/events.py $(LONG),$(wildcard tests/packets/*.py))
-test-cluster: $(VENV)/test.done ## real Pacemaker and keepalived; 5 minutes
+test-cluster: $(VENV)/test.done ## real Pacemaker, keepalived, systemd; 9 minutes
 	@$(BIN)/python -m lab.net check
 	$(BIN)/python -m pytest -v -n 2 --dist loadfile --no-loadscope-reorder --durations 0 $(PACKETS)
 

@@ -18,11 +18,29 @@ import venv
 from pathlib import Path
 
 from ec2kit.core.errors import Misconfigured
+from ec2kit.core.kinds.known import KINDS
 from installer import bundle, record, wheels
 from installer.target import Target, like
 
 # -I: nothing of the caller's PYTHONPATH, folder or home reaches code that runs as root. AWS_* is read as ever.
 _FIRST_LINE = "#!{prefix}/bin/python -I\n"
+# An agent that cannot be run is one that has failed, for Pacemaker: a monitor starts a failover, a stop asks for
+# fencing. Where that Python is gone, the host's own runs it, which answers without the kit; else sh does.
+_AGENT = """\
+#!/bin/sh
+\"\"\":" {prefix}/bin/python
+for python in {prefix}/bin/python /usr/bin/python3; do
+  [ -x $python ] && exec $python -I "$0" "$@"
+done
+echo "ocf-exit-reason:the kit cannot be loaded; install it again ({prefix}/bin/python is gone)" >&2
+case {kind},$1,$OCF_RESKEY_CRM_meta_interval in
+  *,monitor, | *,monitor,0) exit 5 ;;
+  *,monitor,* | *,reload-agent,* | {stays}) exit 0 ;;
+esac
+exit 5
+\"\"\"
+"""
+_STAYS = " | ".join(f"{name},stop,*" for name, kind in KINDS.items() if kind.resource.stays)
 _SCRIPTS = ("actions", "bin", "ocf")
 _FOR_OTHERS = "etc/*/*"  # what other programs' configurations name; etc/default is LifeKeeper's own place
 _SOURCES = (
@@ -182,7 +200,8 @@ def build(target: Target, project: Path, fetched: Path) -> Path:
             place.chmod(0o644)
             continue
         _, _, text = file.read_text().partition("\n")
-        _place(place, _FIRST_LINE.format(prefix=target.prefix) + text)
+        begin = _AGENT if file.parent.name == "ocf" else _FIRST_LINE
+        _place(place, begin.format(prefix=target.prefix, kind=file.name, stays=_STAYS) + text)
     for file in (each for each in project.glob(_FOR_OTHERS) if each.parent.name != "default"):
         _place(root / file.relative_to(project), file.read_text().replace(Target.prefix, target.prefix))
     _run(root, "-Bm", "ec2kit.ec2.shapes", fails="")  # without it every run reads all of EC2's description

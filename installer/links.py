@@ -15,7 +15,9 @@ from ec2kit.lifekeeper.places import COMMAND, PLACES
 from ec2kit.pacemaker.agents import AGENTS, FOLDER
 from installer.target import Target, beside
 
-_KIT = re.compile(rb"#! ?(?:(/\S+)/bin/python)?.*\n(?s:.*)\bfrom ec2kit\.[\w.]+ import ")  # a script of any version
+_KIT = re.compile(  # a script of any version; an agent's second line names PREFIX
+    rb"""#! ?(?:/bin/sh\n\"\"\":" )?(?:(/\S+)/bin/python)?.*\n(?s:.*)\bfrom ec2kit\.[\w.]+ import """
+)
 _OF_0_1_0 = {  # sha256 of its scripts, without their first lines: people copied them by hand
     "9700347d4975dd7d6bd56e7726a046158d19ed9f8c875a15b5046af94513aadf",  # actions/canextend
     "a4d3f638c9e80d84532a74d1b4fe58c3553b17806483aebfdb849fbe64f98bb9",  # actions/create
@@ -104,7 +106,8 @@ def _copied(project: Path, path: Path) -> bool:
 
 
 def _body(path: Path) -> bytes:
-    return path.read_bytes().partition(b"\n")[2] if path.is_file() else b""
+    text = path.read_bytes().partition(b"\n")[2] if path.is_file() else b""
+    return text.partition(b'\n"""\n')[2] if text.startswith(b'""":"') else text
 
 
 def others(target: Target) -> dict[str, dict[str, Path]]:

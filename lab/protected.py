@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
 
 SLACK = 3.0  # seconds that a busy machine may add to a budget and its one second; what hangs, hangs far longer
-CHANGING_VERBS = {"restore", "remove", "recover", "hold", "release", "start", "stop"}
+CHANGING_VERBS = {"restore", "remove", "recover", "hold", "release", "start", "stop", "reload-agent"}
 READING = re.compile("Describe|Get|List")
 
 
@@ -51,7 +51,7 @@ def judge(ec2: Ec2) -> None:
 
 def verb_of(call: Call) -> str:
     """Which action or verb of the kit sent the call."""
-    (verb,) = re.findall(r"ec2kit-action/(\w+)", call.agent)
+    (verb,) = re.findall(r"ec2kit-action/([\w-]+)", call.agent)
     return str(verb)
 
 

@@ -368,4 +368,23 @@ CATALOGUE = (
         action="None. When it is not what you expect, look for a key in AWS's credentials file or in a variable: "
         "it comes before the instance's role. docs/aws.md tells the order.",
     ),
+    Explanation(
+        messages.LEFT_BEHIND,
+        cause="The resource was given another address while Pacemaker did not know any more that the old one was "
+        "running here, as after a cleanup. So it has never stopped the old one, and EC2 still has it on this node.",
+        action="If nothing else needs the old address, let go of it with the line's command, on this node.",
+    ),
+    Explanation(
+        messages.REMEMBERED,
+        cause="Pacemaker has called the agent without the resource's parameters (of one that was deleted after a "
+        "cleanup), or with such as cannot be used. This node has written down what it holds, and goes by that. The "
+        "line 960001 or 960002 behind it tells what became of it.",
+        action="None for a resource that was deleted. Otherwise put the parameter right that the line names.",
+    ),
+    Explanation(
+        messages.NO_TRACE,
+        cause="`crm resource trace` is on for the resource, and the file or its folder cannot be made.",
+        action="Name another folder (`crm resource trace vip monitor 0 /var/log/trace`), or switch it off: `crm "
+        "resource untrace vip`. The action itself is done as ever.",
+    ),
 )

@@ -42,10 +42,23 @@ T = TypeVar("T")
 UNASKED: dict[str, Any] = {"switchback": "intelligent", "server": None, "access_key_id": None, "generic": True}
 Verb = Callable[[Resource, Run], None]
 
+
+def _hold(resource: Resource, run: Run) -> None:
+    from ec2kit.pacemaker import memory
+
+    memory.hold(resource, run)
+
+
+def _release(resource: Resource, run: Run) -> None:
+    from ec2kit.pacemaker import memory
+
+    memory.release(resource, run)
+
+
 _VERBS: dict[str, tuple[Verb, Budget, str]] = {
-    "hold": (lifecycle.hold, Budget.RESTORE, "make this node hold the address"),
+    "hold": (_hold, Budget.RESTORE, "make this node hold the address"),
     "check": (lifecycle.check, Budget.QUICKCHECK, "tell whether this node holds the address"),
-    "release": (lifecycle.release, Budget.REMOVE, "let go of the address if it is this node's"),
+    "release": (_release, Budget.REMOVE, "let go of the address if it is this node's"),
     "plan": (lifecycle.plan, Budget.QUICKCHECK, "show what hold would do; changes nothing"),
 }
 
@@ -106,7 +119,11 @@ def _parsed(parse: Callable[[list[str]], T], given: list[str]) -> T:
     except SystemExit as end:
         guard.verdict(end.code if isinstance(end.code, int) else ExitCode.OK)
         sys.stdout.write(said.getvalue())
-        sys.stderr.writelines(f"{one_line(each)}\n" for each in wrong.getvalue().splitlines())
+        lines = [one_line(each) for each in wrong.getvalue().splitlines()]
+        if "--quiet" in given and lines:
+            Quiet("", "").conclude(Level.ERROR, lines[-1])
+        else:
+            sys.stderr.writelines(f"{each}\n" for each in lines)
         raise
 
 

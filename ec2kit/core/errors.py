@@ -7,10 +7,13 @@ Misconfigured  the question makes no sense until a person fixes it
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import IntEnum
 
 from ec2kit.core.words import one_line
+
+_LONG_WORD = 12  # characters: a longer one is cut rather than left out
 
 
 class ExitCode(IntEnum):
@@ -42,6 +45,32 @@ class KitError(Exception):
         """The whole last line: what happened, then what to do."""
         end = "" if self.cure.endswith("?") else "."
         return f"{self}. {self.cure}{end}" if self.cure else f"{self}."
+
+
+def brief(error: KitError, most: int) -> str:
+    """What happened and what to do in at most so many bytes, without details; of an error's cause, if any."""
+    if len(error.why.encode()) <= most:
+        return error.why
+    root = error.__cause__ if isinstance(error.__cause__, KitError) else error
+    room = most - len(". .")
+    what, cure = str(root), root.cure or error.cure
+    what = _shortened(what, max(room * 6 // 11, room - len(cure.encode())))
+    return KitError(what, _shortened(cure, room - len(what.encode()))).why.replace("....", "...")
+
+
+def _shortened(text: str, most: int) -> str:
+    """The text in so many bytes: without what is in brackets, up to a clause's end, or cut behind a word."""
+    if len(text.encode()) <= most:
+        return text
+    text = re.sub(r" \([^()]*\)", "", text)
+    if len(text.encode()) <= most:
+        return text
+    ends = [len(text[: each.start()].encode()) for each in re.finditer(r"[;:,.] ", text)]
+    if fitting := [end for end in ends if most // 2 <= end <= most]:
+        return text.encode()[: fitting[-1]].decode()
+    text = text.encode()[: most - len("...")].decode(errors="ignore")
+    whole = text.rpartition(" ")[0]
+    return f"{whole if len(text) - len(whole) < _LONG_WORD else text}..."
 
 
 @dataclass(frozen=True)

@@ -108,3 +108,13 @@ LEFT_OUT = Message(960049, Level.WARN, "{file} is not used, because others can c
 EXPOSED = Message(960050, Level.WARN, "{file} has credentials: {why}")
 ANOTHERS = Message(960051, Level.WARN, "{resource} stays on this node: {holder} has taken it here since")
 WAY = Message(960052, Level.INFO, "EC2 is asked at {url}{proxy}, signed with {whose}")
+LEFT_BEHIND = Message(
+    960053,
+    Level.WARN,
+    "{resource} was taken here for this resource, which names another address now; it stays on this node until "
+    "'ec2kit release {kind} {address}'",
+)
+REMEMBERED = Message(
+    960054, Level.WARN, "{why} This node remembers that it is about {resource}{eni}, and goes by that"
+)
+NO_TRACE = Message(960055, Level.WARN, "the trace cannot be written to {file}: {why}")

@@ -1,4 +1,4 @@
-"""Time: a run's budget on the monotonic clock, and calls side by side inside it.
+"""Time: a run's budget, and calls side by side inside it.
 
 Every wait asks the deadline and raises DeadlineExceeded. What hangs where nothing can ask, in DNS for example, is
 ended from outside: ec2kit.verbs.process and ec2kit.host.guard.
@@ -23,19 +23,24 @@ INTERRUPTED = 130  # what a shell shows for a program ended by SIGINT
 _NAMED = 3  # how many of the things that are waited for the last line names
 
 
+def now() -> float:
+    """Seconds since the boot, also those in which the machine slept: what a look showed before that is old."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
 class Deadline:
-    """A budget of `seconds` from now, on the monotonic clock."""
+    """A budget of `seconds` from now."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        self.began = time.monotonic()
+        self.began = now()
         self._waiting: list[str] = []
         self._last = ""  # what was waited for last
 
     @property
     def spent(self) -> float:
         """Seconds since the start."""
-        return time.monotonic() - self.began
+        return now() - self.began
 
     @property
     def left(self) -> float:

@@ -205,6 +205,12 @@ def append(path: Path, line: str, *, most: int, keep: int) -> None:
         replace(path, "".join(read(path).splitlines(keepends=True)[-keep:]))
 
 
+def begin(path: Path) -> int:
+    """Open a file that lines are added to, for root alone; its folder is made when it is missing. Raises OSError."""
+    _make(path.parent)
+    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | _NO_LINK, _MODE)
+
+
 def _add(path: Path, line: bytes) -> int:
     """Add the line, on a line of its own also where a full disk has cut the last one; the file's bytes then."""
     handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | _NO_LINK, _MODE)

@@ -15,6 +15,7 @@ import os
 import socket
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -23,6 +24,7 @@ from ec2kit.core import messages
 from ec2kit.core.messages import Level, Message
 from ec2kit.core.repetition import Said, once_more
 from ec2kit.core.words import one_line
+from ec2kit.host import files
 
 SYSLOG_SOCKET = "/dev/log"
 _SYSLOG_SECONDS = 0.2  # a syslog daemon that hangs must not hold a failover up
@@ -55,12 +57,19 @@ def daemon(tag: str) -> Sender:
 class Journal:
     """Writes catalogue messages for one action on one resource. least: the lowest level that is shown.
 
+    trace: a file that gets every line with its time, also those that need not be told again.
     past: the lines of former runs that need not be told again so soon, by number and text; None: each line is told.
     said: those of this run.
     """
 
     def __init__(
-        self, action: str, tag: str, *, least: Level = Level.INFO, sender: Sender | None = LIFEKEEPER
+        self,
+        action: str,
+        tag: str,
+        *,
+        least: Level = Level.INFO,
+        sender: Sender | None = LIFEKEEPER,
+        trace: Path | None = None,
     ) -> None:
         self.action = action
         self.tag = one_line(tag)
@@ -72,6 +81,12 @@ class Journal:
         self._logger.addHandler(self._show)
         if sender and (syslog := _syslog(sender)):
             self._logger.addHandler(syslog)
+        self._trace: int | None = None
+        if trace:
+            try:
+                self._trace = files.begin(trace)
+            except OSError as error:
+                self.say(messages.NO_TRACE, file=trace, why=error.strerror or "unknown")
 
     def say(self, message: Message, **facts: object) -> None:
         """Log one message; each line of its own text, and of a trace, becomes a line of the log."""
@@ -80,6 +95,7 @@ class Journal:
             for name, value in facts.items()
         }
         text = message.text.format(action=self.action, tag=self.tag, **facts)
+        self._write_trace(message, text)
         if not self._logger.isEnabledFor(message.level):
             return
         if self.past is not None and message not in _ALWAYS:
@@ -95,8 +111,19 @@ class Journal:
 
     def _tell(self, message: Message, text: str) -> None:
         for line in text.splitlines() or [""]:
-            prefix = f"{message.level.name}:ec2:{self.action}:{self.tag}:{message.number:06d}"
-            self._logger.log(message.level, "%s:%s", prefix, one_line(line))
+            self._logger.log(message.level, "%s", self._line(message, line))
+
+    def _line(self, message: Message, text: str) -> str:
+        return f"{message.level.name}:ec2:{self.action}:{self.tag}:{message.number:06d}:{one_line(text)}"
+
+    def _write_trace(self, message: Message, text: str) -> None:
+        if self._trace is None:
+            return
+        now = time.time()
+        at = f"{clock(now)}.{int(now % 1 * 1000):03d}"
+        lines = (f"{at} {self._line(message, line)}\n" for line in text.splitlines())
+        with suppress(OSError):  # a full disk: the log has what matters
+            os.write(self._trace, "".join(lines).encode(errors="backslashreplace"))
 
 
 class Quiet(Journal):

@@ -18,8 +18,8 @@ from ec2kit.lifekeeper.info import Info
 from ec2kit.lifekeeper.lcd import ALREADY_EXISTS, NOT_THERE, Lcd
 from ec2kit.lifekeeper.options import Creation
 from ec2kit.lifekeeper.places import ACTION_PLACES
-from ec2kit.lifekeeper.proof import Proof
 from ec2kit.verbs import claims
+from ec2kit.verbs.proof import Proof, proven
 from ec2kit.verbs.run import Run
 
 _SHARE = 0.5  # of the time that is left, for a step that is taken back in the rest when it hangs
@@ -44,7 +44,7 @@ def outline(wanted: Creation, system: str, run: Run, lcd: Lcd, *, refusal: str) 
     problems += proof.tag_problems(wanted, resource, system, lcd) + more
     seen = Proof()
     try:
-        seen = proof.proven(resource, wanted.interface, run)
+        seen = proven(resource, wanted.interface, run, active=True)
         seen.problems += proof.rivals(wanted.tag, seen, lcd)
     except Unavailable as error:
         if not any(problem.fatal for problem in problems):

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
 from ipaddress import AddressValueError, IPv4Address
 
-from ec2kit.core import messages
-from ec2kit.core.errors import KitError, Misconfigured, NotHeld, Problem, Unavailable
-from ec2kit.core.kinds.facts import RouteTables
-from ec2kit.core.kinds.kind import Resource, View
-from ec2kit.core.model import VpcId
+from ec2kit.core.errors import Misconfigured, NotHeld, Problem, Unavailable
+from ec2kit.core.kinds.kind import Resource
 from ec2kit.lifekeeper import contract, info, preflight
 from ec2kit.lifekeeper.forms import Form
 from ec2kit.lifekeeper.info import Info
 from ec2kit.lifekeeper.lcd import Instance, Lcd
 from ec2kit.lifekeeper.options import Creation
 from ec2kit.verbs.locate import locate
-from ec2kit.verbs.look import look
-from ec2kit.verbs.run import Run, Site
+from ec2kit.verbs.proof import Proof, seen_at
+from ec2kit.verbs.run import Run
 
 _MOST_OF_A_FOLDER = 255  # characters
 _MOST_SECONDS = 5.0  # for one question to another system
@@ -51,16 +47,6 @@ def named(wanted: Creation, system: str, lcd: Lcd) -> tuple[Resource | None, lis
             )
         )
     return kind.having({**given, kind.address.field: vip}), problems
-
-
-@dataclass
-class Proof:
-    """What create and canextend have looked at: the resource with interface and tables filled in, and problems."""
-
-    resource: Resource | None = None
-    view: View | None = None
-    vpc: VpcId | None = None
-    problems: list[Problem] = field(default_factory=list)
 
 
 def tag_problems(wanted: Creation, resource: Resource | None, system: str, lcd: Lcd) -> list[Problem]:
@@ -175,18 +161,6 @@ def rivals(tag: str, seen: Proof, lcd: Lcd) -> list[Problem]:
     return problems
 
 
-def proven(resource: Resource | None, interface: str | None, run: Run) -> Proof:
-    """For create: prove the credentials by DescribeRouteTables, then look, as far as it is possible."""
-    seen = Proof()
-    try:
-        site = locate(interface, run, patient=True)
-        site.ec2.ask(RouteTables(site.node.vpc))
-        seen = _look(resource, site, run, active=True)
-    except (Misconfigured, NotHeld) as error:
-        seen.problems.append(Problem.of(error))
-    return seen
-
-
 def on_target(resource: Resource, known: Info, run: Run) -> Proof:
     """For canextend: look from the target, as far as it is possible."""
     seen = Proof()
@@ -194,47 +168,7 @@ def on_target(resource: Resource, known: Info, run: Run) -> Proof:
         site = locate(resource.interface, run, patient=True)
         seen.problems += preflight.one_vpc(known.vpc, site.node)
         if not seen.problems:
-            seen = _look(resource, site, run, active=False)
+            seen = seen_at(resource, site, run, active=False)
     except (Misconfigured, NotHeld) as error:
         seen.problems.append(Problem.of(error))
     return seen
-
-
-def _look(resource: Resource | None, site: Site, run: Run, *, active: bool) -> Proof:
-    seen = Proof(vpc=site.node.vpc, problems=_instance_problems(site) + _signature_problems(site, run))
-    if resource is None:
-        return seen
-    try:
-        seen.view = look(resource, site, run)
-    except (Misconfigured, NotHeld) as error:
-        seen.problems.append(Problem.of(error))
-    node = run.record.site.node if run.record.site else site.node
-    if node.interface != site.node.interface:
-        run.log.say(messages.TRAFFIC_HERE, resource=resource, node=node)
-    seen.resource = resource = resource.on(node.interface)
-    if seen.view:
-        seen.problems += seen.view.problems(active=active)
-        seen.resource = resource.recorded(seen.view)
-    return seen
-
-
-def _instance_problems(site: Site) -> list[Problem]:
-    """Cautions about the instance itself; that it cannot be looked at is one of them."""
-    try:
-        return preflight.instance(site.ec2.instance(site.node.instance))
-    except Unavailable as error:
-        return [Problem(f"EC2 Auto Recovery and metadata options were not checked: {error}", error.cure, fatal=False)]
-
-
-def _signature_problems(site: Site, run: Run) -> list[Problem]:
-    """A caution where a key that nobody has named comes before the instance's role."""
-    from ec2kit.host.imds import ROLE
-
-    signature = site.ec2.way.signature
-    named = run.reach.profile or run.settings.aws.get("AWS_PROFILE") or run.key
-    if named or signature.role or run.record.metadata is None:
-        return []
-    try:
-        return preflight.signature(signature.whose, run.record.metadata.get(ROLE) or "")
-    except KitError:  # then nobody could use it either
-        return []

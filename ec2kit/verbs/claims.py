@@ -20,6 +20,7 @@ from ec2kit.core.kinds.kind import Resource
 from ec2kit.core.settings import Settings
 from ec2kit.core.steps import Ec2Step
 from ec2kit.host import files
+from ec2kit.host.deadline import now
 from ec2kit.verbs.run import Run
 
 BY_HAND = "'ec2kit hold"  # so begins who takes an address without an engine
@@ -104,7 +105,7 @@ def placing(step: Ec2Step, run: Run) -> Iterator[None]:
             raise
         finally:
             with suppress(KitError):  # the next look shows it, too
-                files.replace(folder / "last", f"{_boot(run)} {step.subject} {time.monotonic()}")
+                files.replace(folder / "last", f"{_boot(run)} {step.subject} {now()}")
 
 
 def _note(step: Ec2Step, run: Run) -> Claim:

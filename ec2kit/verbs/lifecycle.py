@@ -264,7 +264,9 @@ def _unfinished(resource: Resource, todo: Plan, refused: dict[Step, KitError]) -
     if not causes:
         return NotHeld(what, "EC2 may need longer to show the change, or somebody changes it back; run it again")
     permanent = all(step in refused and refused[step].permanent for step in todo[0])
-    return NotHeld(f"{what}, because {causes[0]}", causes[0].cure, permanent=permanent)
+    problem = NotHeld(f"{what}, because {causes[0]}", causes[0].cure, permanent=permanent)
+    problem.__cause__ = causes[0]
+    return problem
 
 
 def _apply(step: Step, ec2: Ec2, run: Run) -> None:

@@ -41,3 +41,9 @@ def keep(path: Path, log: Journal, *, answered: bool) -> None:
     if new or log.past:
         with suppress(KitError):
             files.replace(path, text(new))
+
+
+def silent_since(log: Journal) -> float | None:
+    """When the runs without an answer began, in seconds since 1970; None: this one has had one, or tells nothing."""
+    silent = [each.since for line, each in ((log.past or {}) | log.said).items() if line.startswith(_NO_ANSWER)]
+    return min(silent, default=None)

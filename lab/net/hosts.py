@@ -163,7 +163,7 @@ def _returning() -> Iterator[None]:
         os.close(before)
 
 
-def until(true: Callable[[], bool], what: Callable[[], object], seconds: float) -> None:
+def until(true: Callable[[], object], what: Callable[[], object], seconds: float) -> None:
     """Wait until it is so; raises TimeoutError with what is so instead, or is still missing."""
     limit = time.monotonic() + seconds
     while not true():

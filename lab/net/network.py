@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -91,6 +92,30 @@ class NetLab:
     def give_link(self, name: str) -> None:
         """Undo `take_link`."""
         self._connect(name)
+
+    def power_by_ec2(self) -> None:
+        """From now on who stops a node's instance in EC2 kills the node, and who starts it again boots the node."""
+        moved, turn, before = self.ec2.watcher, threading.Lock(), self._running()
+
+        def follow() -> None:
+            moved()
+            with turn:
+                now = self._running()
+                for name in before - now:
+                    if name in self.hosts:
+                        self.kill(name)
+                for name in now - before:
+                    self.boot(name)
+                before.clear()
+                before.update(now)
+
+        self.ec2.watcher = follow
+
+    def _running(self) -> set[str]:
+        """The nodes whose instances run, as EC2 says."""
+        found = self.ec2.truth().describe_instances()["Reservations"]
+        states = {each["InstanceId"]: each["State"]["Name"] for one in found for each in one["Instances"]}
+        return {name for name in NODES if states[self.vpc.nodes[name].instance_id] == "running"}
 
     def _plug(self, name: str, host: Host) -> None:
         port = _port(self.vpc, name)

@@ -1,6 +1,6 @@
 """Corosync and Pacemaker, Debian's own, on the nodes of the lab: started by hand, for there is no systemd in them.
 
-Without fencing (stonith-enabled=false): a cluster in production has it.
+Without fencing (stonith-enabled=false) to begin with: a cluster in production has it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from xml.etree import ElementTree as ET
 from lab.net.hosts import ENVIRONMENT, Host, until
 from lab.net.network import NODES, NetLab
 
-PROGRAMS = ("corosync", "pacemakerd", "crm", "crm_mon", "ocf-tester", "xmllint", "ping", "curl", "ps")
+PROGRAMS = ("corosync", "pacemakerd", "crm", "pcs", "crm_mon", "ocf-tester", "xmllint", "ping", "curl", "ps")
 _STATE = "/var/lib/pacemaker/cib /var/lib/pacemaker/pengine /var/lib/corosync /var/log/pacemaker /var/log/corosync"
 _COROSYNC = """totem {{
   version: 2
@@ -75,7 +75,7 @@ class Cluster:
     def __init__(self, lab: NetLab, *, token: int = 3000) -> None:
         self._lab = lab
         self._token = token
-        self._started: list[str] = []
+        self._started: dict[str, Host] = {}  # as it was then: one that has been booted since has no cluster
         for name in NODES:
             self.start(name)
         self.wait(lambda status: status.online == set(NODES), 60)
@@ -83,7 +83,8 @@ class Cluster:
     def start(self, name: str) -> None:
         """Start it on one node, which has no state of it yet."""
         host = self._lab.hosts[name]
-        self._started = [*(each for each in self._started if each != name), name]
+        self._started.pop(name, None)
+        self._started[name] = host
         host.run("sh", "-c", f"for folder in {_STATE}; do find $folder -type f -delete; done", check=True)
         nodes = "".join(
             _NODE.format(address=self._lab.vpc.nodes[each].interfaces[0].private_ip, name=each, number=number)
@@ -95,7 +96,12 @@ class Cluster:
         host.run("chown", "hacluster:haclient", cib, check=True)
         host.spawn("corosync", "-f")
         until(lambda: host.run("corosync-cfgtool", "-s").returncode == 0, lambda: f"no corosync on {name}", 20)
-        host.spawn("pacemakerd", env=ENVIRONMENT | {"PCMK_logfile": "/var/log/pacemaker/pacemaker.log"})
+        self.again(name)
+
+    def again(self, name: str) -> None:
+        """Start Pacemaker on one node, whose corosync runs, with the state that it has left."""
+        log = {"PCMK_logfile": "/var/log/pacemaker/pacemaker.log"}
+        self._lab.hosts[name].spawn("pacemakerd", env=ENVIRONMENT | log)
 
     def configure(self, text: str) -> None:
         """Load a configuration in crmsh's words."""
@@ -103,7 +109,11 @@ class Cluster:
 
     def crm(self, *words: str, on: str | None = None, stdin: str = "") -> str:
         """Run crm on the node that is up for longest (on: that one). Raises RuntimeError with what it said."""
-        return self._host(on).run("crm", *words, stdin=stdin, check=True).stdout
+        return self.run("crm", *words, on=on, stdin=stdin)
+
+    def run(self, *command: str, on: str | None = None, stdin: str = "") -> str:
+        """Run a program of Pacemaker's, as `crm` does crm."""
+        return self._host(on).run(*command, stdin=stdin, check=True).stdout
 
     def standby(self, name: str, *, on: bool) -> None:
         """Put a node into standby, or end that.
@@ -130,11 +140,13 @@ class Cluster:
         return status
 
     def log(self, name: str) -> str:
-        """Pacemaker's log on a node."""
-        return (self._lab.hosts[name].root / "var/log/pacemaker/pacemaker.log").read_text()
+        """Pacemaker's log on a node; empty where it has not been started since the boot."""
+        file = self._lab.hosts[name].root / "var/log/pacemaker/pacemaker.log"
+        return file.read_text() if file.exists() else ""
 
     def _host(self, name: str | None) -> Host:
-        return self._lab.hosts[name or next(each for each in self._started if each in self._lab.hosts)]
+        up = (each for each, host in self._started.items() if self._lab.hosts.get(each) is host)
+        return self._lab.hosts[name or next(up)]
 
 
 def parsed(xml: str) -> Status:
@@ -173,5 +185,5 @@ def why_not() -> str | None:
     missing = [program for program in PROGRAMS if shutil.which(program) is None]
     if not missing:
         return None
-    packages = "pacemaker pacemaker-cli-utils corosync resource-agents libxml2-utils crmsh iputils-ping curl procps"
-    return f"Missing here: {', '.join(missing)}. On Debian: apt-get install --no-install-recommends {packages}"
+    packages = "pacemaker pacemaker-cli-utils corosync resource-agents libxml2-utils crmsh pcs iputils-ping curl"
+    return f"Missing here: {', '.join(missing)}. On Debian: apt-get install --no-install-recommends {packages} procps"

@@ -54,6 +54,8 @@ def test_a_quiet_run_tells_one_line(eip: Protected) -> None:
         assert has in done.stderr, done
         assert done.returncode == (1 if verb == "check" else 0)
     lab.ec2.refuse("denied")
+    done = lab.node1.ec2kit("check", "eip", "203.0.113.999", "--quiet")
+    assert (done.returncode, done.stderr.count("\n"), "203.0.113.999" in done.stderr) == (2, 1, True)
     done = eip.verb("check", lab.node1, "--quiet", "--output", "json")
     assert (done.returncode, done.stderr.count("\n"), json.loads(done.stdout)["exit_code"]) == (9, 1, 9)
     assert done.stderr.startswith("UNAVAILABLE check ")

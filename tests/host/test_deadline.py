@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -121,3 +123,14 @@ def test_a_signal_ends_calls_that_this_thread_makes_itself() -> None:
     with pytest.raises(Ended, match="SIGTERM"):
         Deadline(5).together([ended, lambda: made.append(1)], at_most=1)
     assert not made
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("unshare"), reason="needs root, and unshare of util-linux")
+def test_the_time_in_which_a_machine_slept_is_spent() -> None:
+    """The clock that goes on in a hibernation is another one in this namespace: by that the run began."""
+    asked = "import time; from ec2kit.host.deadline import Deadline; print(Deadline(1).began - time.monotonic())"
+    command = ["unshare", "--time", "--boottime", "1000", sys.executable, "-c", asked]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if "unshare" in done.stderr:
+        pytest.skip(f"no time namespace is to be had: {done.stderr}")
+    assert float(done.stdout) == pytest.approx(1000, abs=1), done.stderr

@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
 import sys
 import tarfile
 from pathlib import Path
@@ -92,12 +93,39 @@ def test_staged_twice_and_taken_out(installed: Stage, staged: Path, tmp_path: Pa
 def test_scripts_begin_with_the_environment_alone(installed: Stage) -> None:
     """Each script and the command start with PREFIX's Python, apart from the caller's PYTHONPATH; no pip is left."""
     kit = installed.root / "opt/ec2kit"
-    scripts = [*(kit / "actions").iterdir(), *(kit / "ocf" / kind for kind in agents.AGENTS), kit / "bin/ec2kit"]
+    scripts = [*(kit / "actions").iterdir(), kit / "bin/ec2kit"]
     assert {script.read_text().partition("\n")[0] for script in scripts} == {"#!/opt/ec2kit/bin/python -I"}
-    assert {script.name for script in scripts} >= {*ACTIONS, "create", "canextend", "extend", *agents.AGENTS}
+    assert {script.name for script in scripts} >= {*ACTIONS, "create", "canextend", "extend"}
     (packages,) = (installed.root / "opt/ec2kit/lib").glob("python*/site-packages")
     assert {"boto3", "rich", "questionary", "ec2kit"} <= {path.name for path in packages.iterdir()}
     assert not [path.name for path in packages.iterdir() if path.name.startswith(("pip", "awscrt", "moto"))]
+
+
+@pytest.mark.parametrize("host", ["another Python", "no Python"])
+def test_an_agent_whose_python_is_gone_answers(installed: Stage, tmp_path: Path, host: str) -> None:
+    """By the host's own Python, or by sh: what watches is 0, a route is stopped, and nothing else is done."""
+    memory = tmp_path / "run/ec2kit"
+    memory.mkdir(parents=True)
+    (memory / "eip-vip").write_text("stopped")
+    (memory / "private-vip").write_text("held")
+    tried = installed.root / "opt/ec2kit/ocf/tried"
+    given = {"OCF_RESOURCE_INSTANCE": "vip", "HA_RSCTMP": str(tmp_path / "run")}
+
+    def code(kind: str, action: str, interval: str = "") -> int:
+        text = tried.with_name(kind).read_text().replace("/opt/ec2kit/bin/python", "/nowhere/bin/python")
+        tried.write_text(text if host == "another Python" else text.replace("/usr/bin/python3", "/nowhere/python3"))
+        tried.chmod(0o755)
+        environment = given | {"OCF_RESKEY_CRM_meta_interval": interval}
+        done = subprocess.run([tried, action], env=environment, capture_output=True, text=True, check=False)
+        assert "the kit cannot be loaded" in done.stderr
+        return done.returncode
+
+    for kind in agents.AGENTS:
+        assert [code(kind, "monitor", "10000"), code(kind, "reload-agent")] == [0, 0]
+        assert [code(kind, "monitor", "0"), code(kind, "monitor"), code(kind, "start")] == [5, 5, 5]
+    stopped = {kind: code(kind, "stop") for kind in agents.AGENTS}
+    tried.unlink()
+    assert stopped == {"route": 0, "private": 5, "eip": 0 if host == "another Python" else 5}
 
 
 def test_an_older_version_is_replaced_from_a_checkout(installed: Stage) -> None:

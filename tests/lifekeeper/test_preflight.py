@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ec2kit.core.errors import Misconfigured
-from ec2kit.core.model import Ec2Instance, EniId, Node, VpcId
+from ec2kit.core.model import EniId, Node, VpcId
 from ec2kit.lifekeeper import preflight
 
 NUMBERS = st.integers(1, 999)
@@ -54,25 +54,3 @@ def test_one_vpc() -> None:
     (problem,) = preflight.one_vpc(VpcId("vpc-2"), NODE)
     assert problem.fatal
     assert str(problem) == "this node is in vpc-1, the resource was created in vpc-2. Both nodes must be in one VPC"
-
-
-@pytest.mark.parametrize(
-    ("found", "words"),
-    [
-        (None, []),
-        (Ec2Instance("i-1"), []),
-        (Ec2Instance("i-1", "disabled", 2), []),
-        (Ec2Instance("i-1", "disabled", 64), []),
-        (Ec2Instance("i-1", "default", 2), ["Auto Recovery"]),
-        (Ec2Instance("i-1", "disabled", 1), ["one hop"]),
-        (Ec2Instance("i-1", "default", 1, metadata_enabled=False), ["Auto Recovery", "switched off", "one hop"]),
-    ],
-)
-def test_the_instance_itself(found: Ec2Instance | None, words: list[str]) -> None:
-    """Cautions alone, each with the command that mends it; what EC2 does not tell is not guessed."""
-    problems = preflight.instance(found)
-    assert len(problems) == len(words)
-    for problem, word in zip(problems, words, strict=True):
-        assert word in problem.what
-        assert not problem.fatal
-        assert "aws ec2 modify-instance-" in problem.cure

@@ -18,6 +18,9 @@ from typing import Any
 
 import pytest
 
+from lab.ec2.server import REGION
+from lab.net import fence
+from lab.net.hosts import until
 from lab.net.network import NODES, NetLab, net_lab
 from lab.net.pacemaker import Cluster
 from lab.protected import judge
@@ -35,14 +38,17 @@ primitive vip-ip ocf:heartbeat:IPaddr2 params ip={vip} cidr_netmask=32 nic=eth0 
 primitive vip-route ocf:ec2kit:route params ip={vip} interface=eth0 routing_table="{tables}" \
   op start timeout=120s op stop timeout=60s op monitor interval=5s timeout=60s \
   meta failure-timeout=60s migration-threshold=3
-primitive public ocf:ec2kit:eip params elastic_ip={eip} interface=eth0 \
+primitive public ocf:ec2kit:eip params elastic_ip={eip} interface=eth0 region={region} \
   op start timeout=120s op stop timeout=60s op monitor interval=5s timeout=60s \
   meta failure-timeout=60s migration-threshold=3
 group vip vip-ip vip-route
+primitive fence stonith:fence_aws params region={region} pcmk_host_map="{instances}" pcmk_delay_max=2 \
+  op monitor interval=300s timeout=60s meta failure-timeout=60s
 colocation public-with-vip inf: public vip
 rsc_defaults resource-stickiness=100
 """
 RESOURCES = ("vip-ip", "vip-route", "public")
+AGENTS = "resource.d/ec2kit/"  # in the command line of an agent's processes
 
 
 @dataclass
@@ -54,6 +60,11 @@ class RestlessPair:
     service: Service
     chance: random.Random
 
+    @property
+    def tables(self) -> str:
+        """The route tables that have the virtual IP."""
+        return ",".join(table for name, table in self.lab.vpc.tables.items() if name != "main")
+
     def active(self) -> str:
         """The node that the Elastic IP is on, else any."""
         return self.service.truth()[1] or NODES[0]
@@ -61,6 +72,22 @@ class RestlessPair:
     def node(self) -> str:
         """A node; more often the active one."""
         return self.chance.choice((*NODES, self.active()))
+
+    def boot(self, name: str) -> None:
+        """Set up a node that has just got power: its service and its cluster."""
+        fence.place(self.lab.hosts[name])
+        self.service.start(name)
+        self.cluster.start(name)
+
+    def switch_on(self) -> None:
+        """Set up the nodes that fencing has booted."""
+        for name in NODES:
+            if name in self.lab.imds and self.lab.hosts[name].run("pgrep", "corosync").returncode:
+                self.boot(name)
+
+    def option(self, name: str, value: str) -> None:
+        """Set one of the cluster's options."""
+        self.cluster.run("crm_attribute", "--name", name, "--update", value)
 
     def trouble(self) -> str | None:
         """What is not whole, in one line: the packets, EC2's truth, Pacemaker's word; None when all is."""
@@ -77,19 +104,25 @@ class RestlessPair:
     def recovered(self, seconds: float) -> float:
         """Wait until all is whole; after how many seconds that was. Raises TimeoutError with what is not."""
         began = time.monotonic()
+        self.switch_on()
         while trouble := self.trouble():
             if time.monotonic() > began + seconds:
                 raise TimeoutError(f"not whole after {seconds} s: {trouble}")
+            self.switch_on()
         return time.monotonic() - began - WINDOW
 
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happens. do: makes it happen, heals it, tells on what. within: seconds to be whole after."""
+    """Something that happens. do: makes it happen, heals it, tells on what. within: seconds to be whole after.
+
+    fencing: whether a node may be shot meanwhile.
+    """
 
     name: str
     do: Callable[[RestlessPair], str]
     within: float
+    fencing: bool = False
 
 
 def _wait(pair: RestlessPair, least: float, most: float) -> str:
@@ -104,8 +137,7 @@ def _kill(pair: RestlessPair) -> str:
     pair.lab.kill(name)
     how_long = _wait(pair, 1, 12)
     pair.lab.boot(name)
-    pair.service.start(name)
-    pair.cluster.start(name)
+    pair.boot(name)
     return f"{name} without power, {how_long}"
 
 
@@ -193,6 +225,70 @@ def _throttled_kill(pair: RestlessPair) -> str:
     return told
 
 
+def _shot(pair: RestlessPair) -> str:
+    before = dict(pair.lab.hosts)
+    pair.lab.part()
+    until(lambda: any(pair.lab.hosts.get(name) is not before[name] for name in NODES), pair.cluster.status, 60)
+    shot = [name for name in NODES if pair.lab.hosts.get(name) is not before[name]]
+    pair.lab.heal()
+    return f"{', '.join(shot)} was shot"
+
+
+def _reload(pair: RestlessPair) -> str:
+    """A parameter that the agents take over without a restart."""
+    resource, name, value = pair.chance.choice(
+        (
+            ("public", "region", ""),
+            ("public", "region", REGION),
+            ("vip-route", "region", REGION),
+            ("vip-route", "region", ""),
+            ("vip-route", "routing_table", pair.tables),
+            ("vip-route", "routing_table", pair.lab.vpc.tables["client"]),
+        )
+    )
+    return _set(pair, resource, name, value)
+
+
+def _update(pair: RestlessPair) -> str:
+    """A parameter that restarts what has it."""
+    resource = pair.chance.choice(("public", "vip-route"))
+    return _set(pair, resource, "interface", pair.chance.choice(("", "eth0")))
+
+
+def _set(pair: RestlessPair, resource: str, name: str, value: str) -> str:
+    given = ("--set-parameter", name, "--parameter-value", value) if value else ("--delete-parameter", name)
+    pair.cluster.run("crm_resource", "--resource", resource, *given)
+    return f"{name}={value} of {resource}"
+
+
+def _delete(pair: RestlessPair) -> str:
+    """A resource is deleted while it runs, just after a cleanup, so that nothing tells its stop the parameters."""
+    resource = pair.chance.choice(("public", "vip-route"))
+    kept = pair.cluster.run("cibadmin", "--query", "--scope", "configuration")
+    pair.cluster.run("crm_resource", "--cleanup", "--resource", resource)
+    for path in (f"//constraints/*[@rsc='{resource}']", f"//resources//primitive[@id='{resource}']"):
+        pair.cluster.run("cibadmin", "--delete-all", "--force", "--xpath", path)
+    how_long = _wait(pair, 1, 8)
+    pair.cluster.run("cibadmin", "--replace", "--scope", "configuration", "--xml-pipe", stdin=kept)
+    return f"{resource}, {how_long}"
+
+
+def _kill_agents(pair: RestlessPair) -> str:
+    """Processes of the agents are killed at any moment: the called one or its child, whatever they do."""
+    name, killed = pair.active(), 0
+    if moving := pair.chance.random() < 0.5:
+        pair.cluster.standby(name, on=True)
+    limit = time.monotonic() + pair.chance.uniform(3, 10)
+    while time.monotonic() < limit:
+        which = pair.chance.choice(("--oldest", "--newest"))
+        victims = [host for node, host in [*pair.lab.hosts.items()] if node in NODES]
+        killed += sum(not each.run("pkill", "-KILL", which, "-f", AGENTS).returncode for each in victims)
+        time.sleep(pair.chance.uniform(0.1, 1.5))
+    if moving:
+        pair.cluster.standby(name, on=False)
+    return f"{killed} of them, {f'while {name} was in standby' if moving else 'without a move'}"
+
+
 def _mend(pair: RestlessPair) -> None:
     pair.lab.ec2.mend()
     pair.lab.ec2.delay_ms = DELAY_MS
@@ -210,6 +306,11 @@ KINDS = (
     Event("EC2 gone", _gone, FORGOTTEN + 30),
     Event("metadata service hangs", _metadata, 45),
     Event("node killed while EC2 throttles", _throttled_kill, 120),
+    Event("nodes parted, with fencing", _shot, 90, fencing=True),
+    Event("parameter reloaded", _reload, 30),
+    Event("parameter changed, with a restart", _update, 30),
+    Event("resource deleted after a cleanup, and made again", _delete, 45),
+    Event("agents' processes killed", _kill_agents, FORGOTTEN + 90, fencing=True),
 )
 
 
@@ -247,8 +348,12 @@ def pair(kit: bytes) -> Iterator[RestlessPair]:
     with net_lab(kit, tables=TABLES) as lab:
         lab.ec2.delay_ms = DELAY_MS
         made = RestlessPair(lab, Cluster(lab), Service(lab), random.Random(SEED))  # noqa: S311  no secret
-        tables = ",".join(table for name, table in lab.vpc.tables.items() if name != "main")
-        made.cluster.configure(CONFIGURATION.format(vip=lab.vpc.vip, eip=lab.vpc.public_ip, tables=tables))
+        lab.power_by_ec2()
+        for name in NODES:
+            fence.place(lab.hosts[name])
+        instances = ";".join(f"{name}:{lab.vpc.nodes[name].instance_id}" for name in NODES)
+        named = {"vip": lab.vpc.vip, "eip": lab.vpc.public_ip, "tables": made.tables}
+        made.cluster.configure(CONFIGURATION.format(**named, region=REGION, instances=instances))
         for name in NODES:
             made.service.start(name)
         made.recovered(FIRST)
@@ -268,6 +373,7 @@ def test_after_each_event_one_node_has_it_all_again(pair: RestlessPair) -> None:
         with clients.asked():
             began = time.monotonic()
             try:
+                pair.option("stonith-enabled", str(event.fencing).lower())
                 what = event.do(pair)
                 took = time.monotonic() - began
                 after = pair.recovered(event.within)

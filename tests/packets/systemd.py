@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from ec2kit.core.errors import ExitCode
+from installer.target import Target
 from lab import PROJECT
 from lab.ec2.vpc import addresses
 from lab.net.network import NetLab, net_lab
@@ -93,8 +94,8 @@ def take_away(lab: NetLab) -> None:
 def repair() -> str:
     """The drop-in of docs/systemd.md that makes the check a hold."""
     page = (PROJECT / "docs/systemd.md").read_text()
-    (told,) = re.findall(r"^    (\[Service\]\n    ExecStart=\n    ExecStart=\S+ hold .*)$", page, re.MULTILINE)
-    return re.sub("^    ", "", f"{told}\n", flags=re.MULTILINE)
+    (told,) = re.findall(r"^    (\[Service\]\n(?:    .*\n)*    ExecStart=\S+ hold .*)$", page, re.MULTILINE)
+    return re.sub("^    ", "", f"{told}\n", flags=re.MULTILINE).replace("vip", "public")
 
 
 def test_systemd_itself_finds_nothing_wrong(node: System) -> None:
@@ -155,13 +156,31 @@ def test_a_check_fails_on_evidence_and_on_what_a_person_must_do(node: System, la
     assert node.run("test", "-e", "/run/shell").returncode != 0
 
 
+def test_a_kit_that_cannot_be_loaded_says_so_in_the_journal(node: System) -> None:
+    """Also in the check's unit, which shows no line of less than notice, and which it does not fail."""
+    lines(node, CHECK.format("public"))
+    for there, gone in (("core", "gone"), ("gone", "core")):
+        hidden = (
+            f"for each in {Target.prefix}/lib/python3*/site-packages/ec2kit; do mv $each/{there} $each/{gone}; done"
+        )
+        assert node.run("sh", "-c", hidden).returncode == 0
+        if gone == "gone":
+            node.run("systemctl", "start", CHECK.format("public"))
+    assert any("the kit cannot be loaded" in line for line in lines(node, CHECK.format("public")))
+
+
 def test_repair_on_the_one_node(node: System, lab: NetLab) -> None:
-    """With the drop-in of the page the timer's run takes the address back."""
+    """The drop-in of the page: the timer takes the address back, and a start that failed is one then."""
     take_away(lab)
+    node.run("systemctl", "stop", HOLD.format("public"))
+    lab.ec2.refuse("denied")
+    assert ends(node, HOLD.format("public")) == ExitCode.UNAVAILABLE
+    lab.ec2.mend()
     lab.hosts["node2"].write(f"/etc/systemd/system/{CHECK.format('public')}.d/repair.conf", repair())
     node.run("systemctl", "daemon-reload")
     assert ends(node, CHECK.format("public")) == ExitCode.OK
     assert holder(lab) == "node2"
+    assert node.show(HOLD.format("public"), "ActiveState") == "active"
 
 
 def test_the_link_may_be_set_up(node: System, lab: NetLab) -> None:

@@ -36,7 +36,8 @@ SCRIPTS = {
     "ocf/route monitor": 0,
     "ocf/eip probe": 5,
     "ocf/eip start": 5,
-    "ocf/route stop": 5,
+    "ocf/route stop": 0,
+    "ocf/eip stop": 5,
 }
 
 

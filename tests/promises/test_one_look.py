@@ -177,7 +177,7 @@ class OneInEightSeconds:
         return served
 
 
-@pytest.mark.parametrize("either", ["eip", "private"], indirect=True)
+@pytest.mark.parametrize("either", ["eip"], indirect=True)
 def test_a_look_of_which_one_answer_comes_late_is_young_enough(either: Protected) -> None:
     """Who has the address is asked again, not all of it: else nothing would ever be changed."""
     buckets: Any = OneInEightSeconds()

@@ -6,6 +6,7 @@ each request over to the greenlet's parent, which says what the answer is, and w
 
 from __future__ import annotations
 
+import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -31,10 +32,15 @@ class Clock:
     """The parent's time. A pause is the moment, a float, until which it lasts."""
 
     now = 1000.0
+    CLOCK_BOOTTIME = time.CLOCK_BOOTTIME
 
     def monotonic(self) -> float:
         """Seconds."""
         return self.now
+
+    def clock_gettime(self, _clock: int) -> float:
+        """The same: this machine never sleeps."""
+        return self.monotonic()
 
     def sleep(self, seconds: float) -> None:
         """Let the others go on meanwhile."""

@@ -670,6 +670,7 @@ ELASTIC_IP = Kind(
             asked=Asked("If another public address is at its place", _manners),
             info="displace",
             ocf="displace",
+            reloadable=True,
             short="whether to displace another address",
             long="What happens where another public address is on that private address: with true, the Elastic IP "
             "takes its place, and the other one is on nothing then; with false, start fails. The Elastic IP of "

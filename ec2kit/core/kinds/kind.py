@@ -48,14 +48,14 @@ def _id_of(prefix: str) -> Callable[[str], str]:
     return read
 
 
-_TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
+TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")  # what OCF's agents take for them
 
 
 def _truth(text: str) -> bool:
     """What OCF's agents take for true, and its opposites."""
-    if (word := text.lower()) not in {*_TRUE, *_FALSE}:
+    if (word := text.lower()) not in {*TRUE, *_FALSE}:
         raise ValueError(text)
-    return word in _TRUE
+    return word in TRUE
 
 
 ADDRESS = Form(r"[0-9.]+(/32)?", _ipv4, "an IPv4 address", "10.1.0.10")
@@ -64,7 +64,7 @@ TABLE = Form(r"rtb-\w+", _id_of("rtb"), "the id of a route table", "rtb-1")
 ENI = Form(r"eni-\w+", _id_of("eni"), "the id of an ENI", "eni-1")
 ALLOCATION = Form(r"eipalloc-\w+", str, "an allocation id", "eipalloc-1")
 TRUTH = Form(
-    f"(?i:{'|'.join((*_TRUE, *_FALSE))})", _truth, "true or false", "false", write=lambda value: str(value).lower()
+    f"(?i:{'|'.join((*TRUE, *_FALSE))})", _truth, "true or false", "false", write=lambda value: str(value).lower()
 )
 INTERFACE_NAME = Form(r"[^\s/]{1,127}", str, "the name of a network interface", "eth1")  # so long an altname may be
 
@@ -88,7 +88,8 @@ class Parameter:
 
     field: of the resource, and the key of `ec2kit properties`. option: of the command line, empty for the address,
     which stands alone. creation: the option of create. info: in LifeKeeper's info field. ocf, short, long, like: in
-    the OCF agent. own: each node may have another value.
+    the OCF agent. own: each node may have another value. reloadable: Pacemaker need not restart the resource for
+    another value.
     """
 
     field: str
@@ -106,6 +107,7 @@ class Parameter:
     required: bool = False
     many: bool = False
     own: bool = False
+    reloadable: bool = False
     default: Any = None
 
     @property

@@ -485,6 +485,7 @@ PRIVATE = Kind(
             help="the ENI of another node of the cluster, from which the address may be taken; repeat",
             info="peer",
             ocf="peers",
+            reloadable=True,
             short="the nodes' ENIs",
             long="ENIs of the cluster's nodes, separated by commas: from these the address may be taken. This node's "
             "own may be among them, so that all nodes have the same value.",

@@ -496,6 +496,7 @@ ROUTE = Kind(
             help="a table that must have the entry; repeat",
             info="table",
             ocf="routing_table",
+            reloadable=True,
             short="route tables",
             long="Route tables that must have the entry, separated by commas: where it is lost, it is made again. "
             "Entries for the virtual IP in other route tables of the VPC are moved as well.",
