@@ -359,6 +359,11 @@ def _refuse(call: Call, run: Run, error: Misconfigured) -> Code:
         run.log.say(messages.END_OK, seconds=run.deadline.spent, what=what)
         return Code.SUCCESS
     guard.verdict(Code.ERR_CONFIGURED)
+    if call.action == "stop":  # of a deleted resource: nobody can give it parameters any more
+        release = (
+            f"'ec2kit release {call.kind.name} ADDRESS', then 'crm_resource --cleanup --resource {call.instance}'"
+        )
+        error = Misconfigured(f"{error}, and this node does not remember what it holds", f"By hand: {release}")
     if word is Word.NONE and call.action in {"start", "monitor"}:  # a stop follows, which must know that
         call.memory.write(Word.UNTOUCHED, run.log)
     _fail(run, error)

@@ -396,7 +396,7 @@ def test_a_role_whose_key_is_not_text(account: Account, document: str) -> None:
     ],
 )
 def test_a_key_with_a_line_break(account: Account, environment: dict[str, str]) -> None:
-    """It is no problem of the network, which would be a wrong cure."""
+    """It is not a problem of the network, which would be a wrong cure."""
     error = account.fails(**environment)
     assert error.code == ExitCode.MISCONFIGURED
     assert "character that it cannot have" in str(error)
@@ -458,7 +458,7 @@ def test_a_container_that_gives_none(account: Account, answer: Reply) -> None:
 
 
 def test_a_login_that_needs_more_of_awss_library(account: Account) -> None:
-    """It can never work with the kit, and is no problem of the network."""
+    """It can never work with the kit, and it is not a problem of the network."""
     error = account.fails(account.profile("login_session = arn:aws:iam::123456789012:user/me"), "mine")
     assert error.code == ExitCode.MISCONFIGURED
     assert "awscrt" in str(error)

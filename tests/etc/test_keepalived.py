@@ -57,7 +57,7 @@ class Keepalived:
         self._write = os.open(self.fifo, os.O_RDWR)
 
     def reload(self) -> None:
-        """It tells the script and what that has started to end, unlinks the FIFO, and starts the script anew."""
+        """It tells the script and what that has started to end, unlinks the FIFO, and starts the script again."""
         self.signal(signal.SIGTERM)
         self.fifo.unlink()
         os.close(self._write)

@@ -45,7 +45,7 @@ def called(protected: Protected, node: Node, *event: str) -> tuple[int, str]:
 
 
 def test_the_address_follows_the_leader(eip: Protected) -> None:
-    """At a promotion it comes, at a stop it goes; what is no change of the role does nothing; one line a run."""
+    """At a promotion it comes, at a stop it goes; what does not change the role does nothing; one line a run."""
     for action, role, holder in (
         ("on_reload", "primary", "node1"),
         ("on_role_change", "primary", "node2"),

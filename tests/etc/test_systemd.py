@@ -49,7 +49,7 @@ def test_a_run_ends_by_itself_before_systemd_ends_it(unit: Path, does: str, limi
 
 
 def test_only_evidence_and_a_person_s_part_fail_a_check() -> None:
-    """Of all exit codes only that nothing is known is no failure; of a start, each but 0 is one."""
+    """That nothing is known is the one exit code which does not fail a check; a start fails by each but 0."""
     assert [int(value) for value in values(CHECK)["SuccessExitStatus"]] == [ExitCode.UNAVAILABLE]
     assert "SuccessExitStatus" not in values(HOLD)
 

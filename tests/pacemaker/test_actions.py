@@ -236,7 +236,9 @@ def test_a_deleted_resource_of_which_only_the_word_is_known_is_not_stopped(eip_a
     about.write_text(about.read_text().replace('"of": "', '"of": "1'))
     assert replace(eip_agent, parameters={}).run("stop", node).returncode == CONFIGURED
     about.unlink()
-    assert replace(eip_agent, parameters={}).run("stop", node).returncode == CONFIGURED
+    done = replace(eip_agent, parameters={}).run("stop", node)
+    assert done.returncode == CONFIGURED
+    assert "'ec2kit release eip ADDRESS', then 'crm_resource --cleanup --resource vip'" in done.stderr
     assert eip_agent.protected.holder() == "node1"
 
 
@@ -540,6 +542,9 @@ def test_a_clone_is_refused_before_it_takes_the_address_from_itself(agent: Agent
         refused = agent.run(action, node, **twice)
         assert refused.returncode == CONFIGURED
         assert "vip is a clone on up to 2 nodes" in refused.stderr
+    other = agent.protected.lab.node2
+    assert agent.run("reload-agent", other, **twice).returncode == SUCCESS, "it runs, and goes on without the address"
+    assert snapshot(agent.protected.lab.ec2.truth()) == before
     assert agent.probe(node, **twice).returncode == NOT_RUNNING
     assert agent.run("start", node, CRM_meta_clone_max="1").returncode == SUCCESS
     assert agent.monitor(node, **twice).returncode == SUCCESS

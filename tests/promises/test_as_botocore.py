@@ -76,7 +76,7 @@ class World:
         return self.protected.lab.ec2
 
     def forget(self) -> None:
-        """Begin to listen anew, with nothing broken."""
+        """Begin to listen again, with nothing broken."""
         self.ec2.forget()
         self.sts.calls.clear()
         self.sso.calls.clear()
