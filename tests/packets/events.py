@@ -65,6 +65,11 @@ class RestlessPair:
         """The route tables that have the virtual IP."""
         return ",".join(table for name, table in self.lab.vpc.tables.items() if name != "main")
 
+    def named(self) -> str:
+        """The route tables whose entry the resource makes again; none: a lost entry is nobody's to make."""
+        command = ("crm_resource", "--resource", "vip-route", "--get-parameter", "routing_table")
+        return self.cluster.run(*command)
+
     def active(self) -> str:
         """The node that the Elastic IP is on, else any."""
         return self.service.truth()[1] or NODES[0]
@@ -168,7 +173,7 @@ def _repoint(pair: RestlessPair) -> str:
     lab, client = pair.lab, pair.lab.ec2.truth()
     table = pair.chance.choice([name for name in lab.vpc.tables if name != "main"])
     entry: Any = {"RouteTableId": lab.vpc.tables[table], "DestinationCidrBlock": f"{lab.vpc.vip}/32"}
-    if pair.chance.random() < 0.3:
+    if pair.chance.random() < 0.3 and lab.vpc.tables[table] in pair.named():
         client.delete_route(**entry)
         return f"the entry of table {table} deleted"
     other = next(name for name in NODES if name != pair.active())
