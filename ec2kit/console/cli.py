@@ -217,11 +217,12 @@ def _add_hierarchy(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -
     delete = verbs.add_parser("delete", help="remove a resource from all systems; AWS stays as it is")
     delete.add_argument("tag")
     delete.add_argument("--yes", action="store_true", help="do not ask")
-    for name, text in (
-        ("in-service", "bring into service here, with all that it depends on"),
-        ("out-of-service", "take out of service here, with all that depends on it"),
-    ):
-        verbs.add_parser(name, help=text).add_argument("tag")
+    bring = verbs.add_parser("in-service", help="bring into service here, with all that it depends on")
+    bring.add_argument("tag")
+    about = "also when it is not proven that this system could take the addresses"
+    bring.add_argument("--force", action="store_true", help=about)
+    about = "take out of service here, with all that depends on it"
+    verbs.add_parser("out-of-service", help=about).add_argument("tag")
     shown = verbs.add_parser("properties", help="show a resource's properties, or change them")
     shown.add_argument("tag")
     shown.add_argument(

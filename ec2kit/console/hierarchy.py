@@ -11,13 +11,25 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from ec2kit.core import messages, schema
-from ec2kit.core.errors import ExitCode, KitError, Misconfigured, NotHeld
+from ec2kit.core.errors import ExitCode, KitError, Misconfigured
 from ec2kit.core.messages import Level
 from ec2kit.core.model import BY_SETTINGS, Reach
 from ec2kit.core.settings import Budget
 from ec2kit.host import guard
 from ec2kit.host.log import Journal
-from ec2kit.lifekeeper import actions, changeover, create, info, keys, managers, past, peers, properties, status
+from ec2kit.lifekeeper import (
+    actions,
+    changeover,
+    create,
+    info,
+    keys,
+    managers,
+    past,
+    peers,
+    properties,
+    service,
+    status,
+)
 from ec2kit.lifekeeper.choices import choices
 from ec2kit.lifekeeper.cluster import PATIENCE, Cluster, cluster_of
 from ec2kit.lifekeeper.forms import FORMS
@@ -120,16 +132,12 @@ def _key(options: argparse.Namespace, cluster: Cluster, run: Run) -> Done:
     return Done()
 
 
-def _perform(options: argparse.Namespace, cluster: Cluster, _run: Run) -> Done:
-    """In service or out of service, as LifeKeeper's core does it; its own lines are shown as they come."""
-    tag, words = options.tag, options.verb.replace("-", " ")
-    if cluster.lcd.instance(tag) is None:
-        raise Misconfigured(f'there is no resource "{tag}" on {cluster.system}', "See the tags with ec2kit status")
-    action = "restore" if options.verb == "in-service" else "remove"
-    code, _ = cluster.lcd.run("perform_action", "-t", tag, "-a", action, accept=range(1, 256))
-    if code:
-        raise NotHeld(f"{tag} could not be brought {words} on {cluster.system}", "The lines above tell why")
-    return Done(show=partial(print, f"{tag} is {words} on {cluster.system}."))
+def _in_service(options: argparse.Namespace, cluster: Cluster, run: Run) -> Done:
+    return Done(show=partial(print, service.bring_in(options.tag, cluster, run, force=options.force)))
+
+
+def _out_of_service(options: argparse.Namespace, cluster: Cluster, _run: Run) -> Done:
+    return Done(show=partial(print, service.take_out(options.tag, cluster)))
 
 
 def _extend(options: argparse.Namespace, cluster: Cluster, _run: Run) -> Done:
@@ -214,8 +222,8 @@ _COMMANDS = {
     "key": _key,
     "unextend": _unextend,
     "delete": _delete,
-    "in-service": _perform,
-    "out-of-service": _perform,
+    "in-service": _in_service,
+    "out-of-service": _out_of_service,
     "properties": _properties,
     "status": _status,
 }

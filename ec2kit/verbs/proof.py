@@ -45,6 +45,11 @@ def proven(resource: Resource | None, interface: str | None, run: Run, *, active
     return seen
 
 
+def could_take(resource: Resource, run: Run) -> None:
+    """Raise the KitError that keeps a look from telling which steps would make this node hold the address."""
+    look(resource, locate(resource.interface, run, patient=True), run).drift()
+
+
 def _named(interface: str | None, run: Run) -> list[Problem]:
     """What is wrong with the interface that is named, as far as this host tells it."""
     sysfs = run.settings.ec2kit_sysfs

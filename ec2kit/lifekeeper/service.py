@@ -1,0 +1,215 @@
+"""In service and out of service: before another system lets go, this one proves that it could take the addresses.
+
+LifeKeeper's core does the rest. The kit tells afterwards where everything is, and what the way back is.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+
+from ec2kit.core import messages
+from ec2kit.core.errors import KitError, Misconfigured, NotHeld
+from ec2kit.core.settings import Budget
+from ec2kit.host.deadline import Deadline
+from ec2kit.lifekeeper import info
+from ec2kit.lifekeeper.cluster import Cluster, cluster_of
+from ec2kit.lifekeeper.contract import IN_SERVICE_STATES
+from ec2kit.lifekeeper.lcd import Instance
+from ec2kit.verbs.process import attempt
+from ec2kit.verbs.proof import could_take
+from ec2kit.verbs.run import Record, Run
+
+_SPARED = 0.05  # of the time, for telling where everything is when LifeKeeper hangs
+_MOST_SECONDS = 5.0  # for one question to one system
+_SILENT = "not known"
+
+
+@dataclass(frozen=True)
+class _Standing:
+    """The state of a resource on each system that has it: LifeKeeper's word, `gone`, or `not known`."""
+
+    tag: str
+    states: Mapping[str, str]
+
+    @property
+    def serving(self) -> list[str]:
+        """The systems on which it is in service."""
+        return [system for system, state in self.states.items() if state in IN_SERVICE_STATES]
+
+    @property
+    def silent(self) -> bool:
+        """Whether there is a system whose state is not known."""
+        return _SILENT in self.states.values()
+
+    def __str__(self) -> str:
+        told = ", ".join(f"{system} {state}" for system, state in self.states.items())
+        nowhere = "nowhere, as far as is known" if self.silent else "nowhere"
+        return f"{self.tag} is in service {'on ' + ', '.join(self.serving) if self.serving else nowhere} ({told})"
+
+
+def bring_in(tag: str, cluster: Cluster, run: Run, *, force: bool) -> str:
+    """Bring a resource and all that it depends on into service here; the last line. Raises KitError.
+
+    force: also where it is not proven that this system could take the addresses.
+    """
+    here = _here(tag, cluster)
+    if here.state in IN_SERVICE_STATES:
+        force = True  # LifeKeeper has nothing to do
+    before = [] if force else _proven(tag, cluster, run)
+    trouble = _perform(tag, "restore", cluster)
+    now = _standing(tag, cluster)
+    if trouble is None and now.states[cluster.system] not in {*IN_SERVICE_STATES, _SILENT}:
+        trouble = NotHeld("LifeKeeper says that it is done")
+    others = [system for system in (*before, *now.states) if system != cluster.system]
+    back = f"ssh {others[0]} {_command(tag)}" if others else _command(tag)
+    if trouble:
+        what = f"{tag} could not be brought in service on {cluster.system}: {trouble}; {now}"
+        raise type(trouble)(what, f"The lines above tell why. To bring it back: {back}")
+    others_now = ", ".join(f"{system} {state}" for system, state in now.states.items() if system != cluster.system)
+    if here.state in IN_SERVICE_STATES or not others:
+        return f"{tag} is in service on {cluster.system}."
+    return f"{tag} is in service on {cluster.system} ({others_now}). To bring it back: {back}"
+
+
+def take_out(tag: str, cluster: Cluster) -> str:
+    """Take a resource and all that depends on it out of service here; the last line. Raises KitError."""
+    _here(tag, cluster)
+    trouble = _perform(tag, "remove", cluster)
+    now = _standing(tag, cluster)
+    if trouble:
+        what = f"{tag} could not be brought out of service on {cluster.system}: {trouble}; {now}"
+        raise type(trouble)(what, "The lines above tell why")
+    told = [f"{tag} is out of service on {cluster.system}"]
+    told += [f"it is in service on {', '.join(now.serving)}"] if now.serving else []
+    try:
+        told += _stays(tag, cluster)
+    except KitError as error:
+        told.append(f"what stays in service here is not known: {error}")
+    return f"{'; '.join(told)}. To bring it back: {_command(tag)}"
+
+
+def _here(tag: str, cluster: Cluster) -> Instance:
+    if found := cluster.lcd.instance(tag):
+        return found
+    raise Misconfigured(f'there is no resource "{tag}" on {cluster.system}', "See the tags with ec2kit status")
+
+
+def _perform(tag: str, action: str, cluster: Cluster) -> KitError | None:
+    """Let LifeKeeper's core do it, whose own lines are shown as they come; what went wrong."""
+    try:
+        with cluster.lcd.sparing(_SPARED):
+            code, _ = cluster.lcd.run("perform_action", "-t", tag, "-a", action, accept=range(1, 256))
+    except KitError as error:
+        return error
+    return NotHeld(f"LifeKeeper's perform_action ended with {code}") if code else None
+
+
+def _command(tag: str, *more: str) -> str:
+    return shlex.join(["ec2kit", "in-service", tag, *more])
+
+
+# ---- what LifeKeeper knows
+
+
+def _reached(tag: str, related: Callable[[str], list[str]]) -> list[str]:
+    """The tag, and all that is reached from it, step by step."""
+    found = [tag]
+    for each in found:  # it grows meanwhile
+        found += [more for more in related(each) if more not in found]
+    return found
+
+
+def _below(tag: str, cluster: Cluster) -> list[str]:
+    """The tag, and all that it depends on here."""
+    return _reached(tag, lambda each: cluster.lcd.children(each, system=cluster.system))
+
+
+def _standing(tag: str, cluster: Cluster) -> _Standing:
+    """Where a resource is, as far as each system tells it in a few seconds."""
+    try:
+        systems = cluster.systems_with(tag)
+    except KitError:
+        return _Standing(tag, {cluster.system: _state(tag, cluster.system, cluster), "others": _SILENT})
+    return _Standing(tag, {system: _state(its_tag, system, cluster) for system, its_tag in systems.items()})
+
+
+def _state(tag: str, system: str, cluster: Cluster) -> str:
+    where = None if system == cluster.system else system
+    try:
+        found = cluster.lcd.instance(tag, system=where, most=_MOST_SECONDS)
+    except KitError:
+        return _SILENT
+    return found.state if found else "gone"
+
+
+def _stays(tag: str, cluster: Cluster) -> list[str]:
+    """What is in service here still, of that hierarchy and what shares a part with it; what EC2 keeps by design."""
+    lcd, system = cluster.lcd, cluster.system
+    above = _reached(tag, lambda each: lcd.parents(each, system=system))
+    shared = _reached(tag, lambda each: [*lcd.parents(each, system=system), *lcd.children(each, system=system)])
+    found = {each: there for each in shared if (there := lcd.instance(each))}
+    serving = [each for each, there in found.items() if there.state in IN_SERVICE_STATES]
+    told = [f"{', '.join(serving)} {'stay' if len(serving) > 1 else 'stays'} in service here"] if serving else []
+    gone = [info.decode(found[each].info).resource for each in above if each in found and found[each].form]
+    return told + [f"in EC2 {each} stays as it is until another system takes it" for each in gone if each.stays]
+
+
+# ---- before another system lets go
+
+
+def _proven(tag: str, cluster: Cluster, run: Run) -> list[str]:
+    """Which other systems have it in service, once this one has proven that it could take every address.
+
+    Where nothing of it is in service anywhere, nothing can be lost: then what speaks against it is only told.
+    Raises KitError.
+    """
+    deadline = Deadline(min(run.deadline.left, run.settings.seconds(Budget.QUICKCHECK)))
+    brief, within = replace(run, deadline=deadline), cluster_of(run.settings, deadline)
+    looks, asks = partial(_troubles, tag, within, brief), partial(_standings, tag, within)
+    answer = attempt(lambda: deadline.both(looks, asks), run.log)
+    if isinstance(answer, KitError):  # the time is up
+        answer = [answer], [_standing(tag, cluster)]
+    troubles, standings = answer
+    serving: dict[str, list[str]] = {}
+    for each in standings:
+        for system in each.serving:
+            serving.setdefault(system, []).append(each.tag)
+    silent = [each for each in standings if each.silent]
+    safe = not serving and not silent
+    for trouble in troubles if safe else troubles[1:]:
+        run.log.say(messages.CAUTION if safe else messages.PROBLEM, problem=trouble.why)
+    if not troubles or safe:
+        return list(serving)
+    first = troubles[0]
+    where = [
+        f"{', '.join(tags)} {'stay' if len(tags) > 1 else 'stays'} in service on {system}"
+        for system, tags in serving.items()
+    ] or [str(each) for each in silent]
+    cure = f"{first.cure}. " if first.cure else ""
+    raise type(first)(
+        f"{tag} was not brought in service on {cluster.system}: {first}; nothing was changed, and {'; '.join(where)}",
+        f"{cure}To do it all the same: {_command(tag, '--force')}",
+    )
+
+
+def _standings(tag: str, cluster: Cluster) -> list[_Standing]:
+    return [_standing(each, cluster) for each in _below(tag, cluster)]
+
+
+def _troubles(tag: str, cluster: Cluster, run: Run) -> list[KitError]:
+    """Why this system could not take the EC2 resources that come into service with that tag; empty when it could."""
+    try:
+        found = [cluster.lcd.instance(each) for each in _below(tag, cluster)]
+        coming = [each for each in found if each and each.form and each.state not in IN_SERVICE_STATES]
+        answers = run.deadline.together([partial(_could_take, each, run) for each in coming]) if coming else []
+    except KitError as error:
+        return [error]
+    return [each for each in answers if isinstance(each, KitError)]
+
+
+def _could_take(there: Instance, run: Run) -> None:
+    known = info.decode(there.info)
+    could_take(known.resource, replace(run, reach=known.reach, record=Record()))

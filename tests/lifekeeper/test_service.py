@@ -1,0 +1,56 @@
+"""in-service looks before the other system lets go, and both tell where everything is afterwards."""
+
+from __future__ import annotations
+
+import pytest
+
+from lab.nodes import Lab
+from tests.support.hierarchy import EIP, FORMS, ROUTE, protected, states
+from tests.support.programs import good, replaced
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_what_cannot_be_taken_here_stays_in_service_there(managed1: Lab, form: str) -> None:
+    """Without a way to EC2 the other system keeps it; --force is for the disaster, and tells the way back."""
+    protected(managed1, ROUTE, form=form)
+    node = managed1.node2
+    node.imds.fault = "off"
+    refused = node.ec2kit("in-service", "ip-vip")
+    assert refused.returncode == 5
+    assert f"nothing was changed, and ip-vip, {ROUTE} stay in service on node1" in refused.stderr.splitlines()[-1]
+    assert "To do it all the same: ec2kit in-service ip-vip --force" in refused.stderr.splitlines()[-1]
+    assert [states(managed1, tag)["node1"] for tag in ("ip-vip", ROUTE)] == ["ISP", "ISP"]
+    for words in (("--force",), ()):  # the second time it is in service nowhere, so nothing can be lost
+        failed = node.ec2kit("in-service", "ip-vip", *words)
+        assert failed.returncode == 1
+        assert "ip-vip is in service nowhere (node2 OSU, node1 OSU)" in failed.stderr.splitlines()[-1]
+        assert "To bring it back: ssh node1 ec2kit in-service ip-vip" in failed.stderr.splitlines()[-1]
+    assert "WARN:ec2:in-service:ip-vip:960041:" in failed.stderr
+    done = good(managed1.node1.ec2kit("in-service", "ip-vip"))
+    assert "ip-vip is in service on node1 (node2 OSU). To bring it back: ssh node2 ec2kit" in done
+
+
+def test_a_look_that_hangs_is_bounded_and_keeps_it_there(figure2: Lab) -> None:
+    """quickCheck's time; nothing has changed by then, whether the other system tells its state or not."""
+    protected(figure2, EIP)
+    figure2.node2.set(EC2_QUICKCHECK_TIMEOUT=2)
+    figure2.ec2.refuse("hang", "DescribeAddresses")
+    refused = figure2.node2.ec2kit("in-service", EIP)
+    assert refused.returncode == 9
+    assert "timed out after 2 s" in refused.stderr.splitlines()[-1]
+    assert f"nothing was changed, and {EIP} stays in service on node1" in refused.stderr.splitlines()[-1]
+    replaced(figure2.node2, "eqv_list", "exit 9")
+    refused = figure2.node2.ec2kit("in-service", EIP)
+    assert refused.returncode == 9
+    assert "nowhere, as far as is known" in refused.stderr.splitlines()[-1]
+    assert states(figure2, EIP)["node1"] == "ISP"
+
+
+def test_out_of_service_says_what_stays(figure1: Lab) -> None:
+    """What is below, in LifeKeeper; and the route, in EC2."""
+    protected(figure1, ROUTE)
+    done = good(figure1.node1.ec2kit("out-of-service", "ip-vip"))
+    assert f"ip-vip is out of service on node1; {ROUTE} stays in service here." in done
+    done = good(figure1.node1.ec2kit("out-of-service", ROUTE))
+    assert "in EC2 route 10.1.0.10/32 stays as it is until another system takes it" in done
+    assert f"To bring it back: ec2kit in-service {ROUTE}" in done
