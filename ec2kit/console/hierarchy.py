@@ -51,10 +51,10 @@ class Done:
 def run(options: argparse.Namespace) -> int:
     """Carry out one command of the hierarchy; the exit code."""
     forget_strangers()
-    quiet = options.verb in {"status", "choices"}  # what they find is all that they tell
+    quiet = options.verb in {"status", "choices"}  # they tell what they find, and what is wrong with the settings
     named = getattr(options, "wanted", None) or options
     tag = getattr(options, "of", None) or getattr(named, "tag", None) or ""
-    log = Journal(options.verb, tag, least=Level.ERROR if quiet else Level.INFO)
+    log = Journal(options.verb, tag, least=Level.WARN if quiet else Level.INFO)
     if options.verb == "create" and options.wanted.server in {None, system_name(settings_now())}:
         return actions.create_asking(options.wanted)  # as LifeKeeper's own create does
     if options.verb == "key":
@@ -91,6 +91,7 @@ def _tell(log: Journal, done: Done | KitError, _code: int) -> None:
 def _create(options: argparse.Namespace, cluster: Cluster, _run: Run) -> Done:
     """Create on another system: that system's own create does it."""
     wanted = options.wanted
+    cluster.need_system(wanted.server)
     if wanted.key_id:
         raise Misconfigured("an access key is given on the system that keeps it", f"Run this on {wanted.server}")
     code, output = cluster.ask("create", wanted.server, *wanted.arguments())
@@ -113,6 +114,7 @@ def _info(options: argparse.Namespace, cluster: Cluster, run: Run) -> Done:
             f"{options.template} is this system", "Run this on the one that is to have the resource, too"
         )
     elif options.template:
+        cluster.need_system(options.template)
         known = create.check_extend(options.template, options.of, run, cluster.lcd, own_of(options))
         peers.tell(known.resource, options.template, options.of, cluster.lcd)
     else:
@@ -125,8 +127,10 @@ def _key(options: argparse.Namespace, cluster: Cluster, run: Run) -> Done:
     key = options.key
     if isinstance(key, KitError):
         raise key
-    there = cluster.lcd.instance(options.tag)
-    known = info.decode(cluster.ours(options.tag).info).reach if there else BY_SETTINGS
+    found = cluster.anywhere(options.tag)
+    known = info.decode(found.info).reach if found else BY_SETTINGS
+    if found:
+        keys.need_own(options.tag, known)
     reach = Reach(known.region, url=options.ec2_url or known.url)
     keys.prove(options.tag, replace(run, key=key, reach=reach))
     return Done()

@@ -91,7 +91,9 @@ WITNESS = Message(
 PROBLEM = Message(960040, Level.ERROR, "{problem}")
 CAUTION = Message(960041, Level.WARN, "{problem}")
 CREATED = Message(960042, Level.NOTIFY, '"{tag}" created on {system}: {resource} on {interface}, {state}')
-TRAFFIC_HERE = Message(960043, Level.INFO, "{resource} is on {node} now; using that interface")
+TRAFFIC_HERE = Message(
+    960043, Level.INFO, "{resource} is on this node now, and its interface is used: {node} in {vpc}, {region}"
+)
 KEY_KEPT = Message(960044, Level.NOTIFY, "EC2 accepted the access key; saved as [{profile}] in {file}")
 KEY_DROPPED = Message(960045, Level.NOTIFY, "the access key of [{profile}] was removed from {file}")
 HISTORY_LOST = Message(960046, Level.INFO, "this run is not recorded for 'ec2kit status': {why}")

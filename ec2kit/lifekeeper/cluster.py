@@ -21,6 +21,7 @@ from ec2kit.verbs.process import settings_now
 
 # Seconds: an action's own budget, twice (remove on one system, restore on the other), and LifeKeeper's own work.
 PATIENCE = 900
+_ASK_SECONDS = 5.0  # for one question to another system
 _UNLOCK_SECONDS = 15.0  # for one system to give a lock back
 _SPARED = 0.1  # of its time, for giving locks back where another system hangs
 
@@ -44,6 +45,35 @@ class Cluster:
                 "This command changes EC2 resources only",
             )
         return found
+
+    def need_system(self, system: str, *, other: bool = False) -> None:
+        """Raise Misconfigured where the cluster has no system of that name. other: than this one."""
+        names = [each for each in self.lcd.systems() if not (other and each == self.system)]
+        if system not in names:
+            what = "another system" if other else "a system"
+            raise Misconfigured(f"{system} is not {what} of this cluster", f"Name one of: {' '.join(names)}")
+
+    def anywhere(self, tag: str) -> Instance | None:
+        """The kit's resource of that tag, on this system or on another; None where not every system can be asked.
+
+        Raises Misconfigured when no system has it.
+        """
+        if self.lcd.instance(tag):
+            return self.ours(tag)
+        silent = False
+        for system in self.lcd.systems():
+            try:
+                found = None if system == self.system else self.lcd.instance(tag, system=system, most=_ASK_SECONDS)
+            except Unavailable:
+                silent = True
+                continue
+            if found and found.form:
+                return found
+        if silent:
+            return None
+        raise Misconfigured(
+            f'no system has a resource "{tag}"', "See the tags with ec2kit status, or create it first"
+        )
 
     def systems_with(self, tag: str) -> dict[str, str]:
         """The systems that the resource is extended to, this one first, each with its tag there."""

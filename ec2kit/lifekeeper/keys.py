@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ec2kit.core import messages, profiles
-from ec2kit.core.errors import KitError, Problem
+from ec2kit.core.errors import KitError, Misconfigured, Problem
 from ec2kit.core.kinds.facts import RouteTables
+from ec2kit.core.model import Reach
 from ec2kit.host import files
 from ec2kit.lifekeeper.info import Info
 from ec2kit.verbs.locate import locate
@@ -42,6 +43,17 @@ def prove(tag: str, run: Run) -> None:
     site.ec2.ask(RouteTables(site.node.vpc))
     with kept(tag, run):
         run.log.say(messages.KEY_KEPT, profile=profiles.own(tag), file=run.settings.ec2kit_credentials)
+
+
+def need_own(tag: str, reach: Reach) -> None:
+    """Raise Misconfigured for a resource that does not sign with an access key of its own: it would not be used."""
+    if profiles.is_own(reach.profile):
+        return
+    whose = f"the profile {reach.profile}" if reach.profile else "the credentials of the node, such as its role"
+    raise Misconfigured(
+        f"{tag} signs with {whose}, not with an access key of its own; nothing was changed",
+        "To have one, create the resource with --access-key-id ID",
+    )
 
 
 def missing(tag: str, known: Info, run: Run) -> Problem | None:

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ec2kit.core.errors import KitError, Misconfigured, Unavailable
+from ec2kit.core.kinds.known import KINDS, OWN, own_texts
 from ec2kit.host.log import tell
 from ec2kit.lifekeeper import contract, info, preflight, proof
 from ec2kit.lifekeeper.cluster import Cluster
@@ -39,11 +40,13 @@ def extend(wanted: Extension, cluster: Cluster) -> None:
     """Extend a resource from this system to another. When that fails or is cancelled, the target is as it was."""
     tag, to, lcd = wanted.tag, wanted.to, cluster.lcd
     here = cluster.ours(tag)
-    if to not in lcd.systems() or to == cluster.system:
-        raise Misconfigured(f"{to} is not another system of this cluster", f"Name one of: {' '.join(lcd.systems())}")
+    cluster.need_system(to, other=True)
     there = lcd.instance(tag, system=to)
     if there is not None and to in cluster.systems_with(tag):
-        raise Misconfigured(f"{tag} is already extended to {to}", "Nothing is left to do")
+        _refuse_other(here, there)
+        _refuse_changed(wanted, here, there, cluster)
+        tell(f"{tag} is already extended to {to}, as it is asked for; nothing was to do")
+        return
     if there is not None:
         _refuse_other(here, there)
         proof.refuse_another(there, _info_there(wanted, cluster))
@@ -76,6 +79,29 @@ def extend(wanted: Extension, cluster: Cluster) -> None:
             raise
     tell("Hierarchy successfully extended")
     tell("Hierarchy Verification Finished")
+
+
+def _refuse_changed(wanted: Extension, here: Instance, there: Instance, cluster: Cluster) -> None:
+    """Refuse what the resource has otherwise on the system that it is extended to. Raises Misconfigured."""
+    tag, to, mine, its = wanted.tag, wanted.to, info.decode(here.info), info.decode(there.info)
+    numbers, own = cluster.priorities(tag), own_texts(its.resource)
+    kind = KINDS[mine.resource.kind]
+    same = (its.resource.kind, its.reach) == (mine.resource.kind, mine.reach) and all(
+        each.texts(its.resource) == each.texts(mine.resource) for each in kind.described if not each.own
+    )
+    asked: dict[str, tuple[object, object]] = {
+        **{str(OWN[name].option): (text, own.get(name)) for name, text in wanted.own.items()},
+        "--switchback": (wanted.switchback, there.switchback),
+        "--template-priority": (wanted.template_priority, numbers.get(cluster.system)),
+        "--target-priority": (wanted.target_priority, numbers.get(to)),
+    }
+    other = [f"{name} {known}, not {value}" for name, (value, known) in asked.items() if value not in {None, known}]
+    if other or not same:
+        what = ", ".join(other) or f"the info field {there.info!r}, and {here.system} has {here.info!r}"
+        raise Misconfigured(
+            f"{tag} is already extended to {to}, with {what}",
+            f"Change it: ec2kit properties {tag} --set KEY=VALUE; or first ec2kit unextend {tag} --from {to}",
+        )
 
 
 def _refuse_other(here: Instance, there: Instance) -> None:
@@ -264,6 +290,8 @@ def unextend(tag: str, system: str, cluster: Cluster) -> None:
     """Remove a resource from one system, on which it is not in service. It stays on the others."""
     cluster.ours(tag)
     systems = cluster.systems_with(tag)
+    if system not in systems:
+        cluster.need_system(system)
     its_tag = systems.get(system, tag)
     there = cluster.lcd.instance(its_tag, system=system)
     if there is None:

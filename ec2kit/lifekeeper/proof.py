@@ -13,7 +13,7 @@ from ec2kit.lifekeeper.info import Info
 from ec2kit.lifekeeper.lcd import Instance, Lcd
 from ec2kit.lifekeeper.options import Creation
 from ec2kit.verbs.locate import locate
-from ec2kit.verbs.proof import Proof, seen_at
+from ec2kit.verbs.proof import Proof, say_where, seen_at
 from ec2kit.verbs.run import Run
 
 _MOST_OF_A_FOLDER = 255  # characters
@@ -165,10 +165,13 @@ def on_target(resource: Resource, known: Info, run: Run) -> Proof:
     """For canextend: look from the target, as far as it is possible."""
     seen = Proof()
     try:
-        site = locate(resource.interface, run, patient=True)
-        seen.problems += preflight.one_vpc(known.vpc, site.node)
-        if not seen.problems:
-            seen = seen_at(resource, site, run, active=False)
+        site = locate(resource.interface, run, patient=True, told=False)
+        try:
+            seen.problems += preflight.one_vpc(known.vpc, site.node)
+            if not seen.problems:
+                seen = seen_at(resource, site, run, active=False)
+        finally:
+            say_where(site, resource, run)
     except (Misconfigured, NotHeld) as error:
         seen.problems.append(Problem.of(error))
     return seen

@@ -19,19 +19,22 @@ if TYPE_CHECKING:
     from ec2kit.host.imds import Metadata
 
 
-def locate(interface: str | None, run: Run, *, patient: bool = False, let_go: bool = False) -> Site:
+def locate(
+    interface: str | None, run: Run, *, patient: bool = False, let_go: bool = False, told: bool = True
+) -> Site:
     """Find this node and its interface (None: the one of the default route) afresh, and open the way to EC2.
 
     That there is none now, or that it has no ENI, is raised when it is the one that is named; otherwise, and for what
     lets go of an address, it is a part of the answer: Node.lack.
     patient: a throttled call is sent again while there is time. A run that only watches does without: it would
     spend the calls that a takeover needs, and can look again another time.
+    told: a log line says where; else the caller does, who may find another interface with the address.
     """
     if run.reach.url:
         refuse_plain_http(run.reach.url)
     metadata = run.record.metadata = metadata_of(run)
     node = _node(interface, run, metadata, lenient=let_go or not interface)
-    if run.record.site is None or run.record.site.node != node:
+    if told and (run.record.site is None or run.record.site.node != node):
         run.log.say(messages.LOCATED, node=node, vpc=node.vpc, region=node.region)
     ec2 = _ec2(node, run, metadata, patient=patient)
     if run.record.site:  # of the whole run

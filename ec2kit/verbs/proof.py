@@ -32,9 +32,12 @@ def proven(resource: Resource | None, interface: str | None, run: Run, *, active
     """
     found, seen = _named(interface, run), Proof()
     try:
-        site = locate(interface, run, patient=True, let_go=True)
-        site.ec2.ask(RouteTables(site.node.vpc))
-        seen = seen_at(resource, site, run, active=active)
+        site = locate(interface, run, patient=True, let_go=True, told=False)
+        try:
+            site.ec2.ask(RouteTables(site.node.vpc))
+            seen = seen_at(resource, site, run, active=active)
+        finally:
+            say_where(site, resource, run)
     except (Misconfigured, NotHeld) as error:
         found.append(Problem.of(error))
     except Unavailable as error:
@@ -71,13 +74,21 @@ def seen_at(resource: Resource | None, site: Site, run: Run, *, active: bool) ->
     except (Misconfigured, NotHeld) as error:
         seen.problems.append(Problem.of(error))
     node = run.record.site.node if run.record.site else site.node
-    if node.interface != site.node.interface:
-        run.log.say(messages.TRAFFIC_HERE, resource=resource, node=node)
     seen.resource = resource = resource.on(node.interface)
     if seen.view:
         seen.problems += seen.view.problems(active=active)
         seen.resource = resource.recorded(seen.view)
     return seen
+
+
+def say_where(site: Site, resource: Resource | None, run: Run) -> None:
+    """Tell once where this node is: at the interface that a look has shown to have the address, if it is another."""
+    node = run.record.site.node if run.record.site else site.node
+    facts = {"node": node, "vpc": node.vpc, "region": node.region}
+    if node.interface == site.node.interface:
+        run.log.say(messages.LOCATED, **facts)
+    else:
+        run.log.say(messages.TRAFFIC_HERE, resource=resource, **facts)
 
 
 def _instance_problems(site: Site) -> list[Problem]:

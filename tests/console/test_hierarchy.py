@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,41 @@ def test_in_service_of_what_is_not_there(figure1: Lab) -> None:
     done = figure1.node1.ec2kit("in-service", "nobody")
     assert done.returncode == 5
     assert 'there is no resource "nobody" on node1' in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("create", "--type", "route-table", "--ip-resource", "ip-vip", "--server", "node9"),
+        ("unextend", ROUTE, "--from", "node9"),
+        ("extend", ROUTE, "--to", "node9"),
+        ("info", ROUTE, "--template", "node9"),
+    ],
+)
+def test_a_system_that_is_not_there(figure1: Lab, words: tuple[str, ...]) -> None:
+    """The names that there are."""
+    good(figure1.node1.ec2kit("create", "--type", "route-table", "--ip-resource", "ip-vip"))
+    done = figure1.node1.ec2kit(*words)
+    assert done.returncode == 5
+    assert re.search("node9 is not .* system of this cluster. Name one of: (node1 )?node2", done.stderr), done.stderr
+
+
+@pytest.mark.parametrize("verb", ["status", "choices", "in-service", "create"])
+def test_settings_that_are_not_used_are_the_first_thing_told(figure1: Lab, verb: str) -> None:
+    """Others can write in the file: each command says so before anything else."""
+    figure1.node1.defaults.chmod(0o666)
+    words = {"in-service": ("ip-vip",), "create": ("--type", "route-table", "--ip-resource", "ip-vip")}
+    environment = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": figure1.node1.imds.url, "LKROOT": "/nonexistent"}
+    node = figure1.node1
+    done = node.run(str(node.root / "bin/ec2kit"), verb, *words.get(verb, ()), environment=environment)
+    assert f":960011:{node.defaults} cannot be read" in done.stderr.splitlines()[0], done.stderr
+
+
+def test_create_tells_once_where_this_node_is(figure1: Lab) -> None:
+    """No interface is named, and the address is on another than that of the default route."""
+    done = figure1.node1.ec2kit("create", "--type", "route-table", "--ip-resource", "ip-vip")
+    (line,) = [line for line in done.stderr.splitlines() if ":960020:" in line or ":960043:" in line]
+    assert "route 10.1.0.10/32 is on this node now, and its interface is used: eth1 (eni-" in line
 
 
 def test_out_of_service_takes_what_is_above_along(figure1: Lab) -> None:

@@ -272,6 +272,13 @@ def extended_managed(made: Protected) -> None:
     managed(made)
 
 
+def own_key(made: Protected) -> None:
+    """As active, and its info field names an access key of its own."""
+    for node in made.lab.nodes.values():
+        known = node.lk("ins_list", "-t", made.tag).stdout.split("\x01")[5]
+        node.lcd("ins_setinfo", "-t", made.tag, "-v", f"{known} profile=ec2kit-{made.tag}")
+
+
 def standby(made: Protected) -> None:
     """As active, and node1 is out of service: it has the address, which LifeKeeper does not know."""
     made.state(made.lab.node1, "OSU")
@@ -414,7 +421,7 @@ ROWS: tuple[Row, ...] = (
     *_command("properties", "node1", active, "{tag}"),
     Row("ec2kit properties, set", "route", "ec2kit properties", "node1", active, SET_TABLES, edges=_OWN),
     Row("ec2kit properties, set", "eip", "ec2kit properties", "node1", active, SET_PROFILE, edges=_OWN),
-    *_command("key", "node1", active, "{tag}", *OWN_KEY, stdin=KEY_SECRET + "\n"),
+    *_command("key", "node1", own_key, "{tag}", *OWN_KEY, stdin=KEY_SECRET + "\n"),
     *_command("in-service", "node1", standby, "{tag}"),
     *_command("out-of-service", "node1", active, "{tag}"),
     *_command("explain", "node1", active, "960003"),

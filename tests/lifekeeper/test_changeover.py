@@ -68,8 +68,8 @@ def test_an_access_key_is_kept(managed2: Lab) -> None:
     """LifeKeeper removes the instances; the key that the new ones sign with stays where it is."""
     managed2.ec2.credentials[KEY_ID] = time.time() + 3600
     managed2.ec2.only_registered = True
-    good(with_key(managed2.node2, "key", EIP))
     good(with_key(managed2.node1, "create", "--type", "elastic-ip", "--interface", "eth1", "--elastic-ip", EIP[4:]))
+    good(with_key(managed2.node2, "key", EIP))
     good(managed2.node1.ec2kit("extend", EIP, "--to", "node2"))
     kept = [node.credentials.read_text() for node in managed2.nodes.values()]
     for form in reversed(FORMS):
@@ -170,8 +170,8 @@ def test_a_change_that_is_cancelled_can_be_made_sure_of(managed2: Lab) -> None:
 def test_what_was_cut_off_is_deleted_with_its_key(managed2: Lab) -> None:
     """Also on a system that has no instance any more."""
     managed2.ec2.credentials[KEY_ID] = time.time() + 3600
-    good(with_key(managed2.node2, "key", EIP))
     good(with_key(managed2.node1, *CREATE[EIP]))
+    good(with_key(managed2.node2, "key", EIP))
     good(managed2.node1.ec2kit("extend", EIP, "--to", "node2"))
     cut_off(managed2.node1, EIP, "gen/app", f"../{MANAGER}")
     assert states(managed2, EIP) == {"node1": "ISP"}

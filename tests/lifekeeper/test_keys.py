@@ -54,17 +54,36 @@ def test_what_the_guis_delete_leaves_goes_by_the_kits_own(figure2: Lab) -> None:
 def test_a_key_that_ec2_refuses_is_not_kept(figure2: Lab) -> None:
     """Neither by create nor by key; what it says is about the credentials, and the secret is not in it."""
     figure2.ec2.only_registered = True
-    figure2.node1.set(EC2_MAX_RETRY=0)
-    for command in (CREATE[EIP], ("key", EIP)):
-        done = with_key(figure2.node1, *command)
+    for node, command in ((figure2.node1, CREATE[EIP]), (figure2.node2, ("key", EIP))):
+        node.set(EC2_MAX_RETRY=0)
+        done = with_key(node, *command)
         assert done.returncode == 9
         assert "EC2 refused the credentials for DescribeRouteTables" in done.stderr
         assert SECRET not in done.stdout + done.stderr
-        assert not figure2.node1.credentials.exists()
+        assert not node.credentials.exists()
+        if command == CREATE[EIP]:
+            assert states(figure2, EIP) == {}
+            figure2.ec2.credentials[KEY_ID] = time.time() + 3600
+            good(with_key(node, *command, "--generic"))
+            del figure2.ec2.credentials[KEY_ID]
     assert with_key(figure2.node1, *CREATE[EIP], secret="").returncode == 5
     both = figure2.node1.ec2kit(*CREATE[EIP], "--access-key-id", KEY_ID, "--profile", "x")
     assert both.returncode == 2
-    assert states(figure2, EIP) == {}
+
+
+def test_a_key_that_nothing_would_use_is_not_kept(figure2: Lab) -> None:
+    """A tag that no system has, and a resource that signs with the role: each is told, and EC2 is not asked."""
+    figure2.ec2.forget()
+    refused = with_key(figure2.node2, "key", "typo")
+    assert (refused.returncode, 'no system has a resource "typo"' in refused.stderr) == (5, True), refused.stderr
+    good(figure2.node1.ec2kit(*CREATE[EIP]))
+    figure2.ec2.forget()
+    for node in figure2.nodes.values():  # on one of them it is, on the other it will be
+        refused = with_key(node, "key", EIP)
+        assert refused.returncode == 5
+        assert f"{EIP} signs with the credentials of the node, such as its role" in refused.stderr
+        assert not node.credentials.exists()
+    assert not figure2.ec2.calls
 
 
 def test_a_creation_that_fails_drops_the_key(figure2: Lab) -> None:
@@ -80,15 +99,16 @@ def test_a_creation_that_fails_drops_the_key(figure2: Lab) -> None:
 def test_another_run_that_holds_the_credentials_file_is_not_waited_for_long(figure2: Lab) -> None:
     """A few seconds; then nothing was kept, and the words say what to do. Afterwards it works."""
     figure2.ec2.credentials[KEY_ID] = time.time() + 3600
-    with locked(figure2.node1.credentials.parent):
+    good(with_key(figure2.node1, *CREATE[EIP]))
+    with locked(figure2.node2.credentials.parent):
         began = time.monotonic()
-        done = with_key(figure2.node1, "key", EIP)
+        done = with_key(figure2.node2, "key", EIP)
         assert time.monotonic() - began < 20
     assert done.returncode == 9
     assert "another run of the kit holds the lock on" in done.stderr.splitlines()[-1]
     assert "Run it again when that has ended" in done.stderr.splitlines()[-1]
-    assert not figure2.node1.credentials.exists()
-    good(with_key(figure2.node1, "key", EIP))
+    assert not figure2.node2.credentials.exists()
+    good(with_key(figure2.node2, "key", EIP))
 
 
 def test_a_key_that_cannot_be_dropped_hides_no_cause(figure2: Lab) -> None:

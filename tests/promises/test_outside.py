@@ -16,7 +16,7 @@ import pytest
 
 from lab.ec2.vpc import PrivateLab, RouteLab
 from lab.protected import Protected, eni_of, judge
-from tests.faults.rows import KEY_ID, KEY_SECRET, Scenario, active, alone, extended, moved, nothing, parted
+from tests.faults.rows import KEY_ID, KEY_SECRET, Scenario, active, alone, extended, moved, nothing, own_key, parted
 from tests.faults.stage import Bench, bench
 from tests.promises.golden import compare, pretty
 from tests.promises.stage import (
@@ -305,6 +305,7 @@ def admin(made: Protected) -> dict[str, Case]:
         "create MISCONFIGURED": Case(("create", *_create(made, known=False)), start=nothing),
         "create UNAVAILABLE": Case(("create", *_create(made)), start=nothing, wrong=denied()),
         "extend OK": Case(("extend", tag, "--to", "node2"), start=single),
+        "extend OK, again": Case(("extend", tag, "--to", "node2"), start=extended),
         "extend USAGE": Case(("extend", tag), start=single),
         "extend MISCONFIGURED": Case(("extend", tag, "--to", "nobody"), start=single),
         "extend UNAVAILABLE": Case(("extend", tag, "--to", "node2"), start=single, wrong=denied()),
@@ -326,10 +327,11 @@ def admin(made: Protected) -> dict[str, Case]:
         "properties USAGE": Case(("properties", tag, "--set", "priority=0"), start=extended),
         "properties MISCONFIGURED": Case(("properties", tag, "--set", "priority=10"), start=extended),
         "properties UNAVAILABLE": Case(("properties", tag, "--set", "profile="), start=extended, wrong=denied()),
-        "key OK": Case(key, stdin=f"{KEY_SECRET}\n"),
+        "key OK": Case(key, stdin=f"{KEY_SECRET}\n", start=own_key),
         "key USAGE": Case(("key", tag)),
         "key MISCONFIGURED": Case(key),
-        "key UNAVAILABLE": Case(key, stdin=f"{KEY_SECRET}\n", wrong=denied()),
+        "key MISCONFIGURED, the role": Case(key, stdin=f"{KEY_SECRET}\n"),
+        "key UNAVAILABLE": Case(key, stdin=f"{KEY_SECRET}\n", start=own_key, wrong=denied()),
         "choices OK": Case(("choices",)),
         "choices UNAVAILABLE": Case(("choices",), wrong=denied()),
         "status MISCONFIGURED": Case(("status", "nobody"), start=extended),
