@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import re
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
@@ -14,7 +15,7 @@ from typing import Any, TypeVar
 
 from ec2kit import __version__
 from ec2kit.console.outcome import Outcome
-from ec2kit.core.errors import ExitCode, KitError
+from ec2kit.core.errors import ExitCode, KitError, NotHeld
 from ec2kit.core.kinds.kind import Kind, Resource
 from ec2kit.core.kinds.known import KINDS, OWN
 from ec2kit.core.messages import Level
@@ -43,10 +44,10 @@ UNASKED: dict[str, Any] = {"switchback": "intelligent", "server": None, "access_
 Verb = Callable[[Resource, Run], None]
 
 
-def _hold(resource: Resource, run: Run) -> None:
+def _hold(resource: Resource, run: Run, planned: str = "") -> None:
     from ec2kit.pacemaker import memory
 
-    memory.hold(resource, run)
+    memory.hold(resource, run, planned=planned)
 
 
 def _release(resource: Resource, run: Run) -> None:
@@ -132,6 +133,7 @@ def _run_verb(options: argparse.Namespace) -> int:
     resource = _resource(options)
     quiet = Quiet(options.verb, str(options.address)) if options.quiet else None
     least = Level.INFO if options.verbose else Level.WARN
+    work = partial(_hold, planned=options.if_plan) if verb is _hold and options.if_plan else verb
     log = quiet or Journal(options.verb, str(options.address), least=least)
     reach = Reach(options.region, options.profile, options.endpoint_url)
     run = begin(log, lambda settings: options.timeout or settings.seconds(budget), reach)
@@ -139,8 +141,8 @@ def _run_verb(options: argparse.Namespace) -> int:
         run = replace(run, holder=f"{claims.BY_HAND} {options.kind} {options.address}'")
     deadline = run.deadline
 
-    def tell(error: KitError | None, _code: int) -> None:
-        outcome = Outcome(options.verb, resource, run.record, error, deadline.spent)
+    def tell(error: KitError | None, code: int) -> None:
+        outcome = Outcome(options.verb, resource, run.record, error, deadline.spent, code)
         if options.output == "json":
             print(json.dumps(outcome.as_json()), flush=True)
         elif not quiet:
@@ -148,7 +150,16 @@ def _run_verb(options: argparse.Namespace) -> int:
         if quiet:
             quiet.conclude(outcome.level, outcome.line)
 
-    return conclude(run, partial(verb, resource, run), lambda error: error.code if error else ExitCode.OK, tell)
+    return conclude(run, partial(work, resource, run), partial(_code, options, run), tell)
+
+
+def _code(options: argparse.Namespace, run: Run, error: KitError | None) -> int:
+    """The exit code: plan succeeds whenever it could look, unless it is to tell by its code what there is to do."""
+    if options.verb != "plan":
+        return error.code if error else ExitCode.OK
+    if isinstance(error, NotHeld) or (error is None and run.record.todo):
+        return ExitCode.NOT_HELD if options.detailed_exitcode else ExitCode.OK
+    return error.code if error else ExitCode.OK
 
 
 def _resource(options: argparse.Namespace) -> Resource:
@@ -169,7 +180,7 @@ def parser() -> argparse.ArgumentParser:
     for name, (_, _, help_) in _VERBS.items():
         kinds = verbs.add_parser(name, help=help_).add_subparsers(dest="kind", required=True, metavar="KIND")
         for kind in KINDS.values():
-            _add_parameters(kinds.add_parser(kind.name, parents=[_common()], help=kind.help), kind)
+            _add_parameters(kinds.add_parser(kind.name, parents=[_common(), _special(name)], help=kind.help), kind)
     asks = "Without any option, or with --generic alone, it asks for all of it on a terminal."
     about = "create a LifeKeeper resource"
     creating = verbs.add_parser("create", parents=[create_parser()], help=about, epilog=asks)
@@ -275,6 +286,24 @@ def _common() -> argparse.ArgumentParser:
     loud.add_argument("-v", "--verbose", action="store_true", help="log every step")
     loud.add_argument("--quiet", action="store_true", help="one line in the log tells all, as ec2kit's; no table")
     return common
+
+
+def _special(verb: str) -> argparse.ArgumentParser:
+    """The options of one verb alone."""
+    special = argparse.ArgumentParser(add_help=False)
+    if verb == "hold":
+        about = "change nothing where EC2 has changed since the plan that printed this mark"
+        special.add_argument("--if-plan", type=_mark, metavar="MARK", help=about)
+    if verb == "plan":
+        about = "0: nothing to do, 1: something to do (without it 0 as well)"
+        special.add_argument("--detailed-exitcode", action="store_true", help=about)
+    return special
+
+
+def _mark(text: str) -> str:
+    if not re.fullmatch("[0-9a-f]{16}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a mark that plan has printed")
+    return text
 
 
 def _seconds(text: str) -> float:

@@ -4,30 +4,40 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ec2kit.core import schema
 from ec2kit.core.errors import ExitCode, KitError
 from ec2kit.core.kinds.kind import Resource
 from ec2kit.core.messages import Level
 from ec2kit.core.schema import Object
-from ec2kit.core.steps import steps_of
+from ec2kit.core.steps import changes_of, steps_of
 from ec2kit.core.words import one_line
 from ec2kit.verbs.run import Record
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_SIGNS = {"~": "change", "+": "add", "-": "remove"}
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """All there is to tell about one run of a verb. error: why it did not succeed."""
+    """All there is to tell about one run of a verb. error: why it did not succeed; ended: the exit code.
+
+    The two differ where plan could look, and has found nothing that hold could do.
+    """
 
     verb: str
     resource: Resource
     record: Record
     error: KitError | None
     seconds: float
+    ended: int
 
     @property
     def code(self) -> ExitCode:
-        """The exit code."""
+        """The exit code of what it came to."""
         return self.error.code if self.error else ExitCode.OK
 
     @property
@@ -74,7 +84,7 @@ class Outcome:
             "verb": self.verb,
             "resource": {"kind": self.resource.kind, "interface": self.resource.interface, **self.resource.as_json()},
             "outcome": self.code.name,
-            "exit_code": int(self.code),
+            "exit_code": int(self.ended),
             "held": self.held,
             "summary": self.summary,
             "cure": self.error.cure if self.error else "",
@@ -82,6 +92,8 @@ class Outcome:
             "view": record.view.as_json() if record.view else None,
             "steps": [step.as_json() for step in record.done],
             "todo": [[step.as_json() for step in batch] for batch in record.todo],
+            "changes": [change.as_json() for change in changes_of(record.done or steps_of(record.todo))],
+            "mark": record.mark or None,
             "api_calls": site.ec2.attempts if site else None,
             "seconds": round(self.seconds, 3),
         }
@@ -118,8 +130,20 @@ class Outcome:
             out.print(Text.assemble((name, style), summary, (f"  ({self.seconds:.2f} s{calls})", "dim")))
         for step in record.done or steps_of(record.todo):
             tables.line(out, f"  - {step}")
+        if record.mark:
+            self._show_plan(out)
         if record.view:
             tables.show_view(record.view, {str(record.view.seat): "this node"}, out)
+
+    def _show_plan(self, out: Console) -> None:
+        """Print what would become another, how much that is, and the mark of what was seen."""
+        from ec2kit.console import tables
+
+        changes = changes_of(steps_of(self.record.todo))
+        for change in changes:
+            tables.line(out, f"  {change}")
+        counts = [f"{sum(each.sign == sign for each in changes)} to {verb} ({sign})" for sign, verb in _SIGNS.items()]
+        tables.line(out, f"Plan: {', '.join(counts)}. Mark: {self.record.mark} (hold --if-plan {self.record.mark})")
 
     def _show_failure(self, error: KitError, *, plain: bool) -> None:
         why = one_line(f" {self.verb} {self.resource}: {error.why}")

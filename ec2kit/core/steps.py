@@ -7,12 +7,30 @@ of the EC2 API: docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Operations.ht
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 from ec2kit.core.messages import Message
 
 Told = tuple[Message, dict[str, object]]  # a line for the log: the message, and what fills its text
+
+
+@dataclass(frozen=True)
+class Change:
+    """What becomes another by a step: something that is changed (~), new (+) or gone (-); before and after it."""
+
+    sign: str
+    what: str
+    before: str = ""
+    after: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.sign} {self.what}: {self.before or 'nothing'} -> {self.after or 'nothing'}"
+
+    def as_json(self) -> dict[str, str]:
+        """All of it."""
+        return {"sign": self.sign, "what": self.what, "before": self.before, "after": self.after}
 
 
 @dataclass(frozen=True)
@@ -30,6 +48,11 @@ class Step(ABC):
     @abstractmethod
     def finding(self) -> str:
         """What makes the step necessary."""
+
+    @property
+    @abstractmethod
+    def changes(self) -> tuple[Change, ...]:
+        """What becomes another by it, its subject first, then what others lose."""
 
     def as_json(self) -> dict[str, Any]:
         """The step's name, and what it names."""
@@ -90,6 +113,11 @@ class BringLinkUp(Step):
         """It has no link."""
         return f"{self.interface} has no link"
 
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """The link."""
+        return (Change("~", f"link of {self.interface}", "down", "up"),)
+
     def __str__(self) -> str:
         return f"take {self.interface} down and up again"
 
@@ -106,6 +134,11 @@ Plan = tuple[Batch, ...]  # one batch after the other; the next only when the on
 def steps_of(plan: Plan) -> list[Step]:
     """All of them, in their order."""
     return [step for batch in plan for step in batch]
+
+
+def changes_of(steps: Iterable[Step]) -> list[Change]:
+    """All that becomes another by them, in their order."""
+    return [change for step in steps for change in step.changes]
 
 
 def findings(plan: Plan, *, most: int = 3) -> str:

@@ -185,14 +185,14 @@ def seat(run: Run) -> str:
     return (view.seat if view else None) or ""
 
 
-def hold(resource: Resource, run: Run) -> None:
+def hold(resource: Resource, run: Run, *, planned: str = "") -> None:
     """As lifecycle.hold, by a person: who remembers the address knows of it, and on a cluster's node who comes to."""
     mine = [_by_hand(resource)] if Path(bare.folder()).parent.is_dir() else []
     with ExitStack() as known:
         for each in about(resource) or mine:
             parameters = each.read().parameters or agents.written(resource, run.reach)
             known.enter_context(each.taking(run, parameters, resource))
-        lifecycle.hold(resource, run)
+        lifecycle.hold(resource, run, planned=planned)
 
 
 def release(resource: Resource, run: Run) -> None:

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ec2kit.core import backoff, messages
+from ec2kit.core import backoff, binding, messages
 from ec2kit.core.errors import Astray, KitError, Misconfigured, NotHeld, Pending, Stale, Unanswered, Unavailable
 from ec2kit.core.evidence import CONFIRM_PAUSE, Evidence
 from ec2kit.core.kinds.kind import Resource, View
@@ -36,13 +36,14 @@ if TYPE_CHECKING:
 _EVERYTHING = frozenset({"*"})  # of what a look shows that finds no entry at all
 
 
-def hold(resource: Resource, run: Run, site: Site | None = None) -> None:
+def hold(resource: Resource, run: Run, site: Site | None = None, *, planned: str = "") -> None:
     """Make this node hold the address, and return only when looks prove that it does.
 
+    planned: the mark of a plan. Raises Misconfigured, before anything is sent, where a look shows another thing now.
     All rounds are tried, whatever the cause: rights, credentials and new interfaces take their time with EC2, too.
     """
     with claims.taking(resource, run):
-        _Task(resource, run, site, lambda view: view.drift()).converge()
+        _Task(resource, run, site, lambda view: view.drift(), planned=planned).converge()
 
 
 def release(resource: Resource, run: Run, site: Site | None = None, *, persistent: bool = True) -> None:
@@ -96,6 +97,7 @@ def plan(resource: Resource, run: Run) -> None:
     """Put what hold would do now into the run's record; nothing is changed."""
     view = look(resource, locate(resource.interface, run), run)
     run.record.todo = view.drift()
+    run.record.mark = binding.mark(resource, view, run.record.todo)
     for problem in view.cautions:
         run.log.say(messages.CAUTION, problem=problem)
 
@@ -145,7 +147,8 @@ class _Task:
     """Rounds of looking and acting, until looks prove that nothing is wanted, or the rounds or the time are used up.
 
     wanted: the steps that a view shows to be missing. let_go: they release the address. endless: rounds go on while
-    there is time.
+    there is time. planned: the mark of the plan that the first change must be by; empty: there was none, or a change
+    was sent.
     """
 
     resource: Resource
@@ -154,6 +157,7 @@ class _Task:
     wanted: Callable[[View], Plan]
     let_go: bool = False
     endless: bool = False
+    planned: str = ""
     seen: Evidence = field(default_factory=Evidence)
     shown: bool = False  # whether the second witness has shown the address here
 
@@ -217,10 +221,23 @@ class _Task:
             raise
         todo = self.wanted(view)
         if todo and view.partial:
-            todo = self.wanted(look(self.resource, site, self.run))
+            view = look(self.resource, site, self.run)
+            todo = self.wanted(view)
+        if self.planned and (todo or not self.run.record.acted):
+            self._refuse_other(view, todo)
         right = view.subjects - {step.subject for step in steps_of(todo)}
         self.seen.saw(right, at, self.run.deadline.spent)
         return todo
+
+    def _refuse_other(self, view: View, todo: Plan) -> None:
+        """Raise Misconfigured where this look is not what the plan was made from."""
+        if (now := binding.mark(self.resource, view, todo)) != self.planned:
+            raise Misconfigured(
+                f"EC2 has changed since the plan: its mark is {self.planned}, and now it would be {now}. Nothing was "
+                "done",
+                f"Run plan again: ec2kit plan {self.resource.kind} {self.resource.address}, with the same options",
+                permanent=True,
+            )
 
     def _gone(self, error: KitError, at: float) -> bool:
         """Whether the second witness shows that what was sent has let go of the address.
@@ -253,6 +270,8 @@ class _Task:
                     run.log.say(messages.STEP_REFUSED, step=step, why=error.why)
             if refused:
                 break
+        if any(not isinstance(each, Stale) for each in outcomes):
+            self.planned = ""  # something was sent: from now on it is this run's own
         self.seen.changed(step.subject for step in run.record.done[done:])
         return refused
 

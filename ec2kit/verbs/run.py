@@ -31,8 +31,8 @@ class Record:
 
     metadata: the way to them by which the site was found. view: the last complete look. seen: the second of the run
     at which EC2 told who has the address. acted: whether a change was sent at all, whatever came of it. done: the
-    steps that were accepted, in their order. todo: what plan would do. left: whose address it is that a release has
-    left.
+    steps that were accepted, in their order. todo: what plan would do; mark: of what it has seen. left: whose address
+    it is that a release has left.
     """
 
     site: Site | None = None
@@ -42,6 +42,7 @@ class Record:
     acted: bool = False
     done: list[Step] = field(default_factory=list)
     todo: Plan = ()
+    mark: str = ""
     left: str = ""
 
 

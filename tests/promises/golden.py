@@ -22,6 +22,7 @@ _SET = re.compile(r'(?<="peers": \[)[^]]*(?=])|\bpeer=eni-\S+(?: peer=eni-\S+)*'
 _PLAIN = (  # what differs from run to run, and what stands for it
     (re.compile(r'("(?:seconds|since|at)": )[0-9]+\.[0-9]+'), r"\g<1>0.0"),
     (re.compile(r"\b[0-9]+\.[0-9]+ s\b"), "0.0 s"),
+    (re.compile(r'("mark": ")[0-9a-f]{16}'), r"\g<1>MARK"),  # it is made from ids
     (re.compile(r"(//127\.0\.0\.1(?::|=3A))[0-9]+"), r"\g<1>PORT"),
 )
 

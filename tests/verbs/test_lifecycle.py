@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from lab.ec2.vpc import RouteLab, route_tables
@@ -71,6 +72,22 @@ def test_every_page_is_read(tmp_path: Path) -> None:
         assert [call.action for call in lab.ec2.calls].count("DescribeRouteTables") == 3
 
 
+def test_hold_by_a_plan_acts_only_on_what_the_plan_saw(either: Protected) -> None:
+    """It takes the address while EC2 is as it was, and refuses once that has changed; plan tells by its code."""
+    lab = either.lab
+    told = json.loads(either.verb("plan", lab.node2, "--output", "json").stdout)
+    assert {each["sign"] for each in told["changes"]} == {"~"}
+    assert either.verb("plan", lab.node2, "--detailed-exitcode").returncode == 1
+    assert either.verb("plan", lab.node1, "--detailed-exitcode").returncode == 0
+    assert either.verb("hold", lab.node2, "--if-plan", told["mark"]).returncode == 0
+    assert either.holder() == "node2"
+    lab.ec2.forget()
+    done = either.verb("hold", lab.node2, "--if-plan", told["mark"])
+    assert done.returncode == 5
+    assert "EC2 has changed since the plan" in done.stderr
+    assert all(call.action.startswith("Describe") for call in lab.ec2.calls)
+
+
 def test_plan_shows_and_changes_nothing(either: Protected) -> None:
     """What hold would do; and nothing to do where it is held."""
     lab = either.lab
@@ -79,5 +96,7 @@ def test_plan_shows_and_changes_nothing(either: Protected) -> None:
     assert (here.returncode, there.returncode) == (0, 0)
     assert here.stdout.startswith("OK ")
     assert there.stdout.startswith("PLAN ")
+    many = 2 if either.words[0] == "route" else 1
+    assert f"Plan: {many} to change (~), 0 to add (+), 0 to remove (-). Mark: " in there.stdout
     assert all(call.action.startswith("Describe") for call in lab.ec2.calls)
     assert either.holder() == "node1"

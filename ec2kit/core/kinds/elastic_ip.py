@@ -45,7 +45,7 @@ from ec2kit.core.model import (
     untold,
 )
 from ec2kit.core.schema import Object, optional
-from ec2kit.core.steps import BringLinkUp, Ec2Step, Plan, Step, Told
+from ec2kit.core.steps import BringLinkUp, Change, Ec2Step, Plan, Step, Told
 
 
 @dataclass(frozen=True)
@@ -155,6 +155,14 @@ class AssociateAddress(Ec2Step):
         return f"{self.public_ip} is associated with {self.was or 'nothing'}"
 
     @property
+    def changes(self) -> tuple[Change, ...]:
+        """The association, and those that lose their place by it."""
+        there = f"{self.eni} {self.private_ip}"
+        was = f"{self.was or 'another target'} {self.left}".strip() if self.taken else ""
+        lost = (Change("-", other, there) for other in self.displaced)
+        return (Change("~" if self.taken else "+", self.public_ip, was, there), *lost)
+
+    @property
     def cautions(self) -> tuple[Told, ...]:
         """Each address that loses its place by it."""
         place = {"private_ip": self.private_ip, "eni": self.eni, "public_ip": self.public_ip}
@@ -199,6 +207,11 @@ class DisassociateAddress(Ec2Step):
     def finding(self) -> str:
         """What a look has shown."""
         return f"{self.public_ip} is associated with {self.eni or 'this instance'}"
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """The association."""
+        return (Change("-", self.public_ip, self.eni or "this instance"),)
 
     def __str__(self) -> str:
         return f"disassociate {self.public_ip} from {self.eni or 'this instance'} ({self.association})"

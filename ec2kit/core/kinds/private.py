@@ -32,7 +32,7 @@ from ec2kit.core.kinds.kind import (
 )
 from ec2kit.core.model import EniId, NetworkInterface, Node, VpcId, untold
 from ec2kit.core.schema import Object, optional
-from ec2kit.core.steps import Ec2Step, Plan, Told
+from ec2kit.core.steps import Change, Ec2Step, Plan, Told
 
 _FIRST, _LAST = 4, 1  # addresses of a subnet that AWS keeps: its first four and its last, VPC user guide
 
@@ -163,6 +163,11 @@ class AssignPrivateIpAddresses(Ec2Step):
         """What a look has shown."""
         return f"{self.private_ip} is {f'on {self.was}' if self.was else 'not on this node'}"
 
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """Which ENI has it."""
+        return (Change("~" if self.was else "+", self.private_ip, self.was or "", self.eni),)
+
     def __str__(self) -> str:
         return f"assign {self.private_ip} to {self.eni}" + (f", taken from {self.was}" if self.was else "")
 
@@ -186,6 +191,12 @@ class UnassignPrivateIpAddresses(Ec2Step):
     def finding(self) -> str:
         """What a look has shown."""
         return f"{self.private_ip} is on {self.eni}"
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """That ENI has it no more, and nothing has the Elastic IP on it."""
+        there = (self.private_ip, *([self.elastic_ip] if self.elastic_ip else []))
+        return tuple(Change("-", each, self.eni) for each in there)
 
     @property
     def cautions(self) -> tuple[Told, ...]:

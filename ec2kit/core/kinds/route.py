@@ -30,7 +30,7 @@ from ec2kit.core.model import (
     untold,
 )
 from ec2kit.core.schema import Object
-from ec2kit.core.steps import Ec2Step, Plan, Step, Told, steps_of
+from ec2kit.core.steps import Change, Ec2Step, Plan, Step, Told, steps_of
 
 
 @dataclass(frozen=True)
@@ -124,6 +124,11 @@ class ReplaceRoute(Ec2Step):
         """What a look has shown."""
         return f"{self.table} sends {self.destination} to {self.was or 'another target'}"
 
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """The entry's target."""
+        return (Change("~", f"{self.destination} in {self.table}", self.was or "another target", self.eni),)
+
     def __str__(self) -> str:
         return f"point {self.destination} in {self.table} at {self.eni}" + (f" (was {self.was})" if self.was else "")
 
@@ -153,6 +158,11 @@ class CreateRoute(Ec2Step):
         """What a look has shown."""
         return f"{self.table} has lost its entry for {self.destination}"
 
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """The entry."""
+        return (Change("+", f"{self.destination} in {self.table}", after=self.eni),)
+
     def __str__(self) -> str:
         return f"create {self.destination} in {self.table} (lost) with target {self.eni}"
 
@@ -179,6 +189,11 @@ class DisableSourceDestCheck(Ec2Step):
     def finding(self) -> str:
         """What a look has shown."""
         return f"the source/dest check of {self.eni} is on"
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """The check."""
+        return (Change("~", f"source/dest check of {self.eni}", "on", "off"),)
 
     def __str__(self) -> str:
         return f"switch off the source/dest check of {self.eni}"
