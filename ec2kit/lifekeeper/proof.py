@@ -36,7 +36,9 @@ def named(wanted: Creation, system: str, lcd: Lcd) -> tuple[Resource | None, lis
         return None, [Problem(f"the IP resource {tag} is not IPv4", "The kit moves IPv4 addresses only")]
     problems = []
     if there.state != contract.IN_SERVICE:
-        problems.append(Problem(f"the IP resource {tag} is {there.state}, not ISP", "Bring it into service here"))
+        problems.append(
+            Problem(f"the IP resource {tag} is {there.state}, not ISP", _where_in_service(tag, system, lcd))
+        )
     if there.switchback in contract.SWITCHBACK and there.switchback != wanted.switchback:
         problems.append(
             Problem(
@@ -47,6 +49,18 @@ def named(wanted: Creation, system: str, lcd: Lcd) -> tuple[Resource | None, lis
             )
         )
     return kind.having({**given, kind.address.field: vip}), problems
+
+
+def _where_in_service(tag: str, here: str, lcd: Lcd) -> str:
+    """Where create is to be run: on the system on which the resource is in service, as far as that is told."""
+    for system in lcd.systems():
+        try:
+            there = lcd.instance(tag, system=system, most=_MOST_SECONDS) if system != here else None
+        except Unavailable:
+            continue
+        if there and there.state == contract.IN_SERVICE:
+            return f"It is in service on {system}: run create there, or with --server {system}"
+    return "Bring it into service here"
 
 
 def tag_problems(wanted: Creation, resource: Resource | None, system: str, lcd: Lcd) -> list[Problem]:

@@ -93,13 +93,29 @@ def test_all_problems_are_reported_at_once_each_with_its_cure(figure1: Lab) -> N
         "EC2_QUICKCHECK_TIMEOUT (100) is not below LKCHECKINTERVAL (90)",
         "the IP resource ip-vip is OSU, not ISP. Bring it into service here",
         f"10.1.0.10/32 in {figure1.vpc.tables['A']} points at {eni_of(figure1, 'node1')}, not at this node's",
-        "aws ec2 replace-route --route-table-id",
+        "Name the interface of this node that has it",
     ):
         assert words in done.stderr
     assert done.stderr.splitlines()[-1].endswith(
         "ec2-ip-vip was not created. Correct what is listed, then run the same command again."
     )
     assert made(node, "ec2-ip-vip") == [""]
+
+
+def test_create_on_the_wrong_node_sends_to_the_right_one(figure1: Lab) -> None:
+    """Not a line of it moves the traffic that node2 has to this node."""
+    assert isinstance(figure1.vpc, RouteLab)
+    truth, eni = figure1.ec2.truth(), eni_of(figure1, "node2")
+    for table in (figure1.vpc.tables["A"], figure1.vpc.tables["B"]):
+        truth.replace_route(RouteTableId=table, DestinationCidrBlock="10.1.0.10/32", NetworkInterfaceId=eni)
+    figure1.node1.lk("ins_setstate", "-t", "ip-vip", "-S", "OSU").check_returncode()
+    figure1.node2.lk("ins_setstate", "-t", "ip-vip", "-S", "ISP").check_returncode()
+    done = figure1.node1.action(*CREATE[ROUTE])
+    assert done.returncode == 5
+    assert "It is in service on node2: run create there, or with --server node2" in done.stderr
+    assert f"Run create on the node that has it ({eni})" in done.stderr
+    assert "replace-route" not in done.stderr
+    assert "ec2kit hold" not in done.stderr
 
 
 @pytest.mark.parametrize(

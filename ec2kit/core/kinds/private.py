@@ -402,7 +402,10 @@ class PrivateView(View):
         take = f"ec2kit hold private {self.private_ip} --interface {self.interface}"
         if active and self.holder and not self.primary:
             what = f"{self.private_ip} is on {self.whose}, not on this node's {self.eni}"
-            cure = f"If that is a node of this cluster: {take} --peer {self.holder}. Else choose another address"
+            cure = (
+                "If that is a node of this cluster, run create there, or name that system: --server SYSTEM. Else "
+                "choose another address"
+            )
             return [*problems, Problem(what, cure)]
         try:
             missing = self.drift()

@@ -8,6 +8,7 @@ propagates or a route server advertises is told, and left alone.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
@@ -403,8 +404,7 @@ class RouteView(View):
         problems += [
             Problem(
                 f"{self.destination} in {step.table} points at {step.was}, not at this node's {self.eni}",
-                f"aws ec2 replace-route --route-table-id {step.table} --destination-cidr-block {self.destination} "
-                f"--network-interface-id {self.eni}",
+                self._where_to_create(step),
             )
             for step in steps_of(self.drift())
             if active and isinstance(step, ReplaceRoute)
@@ -413,6 +413,14 @@ class RouteView(View):
             what = "none of the recorded route tables is in this node's VPC"
             problems.append(Problem(what, "Both nodes must be in one VPC"))
         return problems
+
+    def _where_to_create(self, step: ReplaceRoute) -> str:
+        """What to do about an entry that points elsewhere: nothing that moves the traffic of a node that has it."""
+        if step.table in self.nearby:
+            return "Name the interface of this node that has it"
+        if re.fullmatch(r"eni-\w+", step.was):
+            return f"Run create on the node that has it ({step.was}), or name that system: --server SYSTEM"
+        return f"No node has it. First, here: ec2kit hold route {self.destination.partition('/')[0]}"
 
     def rows(self, nodes: Mapping[str, str]) -> list[tuple[str, ...]]:
         """Each route table, with its target and whose that is."""

@@ -252,7 +252,7 @@ def test_what_create_says() -> None:
     """It is not here: fatal where it is to be now. The reservation is advised, and an Elastic IP on it is told."""
     assert [problem.fatal for problem in view(OURS).problems(active=True)] == [False]
     assert [problem.fatal for problem in view(PEERS).problems(active=True)] == [True]
-    assert "--peer eni-0c" in view(PEERS).problems(active=True)[0].cure
+    assert "run create there, or name that system: --server" in view(PEERS).problems(active=True)[0].cure
     assert [problem.fatal for problem in view(None).problems(active=True)] == [True, False]
     assert view(PEERS).problems(active=False) == []
     assert [problem.fatal for problem in view(STRANGERS).problems(active=False)] == [True]
