@@ -61,11 +61,11 @@ class Act:
         if problem:
             self.problems.append(f"{title}: {problem}")
 
-    def show(self, title: str, node: Node, *command: str) -> None:
-        """Run one command and show what it prints, as it is."""
+    def show(self, title: str, node: Node, *command: str, code: int = 0) -> None:
+        """Run one command, which is to end with that code, and show what it prints, as it is."""
         self.steps += 1
         result = node.run(*command)
-        problem = f"{command[0]} ended with exit code {result.returncode}" if result.returncode else ""
+        problem = f"{command[0]} ended with exit code {result.returncode}" if result.returncode != code else ""
         mark = ("FAILED", "bold red") if problem else ("ok", "bold green")
         self.console.print(Text.assemble((f"{self.steps}. {title}  ", "bold"), mark))
         self._indented(Text(result.stdout.rstrip()))
@@ -176,6 +176,11 @@ def story(act: Act, create: tuple[str, ...], by_hand: tuple[str, ...]) -> None:
     step(f"create on node1: ec2kit create {' '.join(create)}", node1, ec2kit, "create", *create, then=on_node1)
     extend = ("extend", act.tag, "--to", "node2")
     step(f"extend to node2: ec2kit {' '.join(extend)}", node1, ec2kit, *extend, then=on_node1)
+    for change in ("ReplaceRoute", "AssociateAddress"):
+        act.lab.ec2.refuse("denied", change)
+    act.show("somebody takes a right away; could node2 take over? ec2kit doctor", node2, ec2kit, "doctor", code=1)
+    act.lab.ec2.mend()
+    act.show("the right is there again: ec2kit doctor", node2, ec2kit, "doctor")
     serve = ("in-service", act.top)
     step(f"in service on node1, as it is already: ec2kit {' '.join(serve)}", node1, ec2kit, *serve, then=on_node1)
     step(f"switchover, on node2: ec2kit {' '.join(serve)}", node2, ec2kit, *serve, then=on_node2)

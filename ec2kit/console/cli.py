@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from ec2kit import __version__
 from ec2kit.console.outcome import Outcome
 from ec2kit.core.errors import ExitCode, KitError, NotHeld
-from ec2kit.core.kinds.kind import Kind, Resource
+from ec2kit.core.kinds.kind import Kind, Parameter, Resource
 from ec2kit.core.kinds.known import KINDS, OWN
 from ec2kit.core.messages import Level
 from ec2kit.core.model import Reach
@@ -76,6 +76,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from ec2kit.console import explain
 
         return explain.run(options.line, options.output)
+    if options.verb == "doctor":
+        from ec2kit.console import doctor
+
+        options.reach = Reach(options.region, options.profile, options.endpoint_url)
+        return doctor.run(options, _resource(options) if options.kind else None)
     from ec2kit.console import hierarchy
 
     return hierarchy.run(options)
@@ -95,6 +100,8 @@ def create(arguments: Sequence[str] | None = None) -> int:
 
 def _options(given: list[str]) -> argparse.Namespace:
     options = parser().parse_args(given)
+    if options.verb == "doctor":
+        _name(options)
     if options.verb == "create":
         options.wanted = creation(options, options.refuse)
     if options.verb == "info":
@@ -109,6 +116,26 @@ def _options(given: list[str]) -> argparse.Namespace:
             options.refuse(f"with a TAG there is only --template SYSTEM {own}")
         options.wanted = creation(options, options.refuse) if options.type else None
     return options
+
+
+def _name(options: argparse.Namespace) -> None:
+    """Read what doctor is to examine: a kind and an address, or a tag."""
+    if bool(options.mute) != bool(options.mute_for):
+        options.refuse("--mute CODE and --for TIME belong together")
+    match options.what:
+        case []:
+            return
+        case [tag]:
+            options.tag = tag
+        case [name, address] if name in KINDS:
+            options.kind = name
+            try:
+                options.address = KINDS[name].address.form.read(address)
+            except ValueError:
+                form = KINDS[name].address.form
+                options.refuse(f"{address!r} is not {form.what}, such as {form.like}")
+        case _:
+            options.refuse(f"name a resource by its TAG, or {' or '.join(KINDS)} and its address")
 
 
 def _parsed(parse: Callable[[list[str]], T], given: list[str]) -> T:
@@ -185,17 +212,41 @@ def parser() -> argparse.ArgumentParser:
     about = "create a LifeKeeper resource"
     creating = verbs.add_parser("create", parents=[create_parser()], help=about, epilog=asks)
     creating.set_defaults(refuse=creating.error)
+    _add_doctor(verbs)
     _add_hierarchy(verbs)
     return top
+
+
+def _add_doctor(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """doctor takes a tag, or a kind and an address as the other verbs do, or neither."""
+    from ec2kit.console.doctor import known_code, seconds
+
+    about = "tell whether this node could take over now, and what would hinder it; changes nothing"
+    doctor = verbs.add_parser("doctor", parents=[_common(engines=False)], help=about)
+    doctor.add_argument(
+        "what", nargs="*", metavar="TAG | KIND ADDRESS", help="(default: all that LifeKeeper has here)"
+    )
+    doctor.add_argument("--long", action="store_true", help="also what is right")
+    doctor.add_argument("--mute", type=known_code, metavar="CODE", help="do not count what that check finds now")
+    doctor.add_argument("--for", dest="mute_for", type=seconds, metavar="TIME", help="how long: 10m, 8h, 7d")
+    for kind in KINDS.values():
+        for each in kind.parameters:
+            if each.option:
+                _add_parameter(doctor, each)
+    doctor.set_defaults(refuse=doctor.error, kind=None, tag=None)
 
 
 def _add_parameters(parser: argparse.ArgumentParser, kind: Kind) -> None:
     """A kind's own parameters."""
     for each in kind.parameters:
         if each.option is not None:
-            more: dict[str, Any] = {"action": "extend", "default": []} if each.many else {"default": each.default}
-            name, read = each.option or "address", values_of(each) if each.many else value_of(each.form)
-            parser.add_argument(name, type=read, metavar=each.metavar, help=each.help, **more)
+            _add_parameter(parser, each)
+
+
+def _add_parameter(parser: argparse.ArgumentParser, each: Parameter) -> None:
+    more: dict[str, Any] = {"action": "extend", "default": []} if each.many else {"default": each.default}
+    name, read = each.option or "address", values_of(each) if each.many else value_of(each.form)
+    parser.add_argument(name, type=read, metavar=each.metavar, help=each.help, **more)
 
 
 def _add_hierarchy(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -271,7 +322,7 @@ def _assignment(text: str) -> tuple[str, str]:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def _common() -> argparse.ArgumentParser:
+def _common(*, engines: bool = True) -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument(
         "--interface",
@@ -282,6 +333,8 @@ def _common() -> argparse.ArgumentParser:
     common.add_argument("--endpoint-url", metavar="URL", help="EC2 URL (default: the Region's)")
     common.add_argument("--timeout", type=_seconds, metavar="SECONDS", help="(default: the settings file's)")
     common.add_argument("--output", choices=["text", "json"], default="text")
+    if not engines:
+        return common
     loud = common.add_mutually_exclusive_group()
     loud.add_argument("-v", "--verbose", action="store_true", help="log every step")
     loud.add_argument("--quiet", action="store_true", help="one line in the log tells all, as ec2kit's; no table")

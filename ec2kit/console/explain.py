@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from string import Formatter
 from typing import Any
 
-from ec2kit.console.catalogue import CATALOGUE, Explanation
+from ec2kit.console.catalogue import Explanation
+from ec2kit.console.findings import ALL as CATALOGUE
+from ec2kit.console.findings import FINDINGS
 from ec2kit.core import schema
 from ec2kit.core.errors import ExitCode
 from ec2kit.core.messages import Level
@@ -45,8 +47,13 @@ def run(words: Sequence[str], output: str) -> int:
     """Print the message that the words name, or all when there are none, as text, json or markdown; the exit code."""
     entry = None
     if words:
-        number = number_in(" ".join(words))
-        entry = next((each for each in CATALOGUE if each.message.number == number), None)
+        line = " ".join(words)
+        number = number_in(line)
+        named = {each.message.number: each for each in CATALOGUE}
+        code = next(
+            (each for each in FINDINGS if re.search(rf"\b{each.message.text.partition(':')[0]}\b", line)), None
+        )
+        entry = named.get(number) if number else code
         if entry is None:
             guard.verdict(ExitCode.USAGE)
             print(f"ec2kit explain: {_unknown(number)}", file=sys.stderr)

@@ -30,10 +30,12 @@ class ExitCode(IntEnum):
 class KitError(Exception):
     """An expected failure: `str(error)` says what was tried, on what; `cure` what a person can do. Each is one line.
 
-    permanent: time alone changes nothing about it, so a run does not try again.
+    permanent: time alone changes nothing about it, so a run does not try again. refused: AWS has answered, and its
+    answer is no, for want of rights or because of the credentials.
     """
 
     code = ExitCode.UNAVAILABLE
+    refused = False
 
     def __init__(self, what: str, cure: str = "", *, permanent: bool = False) -> None:
         super().__init__(one_line(what))
@@ -75,11 +77,15 @@ def _shortened(text: str, most: int) -> str:
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is not as it must be. `fatal` ones forbid the creation, others are cautions."""
+    """One thing that is not as it must be. `fatal` ones forbid the creation, others are cautions.
+
+    code: the doctor's name of it (ec2kit.core.doctor); empty: the address cannot be taken, or had better not.
+    """
 
     what: str
     cure: str
     fatal: bool = True
+    code: str = ""
 
     def __str__(self) -> str:
         return one_line(f"{self.what}. {self.cure}")

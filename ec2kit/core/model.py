@@ -136,13 +136,16 @@ class Route:
 class RouteTable:
     """One route table with all its IPv4 entries. owner: its account, empty: not told.
 
-    silent: EC2 leaves its routes out, or where one of them leads.
+    silent: EC2 leaves its routes out, or where one of them leads. subnets: those that it is associated with; main: it
+    is that of the subnets which are associated with none.
     """
 
     id: TableId
     routes: tuple[Route, ...]
     owner: str = ""
     silent: bool = False
+    subnets: tuple[str, ...] = ()
+    main: bool = False
 
     def entries(self, destination: Destination, *, by_hand: bool = True) -> list[Route]:
         """The entries for the destination that were made by hand, or the others."""
@@ -211,6 +214,18 @@ class Ec2Instance:
     auto_recovery: str = ""
     hop_limit: int | None = None
     metadata_enabled: bool = True
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What has answered: HTTP status; seconds that it took, connection and TLS included; how far ahead our clock is.
+
+    ahead: in seconds; None where the answer does not tell the time.
+    """
+
+    status: int
+    seconds: float
+    ahead: float | None
 
 
 @dataclass(frozen=True)

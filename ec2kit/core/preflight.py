@@ -15,6 +15,7 @@ def instance(found: Ec2Instance | None) -> list[Problem]:
                 f"EC2 Auto Recovery is on for {found.id}: EC2 and the cluster would recover it at the same time",
                 f"aws ec2 modify-instance-maintenance-options --auto-recovery disabled --instance-id {found.id}",
                 fatal=False,
+                code="AUTO_RECOVERY_ON",
             )
         )
     if found is not None and not found.metadata_enabled:
@@ -23,6 +24,7 @@ def instance(found: Ec2Instance | None) -> list[Problem]:
                 f"the metadata service of {found.id} is being switched off, and the kit cannot work without it",
                 f"aws ec2 modify-instance-metadata-options --http-endpoint enabled --instance-id {found.id}",
                 fatal=False,
+                code="METADATA_SWITCHED_OFF",
             )
         )
     if found is not None and found.hop_limit == 1:
@@ -33,6 +35,7 @@ def instance(found: Ec2Instance | None) -> list[Problem]:
                 "To run it there: aws ec2 modify-instance-metadata-options --http-put-response-hop-limit 2 "
                 f"--instance-id {found.id}",
                 fatal=False,
+                code="METADATA_HOP_LIMIT",
             )
         )
     return problems
@@ -47,5 +50,6 @@ def signature(whose: str, hidden: str) -> list[Problem]:
             f"calls are signed with {whose}, and not with the instance's role {hidden}",
             "If the role is meant, take that key away: it comes first for every AWS tool; otherwise name its profile",
             fatal=False,
+            code="KEY_BEFORE_ROLE",
         )
     ]

@@ -259,6 +259,23 @@ class Ec2:
         finally:
             _fresh.reset(token)
 
+    def rehearse(self, step: Ec2Step) -> None:
+        """Have EC2 say whether it would carry the step out (DryRun). Raises why it would not, or that it cannot tell.
+
+        It is a proof for just these parameters: docs.aws.amazon.com/AWSEC2/latest/APIReference/CommonParameters.html
+        """
+        subject = " and ".join(str(value) for name, value in step.parameters().items() if name.endswith("Id"))
+        try:
+            with self._asking(step.operation, subject):
+                getattr(self._client, step.method)(**step.parameters(), DryRun=True)
+        except Unavailable as error:
+            if _code(error.__cause__) == "DryRunOperation":
+                return
+            if error.refused and step.denied:
+                error.cure = step.denied
+            raise
+        raise Unavailable(f"EC2 has answered the DryRun of {step.operation} with neither yes nor no")
+
     @contextmanager
     def _asking(self, operation: str, subject: str) -> Iterator[None]:
         """Turn whatever botocore raises inside into a KitError, by kind and error code, never by its text."""
@@ -288,11 +305,16 @@ def _bounded(page: T, number: int) -> T:
     return page
 
 
+def _code(error: BaseException | None) -> str:
+    """EC2's error code; empty for what is not a refusal of EC2's."""
+    if not isinstance(error, botocore.exceptions.ClientError):
+        return ""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
 def _denied(error: BaseException | None) -> bool:
     """Whether it is EC2's word that the account may not do it, or that the account has no such thing to change."""
-    if not isinstance(error, botocore.exceptions.ClientError):
-        return False
-    code = str(error.response.get("Error", {}).get("Code", ""))
+    code = _code(error)
     return code in _DENIED or code.endswith(".NotFound")
 
 
@@ -303,6 +325,8 @@ def _route_table(answer: RouteTableTypeDef) -> RouteTable:
         tuple(_routes(answer.get("Routes", []))),
         owner=answer.get("OwnerId", ""),
         silent="Routes" not in answer or bool(nowhere),
+        subnets=tuple(each["SubnetId"] for each in answer.get("Associations", []) if each.get("SubnetId")),
+        main=any(each.get("Main") for each in answer.get("Associations", [])),
     )
 
 

@@ -112,6 +112,14 @@ _NOT_FOUND = (
 _OTHER = ("{service} refused {tried}", "The state is unknown; look again with 'ec2kit check'")
 
 
+_REFUSED = 1, 2, 3, 4, 5  # of the meanings: rights, signature, credentials, session, account
+
+
+def refused(code: str) -> bool:
+    """Whether an error code says no, for want of rights or because of the credentials."""
+    return any(code in _MEANINGS[number][0] for number in _REFUSED)
+
+
 def throttled(code: str) -> bool:
     """Whether an error code says that the account asks too often."""
     return code in _THROTTLED

@@ -16,7 +16,7 @@ from botocore import exceptions
 from botocore.parsers import ResponseParserError
 
 from ec2kit.core.errors import KitError, Unanswered, Unavailable
-from ec2kit.ec2.codes import meaning
+from ec2kit.ec2.codes import meaning, refused
 
 _CODE = re.compile(r"[A-Za-z0-9._:-]{1,100}")
 _STATUS = re.compile(r"[1-5][0-9]{2}")  # botocore's code where the answer is not one of AWS's
@@ -114,7 +114,9 @@ def refusal(call: Call, code: str, skew: float | None = None, status: int | None
     if "clock" in cure and skew is not None and abs(skew) > _SKEW:
         cure = _clock(skew)
     signed = "" if "{whose}" in cure else f"; signed with {call.whose}"
-    return Unavailable(f"{what.format(**facts)} ({code}{signed})", cure.format(**facts))
+    error = Unavailable(f"{what.format(**facts)} ({code}{signed})", cure.format(**facts))
+    error.refused = refused(code)
+    return error
 
 
 def _clock(skew: float) -> str:

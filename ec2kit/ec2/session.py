@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -13,14 +15,25 @@ from urllib.parse import urlsplit
 import boto3
 import botocore.exceptions
 import botocore.session
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
+from botocore.httpsession import URLLib3Session
+from botocore.utils import get_environ_proxies
 
 from ec2kit import __version__
 from ec2kit.core.errors import KitError, Misconfigured
-from ec2kit.core.model import AccessKey
+from ec2kit.core.model import AccessKey, Answer
 from ec2kit.core.settings import IN_SMALL_LETTERS, refuse_plain_http
 from ec2kit.ec2 import shapes
-from ec2kit.ec2.credentials import OF_CREDENTIALS, Credentials, Signature, clock_skew, plain, proxy_of
+from ec2kit.ec2.credentials import (
+    FAILURES,
+    OF_CREDENTIALS,
+    Credentials,
+    Signature,
+    clock_skew,
+    plain,
+    proxy_of,
+)
 from ec2kit.ec2.refusals import Call, told
 from ec2kit.ec2.unfit import misfit
 from ec2kit.host import files, imds
@@ -71,6 +84,23 @@ class Way:
     proxy: str
     bundle: str
     signature: Signature
+    session: botocore.session.Session = field(repr=False)
+
+    def probe(self) -> Answer:
+        """Whether something answers at the URL: one request without signature, on the way that every call goes.
+
+        Any answer by HTTP is one. Raises what it means that there is none.
+        """
+        url = self.client.meta.endpoint_url
+        bundle = self.session.get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE")
+        given: dict[str, Any] = {"verify": bundle or True, "timeout": (_CONNECT, _READ)}  # the stubs know less
+        http = URLLib3Session(proxies=get_environ_proxies(url), **given)
+        began = time.monotonic()
+        try:
+            answer = http.send(AWSRequest("GET", url).prepare())
+        except FAILURES as error:
+            raise self.failed(error, "a first request", "") from error
+        return Answer(answer.status_code, time.monotonic() - began, _ahead(answer.headers.get("Date", "")))
 
     def failed(self, error: Exception, operation: str, subject: str, status: int | None = None) -> KitError:
         """What it means that a call has failed, or that the credentials could not be renewed for it.
@@ -83,6 +113,14 @@ class Way:
         signed = self.signature.whose
         call = Call(operation, subject, url=self.url, whose=signed, proxy=self.proxy, bundle=self.bundle)
         return told(error, call, skew=clock_skew(error), status=status)
+
+
+def _ahead(date: str) -> float | None:
+    """How many seconds this node's clock is ahead of an answer's date; None where it has none."""
+    try:
+        return time.time() - parsedate_to_datetime(date).timestamp()
+    except (ValueError, TypeError):
+        return None
 
 
 def way(
@@ -133,7 +171,8 @@ def way(
         raise problem from error
     refuse_plain_http(made.meta.endpoint_url)
     _read_once(made)
-    return Way(made, credentials, plain(made.meta.endpoint_url), proxy_of(made.meta.endpoint_url), bundle, signature)
+    url = made.meta.endpoint_url
+    return Way(made, credentials, plain(url), proxy_of(url), bundle, signature, core)
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,11 @@ def locate(
     return run.record.site
 
 
+def here(interface: str | None, run: Run) -> Node:
+    """Where this node is, by its metadata alone; what it lacks is a part of the answer. Raises KitError."""
+    return _node(interface, run, metadata_of(run), lenient=True)
+
+
 def _ec2(node: Node, run: Run, metadata: Metadata, *, patient: bool) -> Ec2:
     from ec2kit.ec2.client import Ec2
     from ec2kit.ec2.session import Signer, doubts

@@ -35,13 +35,16 @@ if TYPE_CHECKING:
     from ec2kit.ec2.client import Ec2
 
 
-def look(resource: Resource, site: Site, run: Run, *, frugal: bool = False, releasing: bool = False) -> View:
+def look(
+    resource: Resource, site: Site, run: Run, *, frugal: bool = False, releasing: bool = False, whole: bool = False
+) -> View:
     """One complete look. Raises the KitError of what was not answered, or of what the answers show.
 
-    frugal: only what is needed in any case is asked, one thing after the other. releasing: it is for a release. What
-    comes of it is in the run's record: the view, when it was seen, and where this node has the address.
+    frugal: only what is needed in any case is asked, one thing after the other. releasing: it is for a release.
+    whole: with all that a person may want to know. What comes of it is in the run's record: the view, when it was
+    seen, and where this node has the address.
     """
-    asked = _Conversation(site.ec2, run, frugal=frugal, releasing=releasing)
+    asked = _Conversation(site.ec2, run, frugal=frugal, releasing=releasing, whole=whole)
     (view,) = asked.views([(resource, site.node)])
     run.record.seen = asked.seen
     if isinstance(view, KitError):
@@ -70,6 +73,7 @@ class _Conversation:
     run: Run
     frugal: bool
     releasing: bool = False
+    whole: bool = False
     answers: Answers = field(default_factory=dict)
     read: set[Query[Any]] = field(default_factory=set)
     at: dict[Query[Any], float] = field(default_factory=dict)
@@ -103,7 +107,7 @@ class _Conversation:
             for number, (resource, node) in enumerate(wanted):
                 if number in views:
                     continue
-                facts = Facts(self.answers, frugal=self.frugal, releasing=self.releasing)
+                facts = Facts(self.answers, frugal=self.frugal, releasing=self.releasing, whole=self.whole)
                 try:
                     views[number] = resource.view(node, facts)
                 except Open as open_:

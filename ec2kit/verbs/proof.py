@@ -101,13 +101,17 @@ def _instance_problems(site: Site) -> list[Problem]:
 
 def _signature_problems(site: Site, run: Run) -> list[Problem]:
     """A caution where a key that nobody has named comes before the instance's role."""
+    return preflight.signature(site.ec2.way.signature.whose, hidden_role(site, run))
+
+
+def hidden_role(site: Site, run: Run) -> str:
+    """The instance's role, where a key that nobody has named comes before it; empty: none does."""
     from ec2kit.host.imds import ROLE
 
-    signature = site.ec2.way.signature
     named = run.reach.profile or run.settings.aws.get("AWS_PROFILE") or run.key
-    if named or signature.role or run.record.metadata is None:
-        return []
+    if named or site.ec2.way.signature.role or run.record.metadata is None:
+        return ""
     try:
-        return preflight.signature(signature.whose, run.record.metadata.get(ROLE) or "")
+        return run.record.metadata.get(ROLE) or ""
     except KitError:  # then nobody could use it either
-        return []
+        return ""

@@ -11,12 +11,16 @@ import pytest
 from botocore import xform_name
 
 from ec2kit.console import cli
-from ec2kit.console.catalogue import CATALOGUE, Explanation
+from ec2kit.console.catalogue import Explanation
+from ec2kit.console.findings import ALL as CATALOGUE
 from ec2kit.core import messages
+from ec2kit.core.doctor.checks import CHECKS
 from ec2kit.core.messages import Message
 from lab.lifekeeper.programs import PROGRAMS
 
-DEFINED = {name: each for name, each in vars(messages).items() if isinstance(each, Message)}
+DEFINED = {name: each for name, each in vars(messages).items() if isinstance(each, Message)} | {
+    f"doctor's {each.code}": each.message for each in CHECKS
+}
 NUMBERS = [entry.message.number for entry in CATALOGUE]
 EACH = pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: str(entry.message.number))
 

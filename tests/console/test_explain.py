@@ -13,7 +13,7 @@ from subprocess import CompletedProcess
 import pytest
 
 from ec2kit.console import explain
-from ec2kit.console.catalogue import CATALOGUE
+from ec2kit.console.findings import ALL as CATALOGUE
 from lab import PROJECT
 
 NUMBERS = [entry.message.number for entry in CATALOGUE]

@@ -187,6 +187,21 @@ def test_the_json_of_properties_and_choices(on: Bench) -> None:
 
 
 @ROUTE_ALONE
+def test_the_json_of_doctor(on: Bench) -> None:
+    """A report, with the finding that hinders and one that does not; and a tag that is not there."""
+    whole = json.loads(run(Case(("doctor", on.made.tag, "--output", "json"), wrong=denied()), on).out)
+    (report,) = whole["reports"]
+    report["findings"] = [each for each in report["findings"] if each["code"] in {"ANOTHER_VPC", "EC2_REFUSES"}]
+    found = {
+        "doctor": whole,
+        "doctor-nobody": json.loads(run(Case(("doctor", "nobody", "--output", "json")), on).out),
+    }
+    for each in found.values():
+        each |= {"version": "VERSION", "python": "PYTHON"}
+    compare("doctor", {f"{name}.json": pretty(f"{json.dumps(each)}\n") for name, each in found.items()})
+
+
+@ROUTE_ALONE
 def test_the_json_of_explain(on: Bench) -> None:
     """One message whole; of all messages their numbers and levels, which are never used anew."""
     one = run(Case(("explain", "960003", "--output", "json")), on).out

@@ -368,7 +368,7 @@ class ElasticIpView(View):
             cures[f"{self.amazons}, a public address of Amazon's own, which does not come back,"] = (
                 f"If something needs it: {_GIVE_PLACE[0].lower()}{_GIVE_PLACE[1:]}"
             )
-        return [Problem(f"{what} is {there}", cure, fatal=False) for what, cure in cures.items()]
+        return [Problem(f"{what} is {there}", cure, fatal=False, code="PLACE_TAKEN") for what, cure in cures.items()]
 
     @property
     def _occupied(self) -> Occupied | None:
@@ -459,6 +459,17 @@ class ElasticIpView(View):
         if self.lack and self.nearby and self.interface and self.at not in {None, self.interface}:
             raise Astray(str(self.lack), self.lack.cure)
         return ((DisassociateAddress(self.public_ip, there.id, there.eni),),)
+
+    finds: ClassVar = frozenset({"PLACE_TAKEN"})
+    unprovable: ClassVar = ("DisassociateAddress",)  # what it names is known only where the address is
+
+    def rehearsal(self) -> tuple[Ec2Step, ...]:
+        """The association with this node's ENI."""
+        if self.allocation is None or self.eni is None or self.unplaced:
+            return ()
+        taken = self.association is not None
+        associate = AssociateAddress(self.public_ip, self.allocation, self.eni, self.private_ip, taken=taken)
+        return (associate,)
 
     def problems(self, *, active: bool) -> list[Problem]:
         """That it is not the account's, that this node cannot hold it, and whom it would displace.

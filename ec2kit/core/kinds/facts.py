@@ -179,13 +179,17 @@ class Open(Exception):
 class Facts:
     """What has been answered so far. frugal: only what is needed in any case is asked, one thing after the other.
 
-    releasing: it is for a release, which needs to know less. read: the queries whose answers were used.
+    releasing: it is for a release, which needs to know less.
+    whole: all that a person may want to know is asked. read: the queries whose answers were used.
     """
 
-    def __init__(self, answers: Answers, *, frugal: bool = False, releasing: bool = False) -> None:
+    def __init__(
+        self, answers: Answers, *, frugal: bool = False, releasing: bool = False, whole: bool = False
+    ) -> None:
         self._answers = answers
         self.frugal = frugal
         self.releasing = releasing
+        self.whole = whole
         self.read: set[Query[Any]] = set()
 
     def want(self, *queries: Query[Any], along: Iterable[Query[Any]] = ()) -> None:

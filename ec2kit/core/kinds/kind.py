@@ -18,7 +18,7 @@ from ec2kit.core.kinds.facts import Facts, Metadata
 from ec2kit.core.model import EniId, NetworkInterface, Node
 from ec2kit.core.schema import Object
 from ec2kit.core.settings import Settings
-from ec2kit.core.steps import Plan, Told, steps_of
+from ec2kit.core.steps import Ec2Step, Plan, Told, steps_of
 
 # ---- what is written: parameters
 
@@ -220,7 +220,11 @@ class Resource(ABC):
 
 
 class View(ABC):
-    """One complete look."""
+    """One complete look.
+
+    finds: the codes of its problems and findings. unprovable: calls of a takeover or a release that no DryRun can
+    prove.
+    """
 
     headings: ClassVar[tuple[str, ...]]
 
@@ -279,6 +283,17 @@ class View(ABC):
     @abstractmethod
     def problems(self, *, active: bool) -> list[Problem]:
         """What stands against creating it. active: this node has the address now, not only later."""
+
+    finds: ClassVar[frozenset[str]] = frozenset()  # the codes of its problems and findings
+    unprovable: ClassVar[tuple[str, ...]] = ()
+
+    def findings(self) -> list[Problem]:
+        """What a person should know on a quiet day, beside its problems: each with its code. Cautions only."""
+        return []
+
+    def rehearsal(self) -> tuple[Ec2Step, ...]:
+        """The calls that a takeover by this node could send, with what they would name: those that have a DryRun."""
+        return ()
 
     @abstractmethod
     def rows(self, nodes: Mapping[str, str]) -> list[tuple[str, ...]]:

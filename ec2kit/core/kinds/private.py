@@ -382,6 +382,8 @@ class PrivateView(View):
             raise Astray(str(self.lack), self.lack.cure)
         return ((UnassignPrivateIpAddresses(self.private_ip, self.at, self.elastic_ip),),)
 
+    unprovable: ClassVar = ("AssignPrivateIpAddresses", "UnassignPrivateIpAddresses")
+
     @property
     def cautions(self) -> list[Problem]:
         """The Elastic IP that a release would cut off."""

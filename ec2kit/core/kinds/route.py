@@ -81,7 +81,7 @@ class RouteResource(Resource):
             if table.silent and (not whole or table.id in self.tables):
                 raise untold("the routes", table.id or "a route table")
         made = any(table.entries(self.destination) for table in tables)
-        if not (made and self.tables <= {table.id for table in tables}):
+        if not (made and self.tables <= {table.id for table in tables}) or facts.whole:
             tables = facts.of(every)
         return RouteView.of(self, node, tables, facts.of(ours))
 
@@ -200,6 +200,12 @@ class DisableSourceDestCheck(Ec2Step):
         return f"switch off the source/dest check of {self.eni}"
 
 
+def _whose(table: RouteTable) -> str:
+    """The subnets that go by a table, in words; empty: none."""
+    rest = ["the subnets without a table of their own"] * table.main
+    return ", ".join([*table.subnets, *rest])
+
+
 def _owners(table: str, owner: str) -> str:
     return (
         f"Only account {owner}, the owner of {table}, can change that: name a profile with a role of it (--profile)"
@@ -240,7 +246,7 @@ class RouteView(View):
 
     nearby: tables that send the address to this node, but to another ENI, or not by an entry made by hand.
     foreign: the entries that were not made by hand. owner: the account that the tables belong to, where the ENI is
-    another's, which is account.
+    another's, which is account. without: other tables of the VPC, as far as they were asked for, and whose they are.
     Raises ValueError without entries and without missing ones: such a view would look healthy.
     """
 
@@ -255,6 +261,7 @@ class RouteView(View):
     foreign: tuple[RouteEntry, ...] = ()
     owner: str = field(default="", compare=False)
     account: str = field(default="", compare=False)
+    without: tuple[tuple[TableId, str], ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
         if not self.entries and not self.missing:
@@ -327,6 +334,9 @@ class RouteView(View):
             foreign=foreign,
             owner=next((each.owner for each in tables if seat.owner and each.owner not in {"", seat.owner}), ""),
             account=seat.owner,
+            without=tuple(
+                (each.id, _whose(each)) for each in ordered if not each.of(resource.destination) and _whose(each)
+            ),
         )
 
     @property
@@ -383,7 +393,8 @@ class RouteView(View):
         if not self.owner:
             return []
         what = f"the VPC is shared: {self.eni} belongs to account {self.account}, whose own roles cannot move routes"
-        return [Problem(what, _owners(", ".join(sorted(self.subjects)), self.owner), fatal=False)]
+        cure = _owners(", ".join(sorted(self.subjects)), self.owner)
+        return [Problem(what, cure, fatal=False, code="ANOTHER_ACCOUNT")]
 
     def release(self) -> Plan:
         """Nothing: the node that takes over moves the entries."""
@@ -399,6 +410,7 @@ class RouteView(View):
                     "aws ec2 modify-network-interface-attribute --no-source-dest-check "
                     f"--network-interface-id {self.eni}",
                     fatal=active,  # where the address is not yet, in-service switches it off
+                    code="SOURCE_DEST_CHECK_ON",
                 )
             )
         problems += [
@@ -421,6 +433,60 @@ class RouteView(View):
         if re.fullmatch(r"eni-\w+", step.was):
             return f"Run create on the node that has it ({step.was}), or name that system: --server SYSTEM"
         return f"No node has it. First, here: ec2kit hold route {self.destination.partition('/')[0]}"
+
+    finds: ClassVar = frozenset(
+        {
+            "ANOTHER_ACCOUNT",
+            "SOURCE_DEST_CHECK_ON",
+            "ROUTES_DISAGREE",
+            "ROUTE_BLACKHOLE",
+            "TABLE_WITHOUT_ENTRY",
+            "ROUTE_BY_OTHERS",
+            "TABLE_GONE",
+        }
+    )
+
+    def findings(self) -> list[Problem]:
+        """Entries that disagree or lead nowhere; tables without one, or gone; entries that others have made."""
+        vip, refresh = self.destination.removesuffix("/32"), "ec2kit properties TAG --set tables=refresh"
+        targets = {each.target for each in self.entries if each.state == ACTIVE}
+        whose = "; ".join(f"{table} (of {subnets})" for table, subnets in self.without)
+        found = [
+            (
+                "ROUTES_DISAGREE",
+                ", ".join(sorted(targets)) if len(targets) > 1 else "",
+                f"route tables send {vip} to different places: {{}}",
+                f"See where it is to be: ec2kit plan route {vip}",
+            ),
+            (
+                "ROUTE_BLACKHOLE",
+                ", ".join(each.table for each in self.entries if each.state != ACTIVE),
+                f"what {vip} is sent to is not there: {{}}",
+                "Whoever holds the address next mends it; until then it reaches nobody by that table",
+            ),
+            (
+                "TABLE_WITHOUT_ENTRY",
+                whose,
+                f"clients cannot reach {vip} from where these route tables count, which have no entry: {{}}",
+                f"If clients there need it, create the entry, and record it: {refresh}",
+            ),
+            (
+                "ROUTE_BY_OTHERS",
+                ", ".join(map(str, self.foreign)),
+                "an entry that was not made by hand is left as it is: {}",
+                "Have the gateway or the route server leave that destination out, or let it move the address",
+            ),
+            ("TABLE_GONE", ", ".join(self.gone), "recorded route tables no longer exist: {}", refresh),
+        ]
+        return [
+            Problem(what.format(which), cure, fatal=False, code=code) for code, which, what, cure in found if which
+        ]
+
+    def rehearsal(self) -> tuple[Ec2Step, ...]:
+        """Each entry pointed at this node's ENI, each lost one made again, the ENI's source/dest check off."""
+        replaces = (ReplaceRoute(each.table, self.destination, self.eni, owner=self.owner) for each in self.entries)
+        creates = (CreateRoute(table, self.destination, self.eni, self.owner) for table in self.missing)
+        return (*replaces, *creates, DisableSourceDestCheck(self.eni, self.account if self.owner else ""))
 
     def rows(self, nodes: Mapping[str, str]) -> list[tuple[str, ...]]:
         """Each route table, with its target and whose that is."""

@@ -1,0 +1,163 @@
+"""`ec2kit doctor`: what a person, or a program, sees of what the doctor has found. Exit code 0, 1 or 9."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import sys
+import time
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from ec2kit import __version__
+from ec2kit.core import schema
+from ec2kit.core.doctor.checks import BY_CODE, CHECKS
+from ec2kit.core.doctor.finding import Case, Mute, Report, Result, muted, quiet
+from ec2kit.core.errors import ExitCode, KitError
+from ec2kit.core.kinds.kind import Resource
+from ec2kit.core.messages import Level
+from ec2kit.core.settings import Budget
+from ec2kit.host import files
+from ec2kit.host.log import Journal, clock
+from ec2kit.lifekeeper import contract, info
+from ec2kit.lifekeeper.cluster import Cluster, cluster_of
+from ec2kit.lifekeeper.lcd import system_name
+from ec2kit.verbs.doctor import examine
+from ec2kit.verbs.process import begin, conclude
+from ec2kit.verbs.run import Run
+
+_SHOWN = (Result.FAIL, Result.UNKNOWN, Result.BROKEN, Result.WARN)
+_ORDER = (*_SHOWN, Result.SKIPPED, Result.OK)
+_STYLES = {Result.FAIL: "bold red", Result.WARN: "yellow", Result.OK: "green", Result.SKIPPED: "dim"}
+
+
+def run(options: argparse.Namespace, resource: Resource | None) -> int:
+    """Examine this node; the exit code. resource: what is named; None: by options.tag, or whatever there is here."""
+    log = Journal("doctor", options.tag or (str(resource.address) if resource else ""), least=Level.ERROR)
+    run = begin(log, lambda settings: options.timeout or settings.seconds(Budget.QUICKCHECK))
+    node = system_name(run.settings)
+    work = partial(_examined, options, resource, run)
+    return conclude(run, work, _code, partial(_tell, options, node))
+
+
+def _examined(options: argparse.Namespace, resource: Resource | None, run: Run) -> list[Report]:
+    cases = _cases(options, resource, run)
+    mutes = _mutes(run)
+    reports = []
+    for case in cases:
+        found = examine(case, CHECKS, run)
+        if options.mute:
+            mute = muted(options.mute, time.time() + options.mute_for, found)
+            mutes[options.mute] = mute
+        reports.append(Report(str(case.resource or ""), case.name, quiet(found, mutes, time.time())))
+    if options.mute:
+        files.replace(_file(run), json.dumps([each.as_json() for each in mutes.values()]))
+    return reports
+
+
+def _cases(options: argparse.Namespace, resource: Resource | None, run: Run) -> list[Case]:
+    """What is examined: what is named; else each resource that LifeKeeper has here; else what any address needs."""
+    if resource:
+        return [Case(resource, run.settings, options.reach, resource.interface)]
+    cluster = cluster_of(run.settings, run.deadline)
+    if options.tag:
+        return [_case(options.tag, cluster, run)]
+    if Path(run.settings.lkroot, "bin").is_dir():
+        tags = [each.tag for each in cluster.lcd.ours()]
+        if tags:
+            return [_case(tag, cluster, run) for tag in tags]
+    return [Case(None, run.settings, options.reach, options.interface)]
+
+
+def _case(tag: str, cluster: Cluster, run: Run) -> Case:
+    there = cluster.ours(tag)
+    known = info.decode(there.info)
+    active = there.state in contract.IN_SERVICE_STATES
+    return Case(known.resource, run.settings, known.reach, known.resource.interface, active, known.vpc, tag)
+
+
+def _code(outcome: list[Report] | KitError) -> int:
+    """1 when something hinders a takeover, else 9 when that is not known, else 0; an error's own."""
+    if isinstance(outcome, KitError):
+        return outcome.code
+    codes = {report.code for report in outcome}
+    return next((code for code in (ExitCode.NOT_HELD, ExitCode.UNAVAILABLE) if code in codes), ExitCode.OK)
+
+
+def _tell(options: argparse.Namespace, node: str, outcome: list[Report] | KitError, code: int) -> None:
+    if options.output == "json":
+        print(json.dumps(_as_json(node, outcome, code)), flush=True)
+    elif isinstance(outcome, KitError):
+        print(outcome.why, file=sys.stderr)
+    else:
+        _show(outcome, node, long=options.long)
+
+
+def _as_json(node: str, outcome: list[Report] | KitError, code: int) -> schema.Object:
+    """All of it. error: what kept everything from being looked at, else null."""
+    return schema.VERSION | {
+        "system": node,
+        "outcome": ExitCode(code).name,
+        "error": {"message": str(outcome), "cure": outcome.cure} if isinstance(outcome, KitError) else None,
+        "version": __version__,
+        "python": platform.python_version(),
+        "reports": [] if isinstance(outcome, KitError) else [each.as_json(node) for each in outcome],
+    }
+
+
+def _show(reports: Sequence[Report], node: str, *, long: bool) -> None:
+    """The verdicts first; then what is not as it should be, each thing once; with `long` also what is right."""
+    from rich.console import Console
+    from rich.text import Text
+
+    out = Console(highlight=False, soft_wrap=True)
+    for report in reports:
+        style = {ExitCode.OK: "green", ExitCode.NOT_HELD: "bold red"}.get(report.code, "yellow")
+        out.print(Text(f"{report.verdict(node)}.", style))
+    told: set[tuple[str, str]] = set()
+    for report in reports:
+        for finding in sorted(report.findings, key=lambda each: _ORDER.index(each.result)):
+            key = (finding.check.code, finding.what)
+            if key in told or not (long or finding.result in _SHOWN):
+                continue
+            told.add(key)
+            until = f"  muted until {clock(finding.muted)}" if finding.muted else ""
+            head = f"{finding.result.value:8}{finding.check.code} ({finding.check.number}){until}"
+            out.print(Text(head, _STYLES.get(finding.result, "magenta")))
+            out.print(Text(f"        {finding.what}."))
+            if finding.cure:
+                out.print(Text(f"        {finding.cure}."))
+    count = {result: sum(f.result is result for r in reports for f in r.findings) for result in Result}
+    skipped = f"; {count[Result.SKIPPED]} not looked at" if count[Result.SKIPPED] else ""
+    out.print(Text(f"{count[Result.OK]} checks are right{skipped}. All of them: --long", "dim"))
+
+
+def _file(run: Run) -> Path:
+    return Path(run.settings.ec2kit_history, "doctor", "muted.json")
+
+
+def _mutes(run: Run) -> dict[str, Mute]:
+    """What is muted, by code; what cannot be read mutes nothing."""
+    try:
+        told = json.loads(files.read(_file(run)) or "[]")
+        return {each.code: each for each in map(Mute.of_json, told)}
+    except (KitError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def known_code(text: str) -> str:
+    """The code of a check. Raises ArgumentTypeError."""
+    if text.upper() in BY_CODE:
+        return text.upper()
+    raise argparse.ArgumentTypeError(f"{text!r} is not the code of a check; ec2kit doctor --long shows them")
+
+
+def seconds(text: str) -> float:
+    """A time such as 90s, 10m, 8h, 7d. Raises ArgumentTypeError."""
+    units = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+    number, unit = text[:-1], text[-1:]
+    if number.isascii() and number.isdigit() and unit in units and 0 < int(number) * units[unit] <= 90 * 86_400:
+        return float(int(number) * units[unit])
+    raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 10m, 8h or 7d, of at most 90 days")

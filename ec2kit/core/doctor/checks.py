@@ -1,0 +1,302 @@
+"""What is checked: each rule reads what it needs, and says what is wrong. Pure.
+
+A check that several addresses share comes first. `needs` names what hides it: one cause is told once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from ipaddress import IPv4Address, IPv4Network
+
+from ec2kit.core import preflight
+from ec2kit.core.doctor.asked import Addresses, File, Here, Options, Output, Probe, Rehearsal, Sight, TheWay
+from ec2kit.core.doctor.finding import HERE, Case, Check
+from ec2kit.core.errors import KitError, Misconfigured, NotHeld, Problem
+from ec2kit.core.kinds.facts import Facts, Interfaces, RouteTables
+from ec2kit.core.kinds.kind import View
+
+_METADATA, _CREDENTIALS, _ENDPOINT = "METADATA_SILENT", "CREDENTIALS_UNFIT", "ENDPOINT_SILENT"
+_REFUSED, _UNSEEN = "EC2_REFUSES", "ADDRESS_NOT_SEEN"
+_SLOW = 2.0  # seconds for one answer: a takeover sends a handful of calls
+_SKEW = 60.0  # seconds: EC2 takes 300
+_RESERVED = [  # what no route of a VPC can carry
+    IPv4Network(each) for each in ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4")
+]
+_TAKES_AWAY = {  # units that remove addresses which EC2 has not given: how to keep them off
+    "nm-cloud-setup.timer": "systemctl disable --now nm-cloud-setup.timer nm-cloud-setup.service",
+    "nm-cloud-setup.service": "systemctl disable --now nm-cloud-setup.timer nm-cloud-setup.service",
+    "cloud-netconfig.timer": "systemctl disable --now cloud-netconfig.timer, or CLOUD_NETCONFIG_MANAGE=no for it",
+    "refresh-policy-routes@{interface}.timer": "systemctl disable --now refresh-policy-routes@{interface}.timer",
+}
+
+
+def _metadata(_case: Case, facts: Facts) -> str:
+    node = facts.of(Here())
+    return f"this node is {node} in {node.vpc}, {node.region}"
+
+
+def _interface(_case: Case, facts: Facts) -> list[Problem]:
+    lack = facts.of(Here()).lack
+    return [Problem.of(lack)] if lack else []
+
+
+def _one_vpc(case: Case, facts: Facts) -> list[Problem] | None:
+    node = facts.of(Here())
+    if case.vpc is None:
+        return None
+    what = f"this node is in {node.vpc}, the resource was created in {case.vpc}"
+    return [] if case.vpc == node.vpc else [Problem(what, "Both nodes must be in one VPC")]
+
+
+def _credentials(_case: Case, facts: Facts) -> str:
+    return f"calls are signed with {facts.of(TheWay()).whose}"
+
+
+def _before_role(_case: Case, facts: Facts) -> list[Problem]:
+    way = facts.of(TheWay())
+    return preflight.signature(way.whose, way.hidden)
+
+
+def _files(_case: Case, facts: Facts) -> list[Problem]:
+    cure = "chown root FILE and chmod 600 FILE, and the folders above it for root alone"
+    return [Problem(f"{path}: {why}", cure.replace("FILE", path)) for path, why in facts.of(TheWay()).files]
+
+
+def _endpoint(_case: Case, facts: Facts) -> str:
+    way, answer = facts.of(TheWay()), facts.of(Probe())
+    by = f" through the proxy {way.proxy}" if way.proxy else ""
+    return f"{way.url}{by} answers in {answer.seconds:.2f} s; certificate authorities: {way.bundle}"
+
+
+def _names(_case: Case, facts: Facts) -> str | None:
+    way = facts.of(TheWay())
+    if way.proxy:  # the proxy looks the name up
+        return None
+    host = way.url.partition("://")[2].rpartition(":")[0] or way.url.partition("://")[2]
+    return f"{host} is {' '.join(facts.of(Addresses(host)))}"
+
+
+def _quick(_case: Case, facts: Facts) -> list[Problem]:
+    answer = facts.of(Probe())
+    what = f"an answer of EC2's takes {answer.seconds:.1f} s from here, and a takeover waits for several"
+    cure = "Look at the way there: proxy, DNS, packet loss; a VPC endpoint for EC2 is the quickest"
+    return [Problem(what, cure)] if answer.seconds > _SLOW else []
+
+
+def _clock(_case: Case, facts: Facts) -> list[Problem] | None:
+    ahead = facts.of(Probe()).ahead
+    if ahead is None:
+        return None
+    what = f"this node's clock is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} EC2's, which takes 300 s"
+    cure = "Set it (chronyc makestep), and keep it right"
+    return [Problem(what, cure)] if abs(ahead) > _SKEW else []
+
+
+def _lists(_case: Case, facts: Facts) -> list[Problem]:
+    """The two calls that every kind of address needs."""
+    node = facts.of(Here())
+    facts.want(RouteTables(node.vpc), Interfaces(node.instance))
+    problems = []
+    for query in (RouteTables(node.vpc), Interfaces(node.instance)):
+        try:
+            facts.of(query)
+        except KitError as error:
+            if not error.refused:
+                raise
+            problems.append(Problem.of(error))
+    return problems
+
+
+def _option(code: str) -> Callable[[Case, Facts], Iterable[Problem]]:
+    def rule(_case: Case, facts: Facts) -> Iterable[Problem]:
+        return [
+            each for each in preflight.instance(facts.of(Options(facts.of(Here()).instance))) if each.code == code
+        ]
+
+    return rule
+
+
+# ---- of one address
+
+
+def _view(case: Case, facts: Facts) -> View | None:
+    return facts.of(Sight(case.resource)) if case.resource else None
+
+
+def _seen(case: Case, facts: Facts) -> str | None:
+    """A look at the address works, and shows something that this node could take."""
+    if (view := _view(case, facts)) is None:
+        return None
+    try:
+        todo = sum(len(batch) for batch in view.drift())
+    except (Misconfigured, NotHeld):  # told by the next check
+        return "EC2 shows it"
+    return f"EC2 shows it; {todo} step{'' if todo == 1 else 's'} would take it" if todo else HERE
+
+
+def _takable(case: Case, facts: Facts) -> list[Problem] | None:
+    if (view := _view(case, facts)) is None:
+        return None
+    return [each for each in view.problems(active=case.active) if each.fatal and not each.code]
+
+
+def _problem(code: str) -> Callable[[Case, Facts], list[Problem] | None]:
+    """What a kind's view finds, by the code that it gives it."""
+
+    def rule(case: Case, facts: Facts) -> list[Problem] | None:
+        if (view := _view(case, facts)) is None:
+            return None
+        found = [*view.problems(active=case.active), *view.findings()]
+        return [each for each in found if each.code == code] or (None if code not in view.finds else [])
+
+    return rule
+
+
+def _others(case: Case, facts: Facts) -> list[Problem] | None:
+    if (view := _view(case, facts)) is None:
+        return None
+    return [each for each in view.problems(active=case.active) if not each.fatal and not each.code]
+
+
+def _forgotten(case: Case, facts: Facts) -> list[Problem] | None:
+    if case.resource is None or not case.resource.gathers or (view := _view(case, facts)) is None:
+        return None
+    problem = case.resource.forgotten(view)
+    return [problem] if problem else []
+
+
+def _reserved(case: Case, _facts: Facts) -> list[Problem] | None:
+    if case.resource is None or not case.resource.stays:
+        return None
+    block = next((each for each in _RESERVED if IPv4Address(case.resource.address) in each), None)
+    what = f"{case.resource.address} is in {block}, which no route of a VPC can carry"
+    return (
+        [Problem(what, "Choose a virtual IP of a private range, outside every CIDR block of the VPC")]
+        if block
+        else []
+    )
+
+
+def _rights(case: Case, facts: Facts) -> list[Problem] | None:
+    """Have EC2 say of each call that a takeover may send whether these credentials may send it."""
+    if (view := _view(case, facts)) is None:
+        return None
+    steps = view.rehearsal()
+    facts.want(*map(Rehearsal, steps))
+    problems, doubt = [], None
+    for step in steps:
+        try:
+            facts.of(Rehearsal(step))
+        except KitError as error:
+            if error.refused:
+                problems.append(Problem.of(error))
+            else:
+                doubt = doubt or error
+    if doubt and not problems:
+        raise doubt
+    return problems
+
+
+def _unprovable(case: Case, facts: Facts) -> str | None:
+    if (view := _view(case, facts)) is None or not view.unprovable:
+        return None
+    return f"not provable, for EC2 has no DryRun of them: {' '.join(view.unprovable)}"
+
+
+# ---- of this host
+
+
+def _takers(_case: Case, facts: Facts) -> list[Problem] | None:
+    interface = facts.of(Here()).interface or "eth0"
+    units = {unit.format(interface=interface): cure.format(interface=interface) for unit, cure in _TAKES_AWAY.items()}
+    told = facts.of(Output(("systemctl", "show", "--property=Id,ActiveState,UnitFileState", *units)))
+    if "Id=" not in (told or ""):  # another init than systemd
+        return None
+    problems = {}
+    for block in (told or "").split("\n\n"):
+        state = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+        unit = state.get("Id", "")
+        if unit in units and (state.get("ActiveState") == "active" or state.get("UnitFileState") == "enabled"):
+            what = f"{unit} is on: it takes addresses off the interface that EC2 does not know, such as a virtual IP"
+            problems[units[unit]] = Problem(what, units[unit], fatal=False)
+    return list(problems.values())
+
+
+def _reverse_path(case: Case, facts: Facts) -> list[Problem] | None:
+    """rp_filter 1 drops what comes in by another interface than the one by which the answer would leave."""
+    if case.resource is None or not case.resource.stays:
+        return None
+    node = facts.of(Here())
+    names = ["all", node.interface or "eth0"]
+    told = [facts.of(File(f"sys/net/ipv4/conf/{name}/rp_filter")) for name in names]
+    if None in told or len(node.names) == 1:
+        return None if None in told else []
+    strict = max(int(each or 0) for each in told if str(each).strip().isdigit()) == 1
+    what = (
+        f"rp_filter of {names[1]} is strict, and this node has several interfaces: packets for "
+        f"{case.resource.address} may be dropped"
+    )
+    return (
+        [Problem(what, f"sysctl -w net.ipv4.conf.{names[1]}.rp_filter=2, and put it into /etc/sysctl.d")]
+        if strict
+        else []
+    )
+
+
+_LOOKED = (_METADATA, _CREDENTIALS, _REFUSED)
+_AT = (*_LOOKED, _UNSEEN)
+
+CHECKS = (
+    Check(_METADATA, 961001, "metadata", "the instance metadata answer", _metadata),
+    Check("INTERFACE_UNFIT", 961002, "node", "the interface has an ENI", _interface, (_METADATA,)),
+    Check("ANOTHER_VPC", 961003, "node", "this node is in the resource's VPC", _one_vpc, (_METADATA,)),
+    Check(_CREDENTIALS, 961010, "credentials", "there are credentials", _credentials, (_METADATA,)),
+    Check("KEY_BEFORE_ROLE", 961011, "credentials", "no key comes before the instance's role", _before_role,
+          (_METADATA, _CREDENTIALS), blocks=False),
+    Check("FILES_EXPOSED", 961012, "credentials", "AWS's files are root's alone", _files, (_METADATA, _CREDENTIALS),
+          blocks=False),
+    Check(_ENDPOINT, 961020, "endpoint", "EC2's endpoint answers", _endpoint, (_METADATA, _CREDENTIALS)),
+    Check("NAME_NOT_FOUND", 961021, "endpoint", "the endpoint's name has an address", _names,
+          (_METADATA, _CREDENTIALS), blocks=False),
+    Check("ENDPOINT_SLOW", 961022, "endpoint", "it answers quickly", _quick, (_METADATA, _CREDENTIALS, _ENDPOINT),
+          blocks=False),
+    Check("CLOCK_WRONG", 961023, "endpoint", "this node's clock and EC2's agree", _clock,
+          (_METADATA, _CREDENTIALS, _ENDPOINT)),
+    Check(_REFUSED, 961030, "permissions", "EC2 answers DescribeRouteTables and DescribeNetworkInterfaces", _lists,
+          (_METADATA, _CREDENTIALS, "CLOCK_WRONG")),
+    *(
+        Check(code, number, "node", right, _option(code), (*_LOOKED,), blocks=False)
+        for code, number, right in (
+            ("AUTO_RECOVERY_ON", 961004, "EC2 does not recover this instance on its own"),
+            ("METADATA_SWITCHED_OFF", 961005, "the metadata service stays on"),
+            ("METADATA_HOP_LIMIT", 961006, "metadata answers live for more than one hop"),
+        )
+    ),
+    Check("ADDRESS_RESERVED", 961040, "VPC", "the address is not one that AWS keeps for itself", _reserved),
+    Check(_UNSEEN, 961041, "VPC", "EC2 shows the address", _seen, _LOOKED),
+    Check("ADDRESS_NOT_TAKABLE", 961042, "VPC", "this node could take it", _takable, _AT),
+    *(
+        Check(code, number, "VPC", right, _problem(code), _AT, blocks=blocks)
+        for code, number, right, blocks in (
+            ("SOURCE_DEST_CHECK_ON", 961043, "the source/dest check of this node's ENI is off", True),
+            ("ANOTHER_ACCOUNT", 961044, "the route tables are this account's", False),
+            ("ROUTES_DISAGREE", 961045, "all route tables send the address to one place", False),
+            ("ROUTE_BLACKHOLE", 961046, "every entry's target is there", False),
+            ("TABLE_WITHOUT_ENTRY", 961047, "every route table has an entry", False),
+            ("ROUTE_BY_OTHERS", 961048, "no gateway or route server makes entries for the address", False),
+            ("TABLE_GONE", 961049, "the recorded route tables are there", False),
+            ("PLACE_TAKEN", 961050, "nothing else loses its place on this node", False),
+        )
+    ),
+    Check("ADDRESS_CAUTION", 961051, "VPC", "nothing more is to be known of it", _others, _AT, blocks=False),
+    Check("PEERS_FORGOTTEN", 961052, "VPC", "the other nodes know this one", _forgotten, _AT, blocks=False),
+    Check("PERMISSION_MISSING", 961031, "permissions", "EC2 would carry out what a takeover sends (DryRun)", _rights,
+          _AT),
+    Check("PERMISSION_UNPROVABLE", 961032, "permissions", "", _unprovable, _AT, blocks=False),
+    Check("ADDRESS_REMOVER_ON", 961060, "host", "nothing on this host removes addresses that EC2 does not know",
+          _takers, (_METADATA,), blocks=False),
+    Check("REVERSE_PATH_STRICT", 961061, "host", "the kernel takes packets for the address", _reverse_path,
+          (_METADATA,), blocks=False),
+)  # fmt: skip
+
+BY_CODE = {each.code: each for each in CHECKS}

@@ -1,0 +1,85 @@
+"""`ec2kit doctor`: the verdict first, one cause once, by exit code and JSON; it changes nothing."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from lab.protected import Protected
+
+
+def test_a_healthy_pair(either: Protected) -> None:
+    """Both nodes say so in the first line: one has the address, the other could take it."""
+    holder, standby = (node.ec2kit("doctor") for node in (either.lab.node1, either.lab.node2))
+    assert (holder.returncode, standby.returncode) == (0, 0), standby
+    named = " ".join(either.words[:2]).replace("route 10.1.0.10", "route 10.1.0.10/32")
+    kind, _, address = named.partition(" ")
+    assert holder.stdout.startswith("node1 can keep ")
+    assert f"{address} ({either.tag}), which it has now" in holder.stdout.splitlines()[0]
+    assert standby.stdout.startswith("node2 can take over ")
+    assert kind
+
+
+def test_a_standby_without_rights(either: Protected) -> None:
+    """What EC2 would refuse is proven by DryRun, told with its cure, and is 1; it is 0 when mended."""
+    for operation in ("ReplaceRoute", "AssociateAddress", "DescribeNetworkInterfaces"):
+        either.lab.ec2.refuse("denied", operation)
+    refused = either.lab.node2.ec2kit("doctor", either.tag, "--output", "json")
+    told = json.loads(refused.stdout)
+    assert (refused.returncode, told["outcome"], told["error"], told["schema"]) == (1, "NOT_HELD", None, 1)
+    (report,) = told["reports"]
+    failed = [each for each in report["findings"] if each["result"] == "fail"]
+    assert {each["code"] for each in failed} == {"EC2_REFUSES"}
+    either.lab.ec2.mend()
+    if either.words[0] != "private":  # EC2 has no DryRun for its calls
+        for operation in ("ReplaceRoute", "AssociateAddress"):
+            either.lab.ec2.refuse("denied", operation)
+        denied = either.lab.node2.ec2kit("doctor", *either.words)
+        assert (denied.returncode, denied.stdout.count("PERMISSION_MISSING (961031)") > 0) == (1, True), denied
+        assert "Allow ec2:" in denied.stdout
+        either.lab.ec2.mend()
+    assert either.lab.node2.ec2kit("doctor", *either.words).returncode == 0
+
+
+def test_what_hangs_is_not_known_and_holds_up_nothing(routes: Protected) -> None:
+    """EC2 does not answer: 9, within the time that is given, and what this host tells is told all the same."""
+    routes.lab.ec2.refuse("hang")
+    began = time.monotonic()
+    done = routes.lab.node2.ec2kit("doctor", *routes.words, "--timeout", "4")
+    assert (done.returncode, time.monotonic() - began < 12) == (9, True), done
+    routes.lab.ec2.mend()
+
+
+def test_without_metadata_one_line(routes: Protected) -> None:
+    """The cause alone, not all that depends on it; whether the node could take over is not known."""
+    routes.lab.node2.imds.fault = "refused"
+    done = routes.lab.node2.ec2kit("doctor", *routes.words)
+    heads = [line for line in done.stdout.splitlines() if line.startswith(("fail", "unknown", "warn", "broken"))]
+    assert (done.returncode, len(heads)) == (9, 1), done
+    assert "METADATA_SILENT (961001)" in heads[0]
+
+
+def test_a_mute_is_kept_and_told(routes: Protected) -> None:
+    """What is muted does not count from then on; a code that is not one, or half of the options, is a usage error."""
+    node = routes.lab.node2
+    routes.lab.ec2.refuse("denied", "ReplaceRoute")
+    muted = node.ec2kit("doctor", routes.tag, "--mute", "permission_missing", "--for", "10m")
+    assert (muted.returncode, "(muted: PERMISSION_MISSING)" in muted.stdout) == (0, True), muted
+    assert "muted until" in node.ec2kit("doctor", routes.tag).stdout
+    assert node.ec2kit("doctor", "--mute", "NOTHING", "--for", "10m").returncode == 2
+    assert node.ec2kit("doctor", "--mute", "TABLE_GONE").returncode == 2
+    routes.lab.ec2.mend()
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [(("nobody",), 5), (("route", "10.1.0.300"), 2), (("route", "10.1.0.10", "more"), 2), (("eip", "192.0.2.77"), 1)],
+    ids=["no such tag", "not an address", "a word too much", "not the account's"],
+)
+def test_what_cannot_be_examined(routes: Protected, words: tuple[str, ...], code: int) -> None:
+    """In words, and with the code that every command has for it."""
+    done = routes.lab.node2.ec2kit("doctor", *words)
+    assert done.returncode == code, done
+    assert (done.stdout + done.stderr).strip()
