@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 
 from ec2kit.core import messages, preflight
 from ec2kit.core.errors import KitError, Misconfigured, NotHeld, Problem, Unavailable
@@ -49,8 +50,16 @@ def proven(resource: Resource | None, interface: str | None, run: Run, *, active
 
 
 def could_take(resource: Resource, run: Run) -> None:
-    """Raise the KitError that keeps a look from telling which steps would make this node hold the address."""
-    look(resource, locate(resource.interface, run, patient=True), run).drift()
+    """Raise the KitError that would keep this node from taking the address: of a look, or of a right that EC2 denies.
+
+    EC2 is asked by DryRun; what that does not tell is not an obstacle.
+    """
+    site = locate(resource.interface, run, patient=True)
+    view = look(resource, site, run)
+    rehearsal = view.rehearsal() if view.drift() else ()
+    for outcome in run.deadline.together([partial(site.ec2.rehearse, each) for each in rehearsal]):
+        if isinstance(outcome, KitError) and outcome.refused:
+            raise outcome
 
 
 def _named(interface: str | None, run: Run) -> list[Problem]:

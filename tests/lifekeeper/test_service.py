@@ -30,6 +30,18 @@ def test_what_cannot_be_taken_here_stays_in_service_there(managed1: Lab, form: s
     assert "ip-vip is in service on node1 (node2 OSU). To bring it back: ssh node2 ec2kit" in done
 
 
+def test_a_right_that_is_missing_is_known_before(managed1: Lab) -> None:
+    """EC2 denies the change, as DryRun proves: the other system keeps it."""
+    protected(managed1, ROUTE)
+    managed1.ec2.refuse("denied", "ReplaceRoute")
+    refused = managed1.node2.ec2kit("in-service", "ip-vip")
+    assert refused.returncode == 9
+    assert "EC2 denied ReplaceRoute" in refused.stderr.splitlines()[-1]
+    assert [states(managed1, tag)["node1"] for tag in ("ip-vip", ROUTE)] == ["ISP", "ISP"]
+    managed1.ec2.mend()
+    good(managed1.node2.ec2kit("in-service", "ip-vip"))
+
+
 def test_a_look_that_hangs_is_bounded_and_keeps_it_there(figure2: Lab) -> None:
     """quickCheck's time; nothing has changed by then, whether the other system tells its state or not."""
     protected(figure2, EIP)
