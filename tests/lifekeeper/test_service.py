@@ -14,6 +14,7 @@ def test_what_cannot_be_taken_here_stays_in_service_there(managed1: Lab, form: s
     """Without a way to EC2 the other system keeps it; --force is for the disaster, and tells the way back."""
     protected(managed1, ROUTE, form=form)
     node = managed1.node2
+    node.set(EC2_MAX_RETRY=0)  # restore fails at once
     node.imds.fault = "off"
     refused = node.ec2kit("in-service", "ip-vip")
     assert refused.returncode == 5
