@@ -41,6 +41,8 @@ from ec2kit.verbs.run import Run
 
 T = TypeVar("T")
 UNASKED: dict[str, Any] = {"switchback": "intelligent", "server": None, "access_key_id": None, "generic": True}
+_DAY = 86_400  # seconds
+_MUTED_DAYS = 90
 Verb = Callable[[Resource, Run], None]
 
 
@@ -219,21 +221,38 @@ def parser() -> argparse.ArgumentParser:
 
 def _add_doctor(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """doctor takes a tag, or a kind and an address as the other verbs do, or neither."""
-    from ec2kit.console.doctor import known_code, seconds
-
     about = "tell whether this node could take over now, and what would hinder it; changes nothing"
     doctor = verbs.add_parser("doctor", parents=[_common(engines=False)], help=about)
     doctor.add_argument(
         "what", nargs="*", metavar="TAG | KIND ADDRESS", help="(default: all that LifeKeeper has here)"
     )
     doctor.add_argument("--long", action="store_true", help="also what is right")
-    doctor.add_argument("--mute", type=known_code, metavar="CODE", help="do not count what that check finds now")
-    doctor.add_argument("--for", dest="mute_for", type=seconds, metavar="TIME", help="how long: 10m, 8h, 7d")
+    doctor.add_argument("--mute", type=_check, metavar="CODE", help="do not count what that check finds now")
+    doctor.add_argument("--for", dest="mute_for", type=_while, metavar="TIME", help="how long: 10m, 8h, 7d")
     for kind in KINDS.values():
         for each in kind.parameters:
             if each.option:
                 _add_parameter(doctor, each)
     doctor.set_defaults(refuse=doctor.error, kind=None, tag=None)
+
+
+def _check(text: str) -> str:
+    from ec2kit.core.doctor.checks import BY_CODE
+
+    if text.upper() not in BY_CODE:
+        raise argparse.ArgumentTypeError(f"{text!r} is not the code of a check; ec2kit doctor --long shows them")
+    return text.upper()
+
+
+def _while(text: str) -> float:
+    """A time such as 90s, 10m, 8h, 7d, in seconds."""
+    found = re.fullmatch("([0-9]{1,7})([smhd])", text)
+    seconds = float(found[1]) * {"s": 1, "m": 60, "h": 3600, "d": _DAY}[found[2]] if found else 0.0
+    if not 0 < seconds <= _MUTED_DAYS * _DAY:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a time such as 10m, 8h or 7d, of at most {_MUTED_DAYS} days"
+        )
+    return seconds
 
 
 def _add_parameters(parser: argparse.ArgumentParser, kind: Kind) -> None:
@@ -364,6 +383,6 @@ def _seconds(text: str) -> float:
         seconds = float(text)
     except ValueError:
         seconds = 0.0
-    if not 0 < seconds <= 86_400:  # noqa: PLR2004  a day
+    if not 0 < seconds <= _DAY:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
     return seconds

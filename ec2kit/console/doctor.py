@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ec2kit import __version__
 from ec2kit.core import schema
-from ec2kit.core.doctor.checks import BY_CODE, CHECKS
+from ec2kit.core.doctor.checks import CHECKS
 from ec2kit.core.doctor.finding import Case, Mute, Report, Result, muted, quiet
 from ec2kit.core.errors import ExitCode, KitError
 from ec2kit.core.kinds.kind import Resource
@@ -28,6 +28,7 @@ from ec2kit.verbs.doctor import examine
 from ec2kit.verbs.process import begin, conclude
 from ec2kit.verbs.run import Run
 
+_AT_ONCE = 8  # addresses
 _SHOWN = (Result.FAIL, Result.UNKNOWN, Result.BROKEN, Result.WARN)
 _ORDER = (*_SHOWN, Result.SKIPPED, Result.OK)
 _STYLES = {Result.FAIL: "bold red", Result.WARN: "yellow", Result.OK: "green", Result.SKIPPED: "dim"}
@@ -43,14 +44,13 @@ def run(options: argparse.Namespace, resource: Resource | None) -> int:
 
 
 def _examined(options: argparse.Namespace, resource: Resource | None, run: Run) -> list[Report]:
-    cases = _cases(options, resource, run)
-    mutes = _mutes(run)
-    reports = []
-    for case in cases:
-        found = examine(case, CHECKS, run)
+    cases, mutes, reports = _cases(options, resource, run), _mutes(run), []
+    examined = run.deadline.together([partial(examine, case, CHECKS, run) for case in cases], at_most=_AT_ONCE)
+    for case, found in zip(cases, examined, strict=True):
+        if isinstance(found, KitError):
+            raise found
         if options.mute:
-            mute = muted(options.mute, time.time() + options.mute_for, found)
-            mutes[options.mute] = mute
+            mutes[options.mute] = muted(options.mute, time.time() + options.mute_for, found)
         reports.append(Report(str(case.resource or ""), case.name, quiet(found, mutes, time.time())))
     if options.mute:
         files.replace(_file(run), json.dumps([each.as_json() for each in mutes.values()]))
@@ -145,19 +145,3 @@ def _mutes(run: Run) -> dict[str, Mute]:
         return {each.code: each for each in map(Mute.of_json, told)}
     except (KitError, ValueError, KeyError, TypeError):
         return {}
-
-
-def known_code(text: str) -> str:
-    """The code of a check. Raises ArgumentTypeError."""
-    if text.upper() in BY_CODE:
-        return text.upper()
-    raise argparse.ArgumentTypeError(f"{text!r} is not the code of a check; ec2kit doctor --long shows them")
-
-
-def seconds(text: str) -> float:
-    """A time such as 90s, 10m, 8h, 7d. Raises ArgumentTypeError."""
-    units = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-    number, unit = text[:-1], text[-1:]
-    if number.isascii() and number.isdigit() and unit in units and 0 < int(number) * units[unit] <= 90 * 86_400:
-        return float(int(number) * units[unit])
-    raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 10m, 8h or 7d, of at most 90 days")

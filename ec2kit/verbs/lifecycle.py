@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ec2kit.core import backoff, binding, messages
+from ec2kit.core import backoff, messages
 from ec2kit.core.errors import Astray, KitError, Misconfigured, NotHeld, Pending, Stale, Unanswered, Unavailable
 from ec2kit.core.evidence import CONFIRM_PAUSE, Evidence
 from ec2kit.core.kinds.kind import Resource, View
@@ -95,6 +95,8 @@ def check_once(resource: Resource, site: Site, run: Run) -> None:
 
 def plan(resource: Resource, run: Run) -> None:
     """Put what hold would do now into the run's record; nothing is changed."""
+    from ec2kit.core import binding
+
     view = look(resource, locate(resource.interface, run), run)
     run.record.todo = view.drift()
     run.record.mark = binding.mark(resource, view, run.record.todo)
@@ -231,6 +233,8 @@ class _Task:
 
     def _refuse_other(self, view: View, todo: Plan) -> None:
         """Raise Misconfigured where this look is not what the plan was made from."""
+        from ec2kit.core import binding
+
         if (now := binding.mark(self.resource, view, todo)) != self.planned:
             raise Misconfigured(
                 f"EC2 has changed since the plan: its mark is {self.planned}, and now it would be {now}. Nothing was "
