@@ -156,6 +156,13 @@ def test_a_healthy_standby_is_right_in_all() -> None:
     )
 
 
+def test_a_refusal_is_an_answer_and_silence_is_not() -> None:
+    """A look that EC2 denies hinders a takeover; one without an answer leaves it unknown."""
+    for error, result in ((DENIED, Result.FAIL), (NO_ANSWER, Result.UNKNOWN)):
+        found = examined(HEALTHY, facts(HEALTHY, Sight=error))
+        assert [each.result for each in found if each.check.code == "ADDRESS_NOT_SEEN"] == [result]
+
+
 def test_a_private_address() -> None:
     """What EC2 has no DryRun for is said, and not asked."""
     resource = PrivateResource(IPv4Address("10.0.1.50"), interface="eth1", peers=frozenset({PEER}))
