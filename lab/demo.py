@@ -176,11 +176,10 @@ def story(act: Act, create: tuple[str, ...], by_hand: tuple[str, ...]) -> None:
     step(f"create on node1: ec2kit create {' '.join(create)}", node1, ec2kit, "create", *create, then=on_node1)
     extend = ("extend", act.tag, "--to", "node2")
     step(f"extend to node2: ec2kit {' '.join(extend)}", node1, ec2kit, *extend, then=on_node1)
-    for change in ("ReplaceRoute", "AssociateAddress"):
-        act.lab.ec2.refuse("denied", change)
-    act.show("somebody takes a right away; could node2 take over? ec2kit doctor", node2, ec2kit, "doctor", code=1)
-    act.lab.ec2.mend()
-    act.show("the right is there again: ec2kit doctor", node2, ec2kit, "doctor")
+    node2.imds.fault = "off"
+    act.show("node2 has no metadata; could it take over? ec2kit doctor", node2, ec2kit, "doctor", code=1)
+    node2.imds.fault = None
+    act.show("they are there again: ec2kit doctor", node2, ec2kit, "doctor")
     serve = ("in-service", act.top)
     step(f"in service on node1, as it is already: ec2kit {' '.join(serve)}", node1, ec2kit, *serve, then=on_node1)
     step(f"switchover, on node2: ec2kit {' '.join(serve)}", node2, ec2kit, *serve, then=on_node2)

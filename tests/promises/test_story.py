@@ -41,7 +41,7 @@ def test_every_step_of_the_demo_is_as_it_should_be(play: Play, tmp_path: Path) -
     said, problems = play(tmp_path)
     assert problems == [], said
     assert said.count(". create on node1") == 1
-    assert "9. LifeKeeper on node2 notices: failover  ok" in said
+    assert "11. LifeKeeper on node2 notices: failover  ok" in said
     rows = [line.strip() for line in said.splitlines() if set(line) & set(EDGES)]
     assert all(row[0] in EDGES and row[-1] in EDGES for row in rows)
     assert len(rows) > 60
