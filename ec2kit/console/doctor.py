@@ -130,8 +130,8 @@ def _show(reports: Sequence[Report], node: str, *, long: bool) -> None:
             if finding.cure:
                 out.print(Text(f"        {finding.cure}."))
     count = {result: sum(f.result is result for r in reports for f in r.findings) for result in Result}
-    skipped = f"; {count[Result.SKIPPED]} not looked at" if count[Result.SKIPPED] else ""
-    out.print(Text(f"{count[Result.OK]} checks are right{skipped}. All of them: --long", "dim"))
+    skipped = f"; not looked at: {count[Result.SKIPPED]}" if count[Result.SKIPPED] else ""
+    out.print(Text(f"Checks that are right: {count[Result.OK]}{skipped}. All of them: --long", "dim"))
 
 
 def _file(run: Run) -> Path:
