@@ -56,7 +56,12 @@ def could_take(resource: Resource, run: Run) -> None:
     """
     site = locate(resource.interface, run, patient=True)
     view = look(resource, site, run)
-    rehearsal = view.rehearsal() if view.drift() else ()
+    if fatal := [each for each in view.problems(active=False) if each.fatal]:
+        raise Misconfigured(fatal[0].what, fatal[0].cure)
+    try:
+        rehearsal = view.rehearsal() if view.drift() else ()
+    except Misconfigured:  # of a place that comes with another resource of the hierarchy
+        rehearsal = ()
     for outcome in run.deadline.together([partial(site.ec2.rehearse, each) for each in rehearsal]):
         if isinstance(outcome, KitError) and outcome.refused:
             raise outcome

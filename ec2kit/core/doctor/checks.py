@@ -18,7 +18,7 @@ from ec2kit.core.kinds.kind import View
 _METADATA, _CREDENTIALS, _ENDPOINT = "METADATA_SILENT", "CREDENTIALS_UNFIT", "ENDPOINT_SILENT"
 _REFUSED, _UNSEEN = "EC2_REFUSES", "ADDRESS_NOT_SEEN"
 _SLOW = 2.0  # seconds for one answer: a takeover sends a handful of calls
-_SKEW = 60.0  # seconds: EC2 takes 300
+_SKEW, _REFUSED_SKEW = 60.0, 300.0  # seconds: worth a word, and more than EC2 takes
 _RESERVED = [  # what no route of a VPC can carry
     IPv4Network(each) for each in ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4")
 ]
@@ -89,15 +89,17 @@ def _clock(_case: Case, facts: Facts) -> list[Problem] | None:
         return None
     what = f"this node's clock is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} EC2's, which takes 300 s"
     cure = "Set it (chronyc makestep), and keep it right"
-    return [Problem(what, cure)] if abs(ahead) > _SKEW else []
+    return [Problem(what, cure, fatal=abs(ahead) > _REFUSED_SKEW)] if abs(ahead) > _SKEW else []
 
 
-def _lists(_case: Case, facts: Facts) -> list[Problem]:
-    """The two calls that every kind of address needs."""
+def _lists(case: Case, facts: Facts) -> list[Problem]:
+    """The calls that each look needs: of route tables only where routes move."""
     node = facts.of(Here())
-    facts.want(RouteTables(node.vpc), Interfaces(node.instance))
+    of_routes = case.resource is None or case.resource.stays
+    queries = (*([RouteTables(node.vpc)] if of_routes else []), Interfaces(node.instance))
+    facts.want(*queries)
     problems = []
-    for query in (RouteTables(node.vpc), Interfaces(node.instance)):
+    for query in queries:
         try:
             facts.of(query)
         except KitError as error:
@@ -181,7 +183,8 @@ def _rights(case: Case, facts: Facts) -> list[Problem] | None:
     """Have EC2 say of each call that a takeover may send whether these credentials may send it."""
     if (view := _view(case, facts)) is None:
         return None
-    steps = view.rehearsal()
+    if not (steps := view.rehearsal()):
+        return None
     facts.want(*map(Rehearsal, steps))
     problems, doubt = [], None
     for step in steps:

@@ -483,10 +483,12 @@ class RouteView(View):
         ]
 
     def rehearsal(self) -> tuple[Ec2Step, ...]:
-        """Each entry pointed at this node's ENI, each lost one made again, the ENI's source/dest check off."""
+        """Each entry pointed at this node's ENI, each lost one made again, the source/dest check off if it is on."""
         replaces = (ReplaceRoute(each.table, self.destination, self.eni, owner=self.owner) for each in self.entries)
         creates = (CreateRoute(table, self.destination, self.eni, self.owner) for table in self.missing)
-        return (*replaces, *creates, DisableSourceDestCheck(self.eni, self.account if self.owner else ""))
+        own = self.account if self.owner else ""
+        check = (DisableSourceDestCheck(self.eni, own),) if self.source_dest_check else ()
+        return (*check, *replaces, *creates)
 
     def rows(self, nodes: Mapping[str, str]) -> list[tuple[str, ...]]:
         """Each route table, with its target and whose that is."""
