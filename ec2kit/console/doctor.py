@@ -49,9 +49,11 @@ def _examined(options: argparse.Namespace, resource: Resource | None, run: Run) 
     for case, found in zip(cases, examined, strict=True):
         if isinstance(found, KitError):
             raise found
+        subject = str(case.resource or "")
         if options.mute:
-            mutes[options.mute] = muted(options.mute, time.time() + options.mute_for, found)
-        reports.append(Report(str(case.resource or ""), case.name, quiet(found, mutes, time.time())))
+            mutes[subject, options.mute] = muted(subject, options.mute, time.time() + options.mute_for, found)
+        own = {code: each for (about, code), each in mutes.items() if about == subject}
+        reports.append(Report(subject, case.name, quiet(found, own, time.time())))
     if options.mute:
         files.replace(_file(run), json.dumps([each.as_json() for each in mutes.values()]))
     return reports
@@ -138,10 +140,10 @@ def _file(run: Run) -> Path:
     return Path(run.settings.ec2kit_history, "doctor", "muted.json")
 
 
-def _mutes(run: Run) -> dict[str, Mute]:
-    """What is muted, by code; what cannot be read mutes nothing."""
+def _mutes(run: Run) -> dict[tuple[str, str], Mute]:
+    """What is muted, by address and code; what cannot be read mutes nothing."""
     try:
         told = json.loads(files.read(_file(run)) or "[]")
-        return {each.code: each for each in map(Mute.of_json, told)}
-    except (KitError, ValueError, KeyError, TypeError):
+        return {(each.subject, each.code): each for each in map(Mute.of_json, told)}
+    except (KitError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return {}

@@ -28,7 +28,7 @@ from ec2kit.core.doctor.asked import (
     Way,
 )
 from ec2kit.core.doctor.finding import Case, Check, Finding, findings
-from ec2kit.core.errors import Internal, KitError, Unavailable
+from ec2kit.core.errors import DeadlineExceeded, Internal, KitError, Unavailable
 from ec2kit.core.kinds.facts import Answers, Listing, Query
 from ec2kit.host import survey
 from ec2kit.verbs.locate import here, locate
@@ -36,6 +36,7 @@ from ec2kit.verbs.look import look
 from ec2kit.verbs.run import Record, Run, Site
 
 _PATIENCE = 20.0  # seconds for one answer
+_SHARE = 0.8  # of the run's time, for answers: what was found is told in the rest
 
 
 def examine(case: Case, checks: Sequence[Check], run: Run) -> tuple[Finding, ...]:
@@ -68,12 +69,13 @@ class _Asked:
         waiting = {each: Future[object]() for each in queries}
         for query, future in waiting.items():
             threading.Thread(target=self._tell, args=(query, future), daemon=True).start()
-        wait(waiting.values(), timeout=min(_PATIENCE, self.run.deadline.left))
+        deadline = self.run.deadline
+        wait(waiting.values(), timeout=max(0.0, min(_PATIENCE, _SHARE * deadline.seconds - deadline.spent)))
         for query, future in waiting.items():
             if future.done():
                 self.answers[query] = future.result()
             else:
-                what = f"no answer in {_PATIENCE:g} s to the question for {type(query).__name__}"
+                what = f"no answer in time to the question for {type(query).__name__}"
                 self.answers[query] = Unavailable(what, "Run it again; look for what hangs there")
 
     def _tell(self, query: Query[Any], future: Future[object]) -> None:
@@ -81,6 +83,8 @@ class _Asked:
             future.set_result(self._answer(query))
         except KitError as error:
             future.set_result(error)
+        except DeadlineExceeded as error:
+            future.set_result(Unavailable(str(error), "Run it again; look for what hangs there"))
         except BaseException as error:  # noqa: BLE001  the rule that has asked is told
             what = f"the question for {type(query).__name__} has failed ({type(error).__name__})"
             future.set_result(Internal(what, "Please report it"))

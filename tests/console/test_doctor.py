@@ -49,6 +49,7 @@ def test_what_hangs_is_not_known_and_holds_up_nothing(routes: Protected) -> None
     began = time.monotonic()
     done = routes.lab.node2.ec2kit("doctor", *routes.words, "--timeout", "4")
     assert (done.returncode, time.monotonic() - began < 12) == (9, True), done
+    assert "ENDPOINT_SILENT" in done.stdout.splitlines()[0]
     routes.lab.ec2.mend()
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from math import isfinite
 from typing import Any
 
 from ec2kit.core.errors import ExitCode, Internal, KitError, Problem, Unavailable
@@ -135,7 +137,17 @@ class Report:
         """1 when something hinders a takeover, else 9 when that is not known, else 0."""
         if any(each.hinders for each in self.findings):
             return ExitCode.NOT_HELD
-        return ExitCode.UNAVAILABLE if any(each.unanswered for each in self.findings) else ExitCode.OK
+        return ExitCode.UNAVAILABLE if self._blind else ExitCode.OK
+
+    @property
+    def _blind(self) -> list[str]:
+        """The codes because of which it is not known: a cause that is muted hides what depends on it."""
+        hidden = any(each.muted is not None for each in self.findings)
+        return [
+            each.check.code
+            for each in self.findings
+            if each.unanswered or (hidden and each.result is Result.SKIPPED and each.check.blocks)
+        ]
 
     def verdict(self, node: str) -> str:
         """The answer, in one sentence. node: what this node is called."""
@@ -143,7 +155,7 @@ class Report:
         here = any(each.what == HERE for each in self.findings)
         what = f"keep {named}, which it has now" if here else f"take over {named} now"
         hindrances = [each.check.code for each in self.findings if each.hinders]
-        blind = [each.check.code for each in self.findings if each.unanswered]
+        blind = self._blind
         muted = dict.fromkeys(each.check.code for each in self.findings if each.muted is not None)
         if hindrances:
             answer = f"{node} cannot {what}: {', '.join(dict.fromkeys(hindrances))}"
@@ -171,8 +183,12 @@ class Report:
 
 @dataclass(frozen=True)
 class Mute:
-    """A check whose findings are not to count for a while. until: in seconds since 1970. what: those that it had."""
+    """A check whose findings are not to count for a while, for one address (subject; empty: for any).
 
+    until: in seconds since 1970. result, what: what it had found.
+    """
+
+    subject: str
     code: str
     until: float
     result: Result
@@ -180,32 +196,48 @@ class Mute:
 
     def as_json(self) -> Object:
         """All of it."""
-        return {"code": self.code, "until": self.until, "result": self.result.value, "what": list(self.what)}
+        return {
+            "subject": self.subject,
+            "code": self.code,
+            "until": self.until,
+            "result": self.result.value,
+            "what": list(self.what),
+        }
 
     @classmethod
     def of_json(cls, told: Object) -> Mute:
-        """Read what as_json gave. Raises KeyError, TypeError or ValueError for anything else."""
-        return cls(
-            str(told["code"]), float(told["until"]), Result(told["result"]), tuple(str(each) for each in told["what"])
-        )
+        """Read what as_json gave. Raises KeyError, TypeError, ValueError or OverflowError for anything else."""
+        until = float(told["until"])
+        if not isfinite(until):
+            raise ValueError("a mute has an end")
+        what = tuple(str(each) for each in told["what"])
+        return cls(str(told["subject"]), str(told["code"]), until, Result(told["result"]), what)
 
 
-def muted(code: str, until: float, findings: Iterable[Finding]) -> Mute:
+def muted(subject: str, code: str, until: float, findings: Iterable[Finding]) -> Mute:
     """What it means to mute a check now: what it finds now is known, what gets worse is not."""
     found = [each for each in findings if each.check.code == code]
     worst = max((each.result for each in found), key=_WORSE.index, default=Result.OK)
-    return Mute(code, until, worst, tuple(sorted({each.what for each in found})))
+    return Mute(subject, code, until, worst, tuple(sorted({_timeless(each.what) for each in found})))
+
+
+def _timeless(text: str) -> str:
+    """The text without the seconds in it, which differ from one look to the next."""
+    return re.sub(r"[0-9.]+ s\b", "some s", text)
 
 
 def quiet(findings: Sequence[Finding], mutes: Mapping[str, Mute], now: float) -> tuple[Finding, ...]:
-    """The findings, those marked that are muted: not any more when the time is over, or when it has got worse."""
+    """The findings, those marked that are muted: not any more when the time is over, or another thing is found.
+
+    mutes: of this address, by code.
+    """
     return tuple(
         Finding(each.check, each.result, each.what, each.cure, mute.until)
         if (mute := mutes.get(each.check.code))
         and now < mute.until
         and each.result not in {Result.OK, Result.SKIPPED}
         and _WORSE.index(each.result) <= _WORSE.index(mute.result)
-        and (each.what in mute.what or each.result is not mute.result)
+        and _timeless(each.what) in mute.what
         else each
         for each in findings
     )

@@ -200,6 +200,13 @@ def test_a_check_that_breaks_is_not_a_verdict() -> None:
     assert Report("", "", tuple(found)).code is ExitCode.UNAVAILABLE
 
 
+def test_a_muted_cause_does_not_make_what_it_hides_right() -> None:
+    """Nothing was looked at behind it: then nobody knows."""
+    found = examined(HEALTHY, facts(HEALTHY, RouteTables=DENIED))
+    mute = muted("", "EC2_REFUSES", 1600.0, found)
+    assert Report("", "", quiet(found, {"EC2_REFUSES": mute}, 1000.0)).code is ExitCode.UNAVAILABLE
+
+
 @pytest.mark.parametrize(
     ("later", "gone", "counts"),
     [(60, ("rtb-4",), False), (601, ("rtb-4",), True), (60, ("rtb-4", "rtb-5"), True)],
@@ -210,7 +217,7 @@ def test_a_mute_is_void_when_it_is_over_or_it_gets_worse(
 ) -> None:
     """What is muted is told in the verdict, and does not count until then."""
     before = examined(HEALTHY, facts(HEALTHY, **sees(gone=("rtb-4",))))
-    mute = muted("TABLE_GONE", 1600.0, before)
+    mute = muted("", "TABLE_GONE", 1600.0, before)
     found = quiet(examined(HEALTHY, facts(HEALTHY, **sees(gone=gone))), {"TABLE_GONE": mute}, 1000.0 + later)
     (mine,) = [each for each in found if each.check.code == "TABLE_GONE"]
     assert (mine.muted is None) is counts
