@@ -129,6 +129,9 @@ def _name(options: argparse.Namespace) -> None:
             return
         case [tag]:
             options.tag = tag
+            own = ("interface", "region", "profile", "endpoint_url", "table", "private_ip", "peer")
+            if any(getattr(options, name, None) for name in own):
+                options.refuse("with a TAG its info field says all; the other options are for KIND ADDRESS")
         case [name, address] if name in KINDS:
             options.kind = name
             try:

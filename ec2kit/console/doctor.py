@@ -28,6 +28,7 @@ from ec2kit.verbs.doctor import examine
 from ec2kit.verbs.process import begin, conclude
 from ec2kit.verbs.run import Run
 
+_LIFEKEEPER_SECONDS = 10.0  # for it to tell what it has here
 _AT_ONCE = 8  # addresses
 _SHOWN = (Result.FAIL, Result.UNKNOWN, Result.BROKEN, Result.WARN)
 _ORDER = (*_SHOWN, Result.SKIPPED, Result.OK)
@@ -67,7 +68,7 @@ def _cases(options: argparse.Namespace, resource: Resource | None, run: Run) -> 
     if options.tag:
         return [_case(options.tag, cluster, run)]
     if Path(run.settings.lkroot, "bin").is_dir():
-        tags = [each.tag for each in cluster.lcd.ours()]
+        tags = [each.tag for each in cluster.lcd.ours(most=_LIFEKEEPER_SECONDS)]
         if tags:
             return [_case(tag, cluster, run) for tag in tags]
     return [Case(None, run.settings, options.reach, options.interface)]

@@ -36,6 +36,7 @@ from ec2kit.verbs.look import look
 from ec2kit.verbs.run import Record, Run, Site
 
 _PATIENCE = 20.0  # seconds for one answer
+_REHEARSALS = threading.Semaphore(4)  # at once: they spend the calls that a takeover needs
 _SHARE = 0.8  # of the run's time, for answers: what was found is told in the rest
 
 
@@ -68,7 +69,10 @@ class _Asked:
         """Answer these, side by side; what takes too long is answered by that."""
         waiting = {each: Future[object]() for each in queries}
         for query, future in waiting.items():
-            threading.Thread(target=self._tell, args=(query, future), daemon=True).start()
+            try:
+                threading.Thread(target=self._tell, args=(query, future), daemon=True).start()
+            except RuntimeError:
+                future.set_result(Unavailable("this process gets no more threads", "Run it again"))
         deadline = self.run.deadline
         wait(waiting.values(), timeout=max(0.0, min(_PATIENCE, _SHARE * deadline.seconds - deadline.spent)))
         for query, future in waiting.items():
@@ -113,7 +117,8 @@ class _Asked:
             case Options(instance):
                 return site.ec2.instance(instance)
             case Rehearsal(step):
-                site.ec2.rehearse(step)
+                with _REHEARSALS:
+                    site.ec2.rehearse(step)
                 return None
             case Listing():
                 return site.ec2.ask(query)

@@ -76,8 +76,14 @@ def test_a_mute_is_kept_and_told(routes: Protected) -> None:
 
 @pytest.mark.parametrize(
     ("words", "code"),
-    [(("nobody",), 5), (("route", "10.1.0.300"), 2), (("route", "10.1.0.10", "more"), 2), (("eip", "192.0.2.77"), 1)],
-    ids=["no such tag", "not an address", "a word too much", "not the account's"],
+    [
+        (("nobody",), 5),
+        (("route", "10.1.0.300"), 2),
+        (("route", "10.1.0.10", "more"), 2),
+        (("eip", "192.0.2.77"), 1),
+        (("ec2-ip-vip", "--profile", "x"), 2),
+    ],
+    ids=["no such tag", "not an address", "a word too much", "not the account's", "options beside a tag"],
 )
 def test_what_cannot_be_examined(routes: Protected, words: tuple[str, ...], code: int) -> None:
     """In words, and with the code that every command has for it."""
