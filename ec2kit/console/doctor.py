@@ -56,7 +56,8 @@ def _examined(options: argparse.Namespace, resource: Resource | None, run: Run) 
         own = {code: each for (about, code), each in mutes.items() if about == subject}
         reports.append(Report(subject, case.name, quiet(found, own, time.time())))
     if options.mute:
-        files.replace(_file(run), json.dumps([each.as_json() for each in mutes.values()]))
+        kept = [each.as_json() for each in mutes.values() if each.until > time.time()]
+        files.replace(_file(run), json.dumps(kept))
     return reports
 
 
@@ -76,7 +77,10 @@ def _cases(options: argparse.Namespace, resource: Resource | None, run: Run) -> 
 
 def _case(tag: str, cluster: Cluster, run: Run) -> Case:
     there = cluster.ours(tag)
-    known = info.decode(there.info)
+    try:
+        known = info.decode(there.info)
+    except KitError as error:
+        return Case(None, run.settings, name=tag, unfit=error)
     active = there.state in contract.IN_SERVICE_STATES
     return Case(known.resource, run.settings, known.reach, known.resource.interface, active, known.vpc, tag)
 

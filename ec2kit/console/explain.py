@@ -50,10 +50,9 @@ def run(words: Sequence[str], output: str) -> int:
         line = " ".join(words)
         number = number_in(line)
         named = {each.message.number: each for each in CATALOGUE}
-        code = next(
-            (each for each in FINDINGS if re.search(rf"\b{each.message.text.partition(':')[0]}\b", line)), None
-        )
-        entry = named.get(number) if number else code
+        codes = {each.message.text.partition(":")[0]: each for each in FINDINGS}
+        code = next((word for word in re.findall("[A-Z_]+", line) if word in codes), "")
+        entry = named.get(number) if number else codes.get(code)
         if entry is None:
             guard.verdict(ExitCode.USAGE)
             print(f"ec2kit explain: {_unknown(number)}", file=sys.stderr)

@@ -8,6 +8,10 @@ from ec2kit.core.doctor.checks import CHECKS
 
 _AS_TOLD = "Do what the line behind it says; then `ec2kit doctor` again."
 _MEANINGS = {  # code: what it means, what to do
+    "INFO_UNREADABLE": (
+        "The info field of LifeKeeper's resource cannot be read, so nobody knows which address it has.",
+        "`ec2kit properties ec2-ip-vip` says what is wrong with it. Create it again if it cannot be mended.",
+    ),
     "METADATA_SILENT": (
         "The instance metadata do not tell who this node is. Without them the kit can neither look nor act here.",
         "See whether they are switched on, and whether a firewall or a route of this node is in the way. " + _AS_TOLD,

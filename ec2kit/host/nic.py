@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ec2kit.core.errors import DeadlineExceeded, Misconfigured, Unavailable
-from ec2kit.host import files, kept, links
+from ec2kit.host import files, kept, links, programs
 from ec2kit.host.deadline import Deadline
 
 _SYSFS = Path("/sys")  # only there the kernel's interfaces are those of the folder
@@ -191,15 +191,15 @@ def _begin(arguments: Sequence[str]) -> subprocess.Popen[bytes]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
-        env={**os.environ, "PATH": _search()},
+        env={**os.environ, "PATH": programs.search()},
     )
 
 
 def _bounded(command: Sequence[str], seconds: float) -> list[str]:
     """The command, ended after so many seconds where this host has coreutils' timeout."""
-    timeout = shutil.which("timeout", path=_search())
+    timeout = shutil.which("timeout", path=programs.search())
     bound = [timeout, "-s", "KILL", f"{seconds:.3f}"] if timeout else []
-    return [*bound, _path(command[0]), *command[1:]]
+    return [*bound, programs.path(command[0]), *command[1:]]
 
 
 def _had(interface: str, deadline: Deadline) -> kept.Kept:
@@ -212,43 +212,11 @@ def _had(interface: str, deadline: Deadline) -> kept.Kept:
 
 
 def _tell(command: Sequence[str], deadline: Deadline) -> str:
-    """What the command prints. Raises Unavailable.
-
-    It only reads: one that hangs is killed when this run gives it up or ends by an exception; one that outlives
-    a run that was killed does no harm.
-    """
-    said = " ".join(command)
-    try:
-        done = subprocess.run(
-            [_path(command[0]), *command[1:]],
-            check=False,
-            capture_output=True,
-            text=True,
-            errors="surrogateescape",
-            timeout=min(_ASK_SECONDS, deadline.left),
-            stdin=subprocess.DEVNULL,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise Unavailable(f"'{said}' did not end in {error.timeout:.3g} s") from error
-    except OSError as error:
-        raise Unavailable(f"cannot run '{said}' ({error.strerror})") from error
+    """What the command prints. Raises Unavailable."""
+    done = programs.tell(command, min(_ASK_SECONDS, deadline.left))
     if done.returncode and "nexthop" not in command:  # which neither an old kernel nor an old ip knows
-        raise Unavailable(f"'{said}' failed", "Run it by hand to see why")
+        raise Unavailable(f"'{' '.join(command)}' failed", "Run it by hand to see why")
     return done.stdout
-
-
-def _path(program: str) -> str:
-    """Where the program is. Raises Unavailable when it is not there."""
-    found = shutil.which(program, path=_search())
-    if found is None:
-        cure = f"Install the package that has {program}"
-        raise Unavailable(f"the program {program} is missing", cure, permanent=True)
-    return found
-
-
-def _search() -> str:
-    """Where programs are, also when the caller's PATH is a bare one without the sbin folders."""
-    return ":".join(filter(None, [os.environ.get("PATH"), "/usr/sbin:/sbin:/usr/bin:/bin"]))
 
 
 def _read(path: Path) -> str:

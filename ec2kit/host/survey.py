@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import shutil
 import socket
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 from ec2kit.core.errors import Unavailable
-from ec2kit.host import files
+from ec2kit.host import files, programs
 
 _SECONDS = 5.0  # for a program, at most
 
@@ -36,21 +35,6 @@ def text(path: Path) -> str | None:
 
 def output(command: Sequence[str]) -> str | None:
     """What a program prints, whatever its exit code; None where there is no such program. Raises Unavailable."""
-    program = shutil.which(command[0])
-    if program is None:
+    if shutil.which(command[0], path=programs.search()) is None:
         return None
-    try:
-        done = subprocess.run(
-            [program, *command[1:]],
-            check=False,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_SECONDS,
-            stdin=subprocess.DEVNULL,
-        )
-    except subprocess.TimeoutExpired:
-        raise Unavailable(f"'{command[0]}' did not end in {_SECONDS:g} s") from None
-    except OSError as error:
-        raise Unavailable(f"cannot run '{command[0]}' ({error.strerror})") from error
-    return done.stdout
+    return programs.tell(command, _SECONDS).stdout

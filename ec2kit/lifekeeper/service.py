@@ -6,7 +6,7 @@ LifeKeeper's core does the rest. The kit tells afterwards where everything is, a
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -17,6 +17,7 @@ from ec2kit.host.deadline import Deadline
 from ec2kit.lifekeeper import info
 from ec2kit.lifekeeper.cluster import Cluster, cluster_of
 from ec2kit.lifekeeper.contract import IN_SERVICE_STATES
+from ec2kit.lifekeeper.info import Info
 from ec2kit.lifekeeper.lcd import Instance
 from ec2kit.verbs.process import attempt
 from ec2kit.verbs.proof import could_take
@@ -204,12 +205,13 @@ def _troubles(tag: str, cluster: Cluster, run: Run) -> list[KitError]:
     try:
         found = [cluster.lcd.instance(each) for each in _below(tag, cluster)]
         coming = [each for each in found if each and each.form and each.state not in IN_SERVICE_STATES]
-        answers = run.deadline.together([partial(_could_take, each, run) for each in coming]) if coming else []
+        known = [info.decode(each.info) for each in coming]
+        along = {each.resource.address for each in known if each.resource.gathers}
+        answers = run.deadline.together([partial(_could_take, each, along, run) for each in known])
     except KitError as error:
         return [error]
     return [each for each in answers if isinstance(each, KitError)]
 
 
-def _could_take(there: Instance, run: Run) -> None:
-    known = info.decode(there.info)
-    could_take(known.resource, replace(run, reach=known.reach, record=Record()))
+def _could_take(known: Info, along: Collection[str], run: Run) -> None:
+    could_take(known.resource, replace(run, reach=known.reach, record=Record()), along)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -49,19 +50,16 @@ def proven(resource: Resource | None, interface: str | None, run: Run, *, active
     return seen
 
 
-def could_take(resource: Resource, run: Run) -> None:
+def could_take(resource: Resource, run: Run, along: Collection[str] = ()) -> None:
     """Raise the KitError that would keep this node from taking the address: of a look, or of a right that EC2 denies.
 
-    EC2 is asked by DryRun; what that does not tell is not an obstacle.
+    EC2 is asked by DryRun; what that does not tell is not an obstacle. along: the addresses that come with it.
     """
     site = locate(resource.interface, run, patient=True)
     view = look(resource, site, run)
-    if fatal := [each for each in view.problems(active=False) if each.fatal]:
-        raise Misconfigured(fatal[0].what, fatal[0].cure)
-    try:
-        rehearsal = view.rehearsal() if view.drift() else ()
-    except Misconfigured:  # of a place that comes with another resource of the hierarchy
-        rehearsal = ()
+    if view.awaited in along:
+        return
+    rehearsal = view.rehearsal() if view.drift() else ()
     for outcome in run.deadline.together([partial(site.ec2.rehearse, each) for each in rehearsal]):
         if isinstance(outcome, KitError) and outcome.refused:
             raise outcome

@@ -74,6 +74,14 @@ def test_a_mute_is_kept_and_told(routes: Protected) -> None:
     routes.lab.ec2.mend()
 
 
+def test_one_info_field_that_cannot_be_read(routes: Protected) -> None:
+    """It hinders its own resource, and is said; this node is examined all the same."""
+    routes.lab.node2.lcd("ins_setinfo", "-t", routes.tag, "-v", "damaged")
+    done = routes.lab.node2.ec2kit("doctor", "--long")
+    assert (done.returncode, "INFO_UNREADABLE (961007)" in done.stdout) == (1, True), done
+    assert "METADATA_SILENT" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("words", "code"),
     [

@@ -61,6 +61,13 @@ def test_explain_finds_the_number(words: list[str]) -> None:
     assert explain.number_in(" ".join(words)) == 960003
 
 
+@pytest.mark.parametrize("word", ["SOURCE_DEST_CHECK_ON", "warn    SOURCE_DEST_CHECK_ON (961043)", "961043"])
+def test_explain_what_doctor_has_found(word: str) -> None:
+    """By its code, by its line, by its number."""
+    done = run(word)
+    assert (done.returncode, done.stdout.startswith("961043  ")) == (0, True), done.stderr
+
+
 def test_explain_for_a_person() -> None:
     """Number, level, text with readable placeholders, cause, action; no colours where there is no terminal."""
     done = run(LINE)

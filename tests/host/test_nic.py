@@ -15,6 +15,7 @@ import pytest
 
 from ec2kit.core.errors import Misconfigured, Unavailable
 from ec2kit.host import files, nic
+from ec2kit.host import programs as host_programs
 from ec2kit.host.deadline import Deadline
 
 HEADER = "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT\n"
@@ -323,7 +324,7 @@ def test_a_repair_that_cannot_begin_changes_nothing(programs: Path) -> None:
 def test_without_coreutils_timeout_the_link_is_repaired(programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It only bounds the commands."""
     ip(programs, "exit 0")
-    monkeypatch.setattr(nic, "_search", lambda: str(programs))
+    monkeypatch.setattr(host_programs, "search", lambda: str(programs))
     (programs / "sleep").symlink_to("/bin/sleep")
     nic.bring_up("eth1", wait=0.1, deadline=Deadline(9))
     assert calls(programs) == ["ip link set dev eth1 down", "ip link set dev eth1 up"]

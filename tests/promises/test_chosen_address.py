@@ -92,6 +92,23 @@ def test_an_address_that_may_come_with_its_group_is_a_caution_at_extend(lab: Lab
     assert f"private={vpc.address}" in made(lab.node2, f"ec2-{vpc.public_ip}")[5]
 
 
+def test_in_service_waits_for_the_private_address_only_where_that_comes_too(lab: Lab, vpc: PrivateLab) -> None:
+    """Alone the Elastic IP could not come, and stays; with the private address below it, both come."""
+    top, below, ip = f"ec2-{vpc.public_ip}", f"ec2-ip-{vpc.address}", f"ip-{vpc.address}"
+    named = ("--type", "elastic-ip", "--interface", "eth1", "--elastic-ip", vpc.public_ip)
+    good(lab.node1.ec2kit("create", *named, "--private-ip", vpc.address))
+    good(lab.node1.ec2kit("extend", top, "--to", "node2"))
+    refused = lab.node2.ec2kit("in-service", top)
+    assert (refused.returncode, "nothing was changed" in refused.stderr) == (5, True), refused
+    assert place(lab, vpc.public_ip) == vpc.address
+    good(lab.node1.ec2kit("create", "--type", "private", "--ip-resource", ip, "--interface", "eth1"))
+    good(lab.node1.ec2kit("extend", below, "--to", "node2"))
+    for node in lab.nodes.values():
+        node.lcd("dep_create", "-p", top, "-c", ip)
+    good(lab.node2.ec2kit("in-service", top))
+    assert (place(lab, vpc.public_ip), made(lab.node2, top)[6]) == (vpc.address, "ISP")
+
+
 @pytest.mark.parametrize(
     ("value", "why"), [("10.0.5.77", "is not an address of"), ("10.0.9.1", "is not an address of")]
 )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from ipaddress import IPv4Address, IPv4Network
+from urllib.parse import urlsplit
 
 from ec2kit.core import preflight
 from ec2kit.core.doctor.asked import Addresses, File, Here, Options, Output, Probe, Rehearsal, Sight, TheWay
@@ -28,6 +29,10 @@ _TAKES_AWAY = {  # units that remove addresses which EC2 has not given: how to k
     "cloud-netconfig.timer": "systemctl disable --now cloud-netconfig.timer, or CLOUD_NETCONFIG_MANAGE=no for it",
     "refresh-policy-routes@{interface}.timer": "systemctl disable --now refresh-policy-routes@{interface}.timer",
 }
+
+
+def _info(case: Case, _facts: Facts) -> list[Problem]:
+    return [Problem.of(case.unfit)] if case.unfit else []
 
 
 def _metadata(_case: Case, facts: Facts) -> str:
@@ -72,7 +77,7 @@ def _names(_case: Case, facts: Facts) -> str | None:
     way = facts.of(TheWay())
     if way.proxy:  # the proxy looks the name up
         return None
-    host = way.url.partition("://")[2].rpartition(":")[0] or way.url.partition("://")[2]
+    host = urlsplit(way.url).hostname or ""
     return f"{host} is {' '.join(facts.of(Addresses(host)))}"
 
 
@@ -250,6 +255,7 @@ _LOOKED = (_METADATA, _CREDENTIALS, _REFUSED)
 _AT = (*_LOOKED, _UNSEEN)
 
 CHECKS = (
+    Check("INFO_UNREADABLE", 961007, "node", "what the resource is can be read", _info),
     Check(_METADATA, 961001, "metadata", "the instance metadata answer", _metadata),
     Check("INTERFACE_UNFIT", 961002, "node", "the interface has an ENI", _interface, (_METADATA,)),
     Check("ANOTHER_VPC", 961003, "node", "this node is in the resource's VPC", _one_vpc, (_METADATA,)),

@@ -39,7 +39,8 @@ class Case:
     """What is examined: whether this node could take the address; None: what any address needs.
 
     interface: of this node, where it is named. active: this node is to have the address now, not only later. vpc: in
-    which the resource was made. name: what the resource is called: its tag, or Pacemaker's id.
+    which the resource was made. name: what LifeKeeper calls it, its tag. unfit: why LifeKeeper's resource cannot be
+    read; then any address is examined.
     """
 
     resource: Resource | None
@@ -49,6 +50,7 @@ class Case:
     active: bool = False
     vpc: VpcId | None = None
     name: str = ""
+    unfit: KitError | None = None
 
 
 # The problems that a rule finds, none when all is right; or what is right, in words; None: it does not apply.

@@ -356,6 +356,11 @@ class ElasticIpView(View):
         ]
 
     @property
+    def awaited(self) -> str:
+        """The private address that it is to be on, where this node does not have that now."""
+        return self.private_ip if self.unplaced else ""
+
+    @property
     def displacing(self) -> list[Problem]:
         """The Elastic IP, or Amazon's address, that this one will take the place of."""
         if self._occupied:

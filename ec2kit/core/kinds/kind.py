@@ -264,6 +264,11 @@ class View(ABC):
         return self.displacing
 
     @property
+    def awaited(self) -> str:
+        """The address that must come to this node first, with another resource; empty: none."""
+        return ""
+
+    @property
     def displacing(self) -> list[Problem]:
         """What loses its place on this node when the address comes; empty where it is."""
         return []
@@ -284,7 +289,7 @@ class View(ABC):
     def problems(self, *, active: bool) -> list[Problem]:
         """What stands against creating it. active: this node has the address now, not only later."""
 
-    finds: ClassVar[frozenset[str]] = frozenset()  # the codes of its problems and findings
+    finds: ClassVar[frozenset[str]] = frozenset()
     unprovable: ClassVar[tuple[str, ...]] = ()
 
     def findings(self) -> list[Problem]:

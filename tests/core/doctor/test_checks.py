@@ -87,6 +87,10 @@ def eip(**changed: Any) -> dict[str, Any]:
 
 
 FIRES: dict[str, tuple[Result, dict[str, Any]]] = {
+    "INFO_UNREADABLE": (
+        Result.FAIL,
+        {"case": replace(HEALTHY, resource=None, unfit=Misconfigured("the info field is damaged", "Mend it"))},
+    ),
     "METADATA_SILENT": (Result.UNKNOWN, {"Here": NO_ANSWER}),
     "INTERFACE_UNFIT": (Result.FAIL, {"Here": LACK}),
     "ANOTHER_VPC": (Result.FAIL, {"case": replace(HEALTHY, vpc=VpcId("vpc-2"))}),
