@@ -87,7 +87,11 @@ class Protected:
 
     def verb(self, verb: str, node: Node, *more: str) -> CompletedProcess[str]:
         """Run one verb of the command line."""
-        return node.ec2kit(verb, *self.words, *more)
+        return node.ec2kit(*self.line(verb), *more)
+
+    def line(self, verb: str) -> tuple[str, ...]:
+        """One verb of the command line; hold with --force, for LifeKeeper has the address."""
+        return (verb, *self.words, *(("--force",) if verb == "hold" else ()))
 
     def holder(self) -> str | None:
         """The node that holds the address in truth, read past the front; None when none does, wholly."""

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from ec2kit import __version__
 from ec2kit.console.outcome import Outcome
+from ec2kit.core import messages
 from ec2kit.core.errors import ExitCode, KitError, NotHeld
 from ec2kit.core.kinds.kind import Kind, Parameter, Resource
 from ec2kit.core.kinds.known import KINDS, OWN
@@ -46,10 +47,23 @@ _MUTED_DAYS = 90
 Verb = Callable[[Resource, Run], None]
 
 
-def _hold(resource: Resource, run: Run, planned: str = "") -> None:
+def _hold(resource: Resource, run: Run, planned: str = "", *, force: bool = False) -> None:
     from ec2kit.pacemaker import memory
 
+    if not force:
+        from ec2kit.console import engines
+
+        engines.refuse(resource, run)
     memory.hold(resource, run, planned=planned)
+
+
+def _plan(resource: Resource, run: Run) -> None:
+    lifecycle.plan(resource, run)
+    if run.record.todo:
+        from ec2kit.console import engines
+
+        if owner := engines.ask(resource, run):
+            run.log.say(messages.CAUTION, problem=f"{owner.name} has {resource}: hold would ask for --force")
 
 
 def _release(resource: Resource, run: Run) -> None:
@@ -62,7 +76,7 @@ _VERBS: dict[str, tuple[Verb, Budget, str]] = {
     "hold": (_hold, Budget.RESTORE, "make this node hold the address"),
     "check": (lifecycle.check, Budget.QUICKCHECK, "tell whether this node holds the address"),
     "release": (_release, Budget.REMOVE, "let go of the address if it is this node's"),
-    "plan": (lifecycle.plan, Budget.QUICKCHECK, "show what hold would do; changes nothing"),
+    "plan": (_plan, Budget.QUICKCHECK, "show what hold would do; changes nothing"),
 }
 
 
@@ -165,7 +179,7 @@ def _run_verb(options: argparse.Namespace) -> int:
     resource = _resource(options)
     quiet = Quiet(options.verb, str(options.address)) if options.quiet else None
     least = Level.INFO if options.verbose else Level.WARN
-    work = partial(_hold, planned=options.if_plan) if verb is _hold and options.if_plan else verb
+    work = partial(_hold, planned=options.if_plan or "", force=options.force) if verb is _hold else verb
     log = quiet or Journal(options.verb, str(options.address), least=least)
     reach = Reach(options.region, options.profile, options.endpoint_url)
     run = begin(log, lambda settings: options.timeout or settings.seconds(budget), reach)
@@ -369,6 +383,8 @@ def _special(verb: str) -> argparse.ArgumentParser:
     if verb == "hold":
         about = "change nothing where EC2 has changed since the plan that printed this mark"
         special.add_argument("--if-plan", type=_mark, metavar="MARK", help=about)
+        about = "also where an engine on this machine has the address as its resource"
+        special.add_argument("--force", action="store_true", help=about)
     if verb == "plan":
         about = "0: nothing to do, 1: something to do (without it 0 as well)"
         special.add_argument("--detailed-exitcode", action="store_true", help=about)

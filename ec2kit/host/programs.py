@@ -15,6 +15,11 @@ def search() -> str:
     return ":".join(filter(None, [os.environ.get("PATH"), "/usr/sbin:/sbin:/usr/bin:/bin"]))
 
 
+def installed(program: str) -> bool:
+    """Whether this host has it."""
+    return shutil.which(program, path=search()) is not None
+
+
 def path(program: str) -> str:
     """Where the program is. Raises Unavailable when it is not there."""
     found = shutil.which(program, path=search())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,6 +34,6 @@ def text(path: Path) -> str | None:
 
 def output(command: Sequence[str]) -> str | None:
     """What a program prints, whatever its exit code; None where there is no such program. Raises Unavailable."""
-    if shutil.which(command[0], path=programs.search()) is None:
+    if not programs.installed(command[0]):
         return None
     return programs.tell(command, _SECONDS).stdout

@@ -21,8 +21,9 @@ from ec2kit.core.settings import refuse_plain_http
 
 AGENTS = KINDS  # by name
 OCF_ROOT = "/usr/lib/ocf"
-FOLDER = "resource.d/ec2kit"  # below it: the provider is a folder
-_GIVEN = "OCF_RESKEY_"  # what Pacemaker puts before a parameter's name
+PROVIDER = "ec2kit"
+FOLDER = f"resource.d/{PROVIDER}"  # below OCF_ROOT
+GIVEN = "OCF_RESKEY_"  # what Pacemaker puts before a parameter's name
 
 
 @dataclass(frozen=True)
@@ -82,20 +83,20 @@ _REFUSED = {  # ... and those that cannot, with what to do instead.
 
 def ignored(environ: Mapping[str, str]) -> list[str]:
     """The given parameters that ClusterLabs' agents have and that are ignored here."""
-    return [name for name in _IGNORED if environ.get(_GIVEN + name)]
+    return [name for name in _IGNORED if environ.get(GIVEN + name)]
 
 
 def given(kind: Kind, environ: Mapping[str, str]) -> dict[str, str]:
     """The agent's parameters as `parameters` reads them; a URL without user, password and query."""
-    names = [name for name in described(kind) if environ.get(_GIVEN + name)]
-    return {_GIVEN + name: re.sub(r"(?<=://)[^/?#]*@|[?#].*", "", environ[_GIVEN + name]) for name in names}
+    names = [name for name in described(kind) if environ.get(GIVEN + name)]
+    return {GIVEN + name: re.sub(r"(?<=://)[^/?#]*@|[?#].*", "", environ[GIVEN + name]) for name in names}
 
 
 def written(resource: Resource, reach: Reach) -> dict[str, str]:
     """The parameters that name a resource, as `given` gives them."""
     texts = {each.ocf: ",".join(each.texts(resource)) for each in AGENTS[resource.kind].agent}
     texts |= {"region": reach.region or "", "profile": reach.profile or "", "endpoint_url": reach.url or ""}
-    return given(AGENTS[resource.kind], {f"{_GIVEN}{name}": text for name, text in texts.items()})
+    return given(AGENTS[resource.kind], {f"{GIVEN}{name}": text for name, text in texts.items()})
 
 
 def parameters(kind: Kind, environ: Mapping[str, str]) -> Parameters:
@@ -113,7 +114,7 @@ def wrong(kind: Kind, environ: Mapping[str, str]) -> list[Misconfigured]:
     found = [
         Misconfigured(f"the parameter {name} is not supported", cure)
         for name, cure in _REFUSED.items()
-        if environ.get(_GIVEN + name) and name not in known
+        if environ.get(GIVEN + name) and name not in known
     ]
     for each in known.values():
         try:
@@ -132,7 +133,7 @@ def described(kind: Kind) -> dict[str, Parameter]:
 
 def _value(parameter: Parameter, environ: Mapping[str, str]) -> Any:
     """What is given for a parameter."""
-    text = environ.get(f"{_GIVEN}{parameter.ocf}", "").strip()
+    text = environ.get(f"{GIVEN}{parameter.ocf}", "").strip()
     if parameter.required and not text:
         raise Misconfigured(f"the parameter {parameter.ocf} is missing", f"Give it: {_example(parameter)}")
     if text and not re.fullmatch(parameter.pattern, text):
@@ -153,7 +154,7 @@ def _example(parameter: Parameter) -> str:
 
 def usage(kind: Kind) -> str:
     """How the agent is called."""
-    return f"usage: {kind.name} {{{'|'.join([*ACTIONS, 'usage'])}}}\nParameters are read from {_GIVEN}*."
+    return f"usage: {kind.name} {{{'|'.join([*ACTIONS, 'usage'])}}}\nParameters are read from {GIVEN}*."
 
 
 def meta_data(kind: Kind) -> str:

@@ -220,10 +220,10 @@ def test_the_master_takes_it_back_after_a_split(both: Protected, state: str) -> 
         events.say("MASTER")
         assert eventually(lambda: events.runs() == 1)
         time.sleep(2)  # it has nothing to do, and ends
-        assert lab.node2.ec2kit("hold", *both.words).returncode == 0
+        assert both.verb("hold", lab.node2).returncode == 0
         events.say(state)
         assert eventually(lambda: both.holder() == "node1" and events.runs() == 2)
-        assert lab.node2.ec2kit("hold", *both.words).returncode == 0
+        assert both.verb("hold", lab.node2).returncode == 0
         assert eventually(lambda: both.holder() == "node1")
 
 

@@ -435,7 +435,7 @@ def command(row: Row, made: Protected) -> tuple[str, ...]:
     names = {"tag": made.tag, "id": made.id, "address": made.words[1], "kind": made.words[0]}
     given = tuple(word.format(**names) for word in row.arguments)
     if row.action in {"hold", "check", "release"}:
-        return (str(node.root / "bin/ec2kit"), row.action, *made.words, *given)
+        return (str(node.root / "bin/ec2kit"), *made.line(row.action), *given)
     if row.action.startswith("ec2kit "):
         return (str(node.root / "bin/ec2kit"), *given)
     if row.action == "ocf":

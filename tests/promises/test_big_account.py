@@ -96,7 +96,7 @@ def kits(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 def peak(kit: Path, protected: Protected, verb: str, node: Node) -> dict[str, Any]:
     """Run a verb in a process of its own, born of a small one; what the operating system counted."""
-    command = [sys.executable, "-I", "-c", _MAIN.format(str(kit)), verb, *protected.words]
+    command = [sys.executable, "-I", "-c", _MAIN.format(str(kit)), *protected.line(verb)]
     given = json.dumps({"command": command, "environment": node.environment})
     done = subprocess.run(
         [sys.executable, "-I", "-S", str(LAUNCH)], input=given, capture_output=True, text=True, check=True

@@ -68,23 +68,23 @@ def verbs(made: Protected) -> dict[str, Case]:
         f"{verb}-{outcome}": case
         for verb in ("hold", "check", "plan")
         for outcome, case in {
-            "ok": Case((verb, *made.words)),
+            "ok": Case(made.line(verb)),
             "misconfigured": Case((verb, kind, foreign, "--interface", "eth1")),
-            "unavailable": Case((verb, *made.words), wrong=denied()),
+            "unavailable": Case(made.line(verb), wrong=denied()),
         }.items()
     }
     found |= {
-        "hold-internal": Case(("hold", *made.words), broken=True),
-        "hold-refused": Case(("hold", *made.words), node="node2", wrong=refused, start=half if first else active),
+        "hold-internal": Case(made.line("hold"), broken=True),
+        "hold-refused": Case(made.line("hold"), node="node2", wrong=refused, start=half if first else active),
         "check-not-held": Case(("check", *made.words), start=moved),
         "check-out-of-time": Case(("check", *made.words, "--timeout", "2"), wrong=_hanging),
         "release-ok": Case(("release", *made.words), node="node2"),
     }
     if first:
         found |= {
-            "hold-moves": Case(("hold", *made.words), start=half, node="node2"),
-            "hold-makes": Case(("hold", *made.words, "--table", first), start=half_bare, node="node2"),
-            "hold-not-held": Case(("hold", *made.words), start=gone),
+            "hold-moves": Case(made.line("hold"), start=half, node="node2"),
+            "hold-makes": Case((*made.line("hold"), "--table", first), start=half_bare, node="node2"),
+            "hold-not-held": Case(made.line("hold"), start=gone),
             "check-foreign": Case(("check", *made.words), start=advertised),
             "check-not-held-at-all": Case(("check", *made.words), start=gone),
             "plan-not-held": Case(("plan", *made.words), start=gone),
@@ -94,7 +94,7 @@ def verbs(made: Protected) -> dict[str, Case]:
     else:
         taken = occupied if kind == "eip" else active
         found |= {
-            "hold-moves": Case(("hold", *made.words), start=taken, node="node2"),
+            "hold-moves": Case(made.line("hold"), start=taken, node="node2"),
             "release-lets-go": Case(("release", *made.words)),
             "release-not-held": Case(("release", *made.words), wrong=kept),
             "release-misconfigured": Case(("release", kind, address, "--interface", "none0")),

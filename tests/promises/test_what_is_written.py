@@ -36,7 +36,7 @@ def test_no_other_file_is_written(either: Protected, tmp_path: Path) -> None:
     for action in ("start", "monitor", "stop"):
         good(node.run(str(node.agent(agent.kind)), action, environment=heard | agent.environment()))
     for words in (
-        *([verb, *either.words] for verb in ("hold", "check", "plan")),
+        *(either.line(verb) for verb in ("hold", "check", "plan")),
         *(["status"], ["properties", either.tag], ["explain"]),
         *(["release", *either.words], ["delete", either.tag, "--yes"]),
     ):

@@ -1,0 +1,94 @@
+"""Which engine on this machine has an address as its resource: what a person takes, the engine must know of."""
+
+from __future__ import annotations
+
+import platform
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from ec2kit.core import messages
+from ec2kit.core.errors import DeadlineExceeded, KitError, Misconfigured, Unavailable
+from ec2kit.core.kinds.kind import Resource
+from ec2kit.host import programs
+from ec2kit.host.deadline import Deadline
+from ec2kit.lifekeeper import info
+from ec2kit.lifekeeper.lcd import Instance, Lcd
+from ec2kit.pacemaker import cib
+from ec2kit.verbs.run import Run
+
+_PATIENCE = 2.0  # seconds for all of them to answer: who holds an address in a disaster does not wait for longer
+
+
+@dataclass(frozen=True)
+class Owner:
+    """An engine's resource. name: in the engine's own words; command: by which it brings the address to this node."""
+
+    name: str
+    command: str
+
+
+def ask(resource: Resource, run: Run) -> Owner | None:
+    """The resource of an engine on this machine that has the address; None where none is known to have it.
+
+    An engine that does not answer in time is told, and is not an obstacle.
+    """
+    deadline = Deadline(min(_PATIENCE, run.deadline.left))
+    lcd = Lcd(run.settings.lkroot, deadline)
+    for engine, question in (
+        ("LifeKeeper", partial(_of_lifekeeper, resource, lcd)),
+        ("Pacemaker", partial(_of_pacemaker, resource, deadline)),
+    ):
+        try:
+            if found := next(question(), None):
+                return found
+        except (KitError, DeadlineExceeded) as error:
+            what = f"whether {engine} has {resource} as its resource is not known: {error}"
+            run.log.say(
+                messages.CAUTION, problem=Unavailable(what, "See to it that it knows of what is done here").why
+            )
+    return None
+
+
+def refuse(resource: Resource, run: Run) -> None:
+    """Raise Misconfigured where an engine on this machine has the address: it would not know who took it."""
+    if owner := ask(resource, run):
+        raise Misconfigured(
+            f"{owner.name} has {resource}, and would not know of this; nothing was done",
+            f"Let it do so: {owner.command}. To take the address all the same: --force",
+            permanent=True,
+        )
+
+
+def _of_lifekeeper(resource: Resource, lcd: Lcd) -> Iterator[Owner]:
+    for each in lcd.ours() if lcd.has("ins_list") else ():
+        if _names(each, resource):
+            tag = shlex.quote(each.tag)
+            yield Owner(f"LifeKeeper's resource {each.tag} ({each.state} here)", f"ec2kit in-service {tag}")
+
+
+def _names(instance: Instance, resource: Resource) -> bool:
+    """Whether LifeKeeper's resource has that address."""
+    try:
+        known = info.decode(instance.info).resource
+    except KitError:
+        return instance.identity == info.identifier(resource)
+    return (known.kind, known.address) == (resource.kind, resource.address)
+
+
+def _of_pacemaker(resource: Resource, deadline: Deadline) -> Iterator[Owner]:
+    if not programs.installed(cib.QUERY[0]):
+        return
+    done = programs.tell(cib.QUERY, deadline.left)
+    if done.returncode == cib.NOT_RUNNING:
+        return
+    if done.returncode:
+        raise Unavailable(f"{cib.QUERY[0]} ended with {done.returncode}")
+    for each in cib.primitives(done.stdout):
+        if each.named and (each.named.resource.kind, each.named.resource.address) == (
+            resource.kind,
+            resource.address,
+        ):
+            move = shlex.join(["crm_resource", "--move", "--resource", each.name, "--node", platform.node()])
+            yield Owner(f"Pacemaker's resource {each.name}", move)
