@@ -57,6 +57,17 @@ def _hold(resource: Resource, run: Run, planned: str = "", *, force: bool = Fals
     memory.hold(resource, run, planned=planned)
 
 
+def _check(resource: Resource, run: Run) -> None:
+    try:
+        lifecycle.check(resource, run)
+    except NotHeld as error:
+        from ec2kit.console import engines
+
+        if error.cure == lifecycle.MEND and (owner := engines.ask(resource, run)):
+            raise NotHeld(str(error), f"{owner.name} has it. {owner.way}") from error
+        raise
+
+
 def _plan(resource: Resource, run: Run) -> None:
     lifecycle.plan(resource, run)
     if run.record.todo:
@@ -74,7 +85,7 @@ def _release(resource: Resource, run: Run) -> None:
 
 _VERBS: dict[str, tuple[Verb, Budget, str]] = {
     "hold": (_hold, Budget.RESTORE, "make this node hold the address"),
-    "check": (lifecycle.check, Budget.QUICKCHECK, "tell whether this node holds the address"),
+    "check": (_check, Budget.QUICKCHECK, "tell whether this node holds the address"),
     "release": (_release, Budget.REMOVE, "let go of the address if it is this node's"),
     "plan": (_plan, Budget.QUICKCHECK, "show what hold would do; changes nothing"),
 }
@@ -244,7 +255,7 @@ def _add_doctor(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "what", nargs="*", metavar="TAG | KIND ADDRESS", help="(default: all that LifeKeeper has here)"
     )
     doctor.add_argument("--long", action="store_true", help="also what is right")
-    doctor.add_argument("--mute", type=_check, metavar="CODE", help="do not count what that check finds now")
+    doctor.add_argument("--mute", type=_known_code, metavar="CODE", help="do not count what that check finds now")
     doctor.add_argument("--for", dest="mute_for", type=_while, metavar="TIME", help="how long: 10m, 8h, 7d")
     for kind in KINDS.values():
         for each in kind.parameters:
@@ -253,7 +264,7 @@ def _add_doctor(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     doctor.set_defaults(refuse=doctor.error, kind=None, tag=None)
 
 
-def _check(text: str) -> str:
+def _known_code(text: str) -> str:
     from ec2kit.core.doctor.checks import BY_CODE
 
     if text.upper() not in BY_CODE:

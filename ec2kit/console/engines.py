@@ -14,19 +14,21 @@ from ec2kit.core.kinds.kind import Resource
 from ec2kit.host import programs
 from ec2kit.host.deadline import Deadline
 from ec2kit.lifekeeper import info
+from ec2kit.lifekeeper.contract import IN_SERVICE_STATES
 from ec2kit.lifekeeper.lcd import Instance, Lcd
 from ec2kit.pacemaker import cib
 from ec2kit.verbs.run import Run
 
+_LEAST = 0.1
 _PATIENCE = 2.0  # seconds for all of them to answer: who holds an address in a disaster does not wait for longer
 
 
 @dataclass(frozen=True)
 class Owner:
-    """An engine's resource. name: in the engine's own words; command: by which it brings the address to this node."""
+    """An engine's resource. name: in the engine's own words; way: how it brings the address to this node."""
 
     name: str
-    command: str
+    way: str
 
 
 def ask(resource: Resource, run: Run) -> Owner | None:
@@ -34,7 +36,7 @@ def ask(resource: Resource, run: Run) -> Owner | None:
 
     An engine that does not answer in time is told, and is not an obstacle.
     """
-    deadline = Deadline(min(_PATIENCE, run.deadline.left))
+    deadline = Deadline(max(_LEAST, min(_PATIENCE, run.deadline.seconds - run.deadline.spent)))
     lcd = Lcd(run.settings.lkroot, deadline)
     for engine, question in (
         ("LifeKeeper", partial(_of_lifekeeper, resource, lcd)),
@@ -56,7 +58,7 @@ def refuse(resource: Resource, run: Run) -> None:
     if owner := ask(resource, run):
         raise Misconfigured(
             f"{owner.name} has {resource}, and would not know of this; nothing was done",
-            f"Let it do so: {owner.command}. To take the address all the same: --force",
+            f"{owner.way}. To take the address all the same: --force",
             permanent=True,
         )
 
@@ -64,8 +66,10 @@ def refuse(resource: Resource, run: Run) -> None:
 def _of_lifekeeper(resource: Resource, lcd: Lcd) -> Iterator[Owner]:
     for each in lcd.ours() if lcd.has("ins_list") else ():
         if _names(each, resource):
-            tag = shlex.quote(each.tag)
-            yield Owner(f"LifeKeeper's resource {each.tag} ({each.state} here)", f"ec2kit in-service {tag}")
+            way = f"To bring it here: ec2kit in-service {shlex.quote(each.tag)}"
+            if each.state in IN_SERVICE_STATES:
+                way = "LifeKeeper's next quickCheck finds what is lost, and its recover puts it right"
+            yield Owner(f"LifeKeeper's resource {each.tag} ({each.state} here)", way)
 
 
 def _names(instance: Instance, resource: Resource) -> bool:
@@ -91,4 +95,4 @@ def _of_pacemaker(resource: Resource, deadline: Deadline) -> Iterator[Owner]:
             resource.address,
         ):
             move = shlex.join(["crm_resource", "--move", "--resource", each.name, "--node", platform.node()])
-            yield Owner(f"Pacemaker's resource {each.name}", move)
+            yield Owner(f"Pacemaker's resource {each.name}", f"To bring it here: {move}")

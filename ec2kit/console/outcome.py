@@ -56,10 +56,12 @@ class Outcome:
             return self.error.why
         here = f" by {self.record.site.node}" if self.record.site else ""
         if self.record.todo:
-            return f"{self.resource} is not held{here}; hold would:"
+            has = f", but by {', '.join(map(str, self.record.elsewhere))}" if self.record.elsewhere else ""
+            return f"{self.resource} is not held{here}{has}; hold would:"
         if self.record.site is None:
             return f"{self.resource} stays as it is; the node that takes over moves it."
-        return f"{self.resource} is {'not ' if self.verb == 'release' else ''}held{here}."
+        had = f"; {', '.join(map(str, self.record.elsewhere))} had it before" if self.record.elsewhere else ""
+        return f"{self.resource} is {'not ' if self.verb == 'release' else ''}held{here}{had}."
 
     @property
     def level(self) -> Level:
@@ -92,6 +94,7 @@ class Outcome:
             "view": record.view.as_json() if record.view else None,
             "steps": [step.as_json() for step in record.done],
             "todo": [[step.as_json() for step in batch] for batch in record.todo],
+            "elsewhere": [each.as_json() for each in record.elsewhere],
             "changes": [change.as_json() for change in changes_of(record.done or steps_of(record.todo))],
             "mark": record.mark or None,
             "api_calls": site.ec2.attempts if site else None,

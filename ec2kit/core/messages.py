@@ -119,4 +119,5 @@ LEFT_BEHIND = Message(
 REMEMBERED = Message(
     960054, Level.WARN, "{why} This node remembers that it is about {resource}{eni}, and goes by that"
 )
+TAKEN_FROM = Message(960056, Level.INFO, "{resource} was on {elsewhere} before")
 NO_TRACE = Message(960055, Level.WARN, "the trace cannot be written to {file}: {why}")

@@ -120,6 +120,8 @@ BY_SETTINGS = Reach()
 class Route:
     """One entry of a route table. target: ENI, gateway, ... id; state: `active`, `blackhole` or `filtered`.
 
+    instance: the one that the ENI is attached to, as far as EC2 tells it.
+
     origin: who made it. Ours to move is only what was made by the call of that name; a gateway propagates others
     (`EnableVgwRoutePropagation`), or a route server advertises them (`Advertisement`). Both: UNTOLD where EC2 leaves
     them out.
@@ -130,6 +132,7 @@ class Route:
     target: str
     state: str = ACTIVE
     origin: str = BY_HAND
+    instance: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -204,8 +207,9 @@ class NetworkInterface:
 
 @dataclass(frozen=True)
 class Ec2Instance:
-    """What one EC2 instance's own options say: of EC2's recovery, and of its metadata service.
+    """One EC2 instance, and what its own options say: of EC2's recovery, and of its metadata service.
 
+    name: its tag Name; state: EC2's word, such as `running`.
     auto_recovery: `default` (on where the type supports it), `disabled`, or empty when EC2 does not tell.
     hop_limit: how many network hops an answer of the metadata service lives; None when EC2 does not tell.
     """
@@ -214,6 +218,28 @@ class Ec2Instance:
     auto_recovery: str = ""
     hop_limit: int | None = None
     metadata_enabled: bool = True
+    name: str = ""
+    state: str = ""
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """An ENI of another node that has an address; its instance, with the tag Name and the state, as far as known."""
+
+    eni: EniId
+    instance: str = ""
+    name: str = ""
+    state: str = ""
+
+    def __str__(self) -> str:
+        """As people read it: `eni-2 of i-2 (node2, running)`."""
+        known = ", ".join(filter(None, (self.name, self.state)))
+        return self.eni + f" of {self.instance}" * bool(self.instance) + f" ({known})" * bool(known)
+
+    def as_json(self) -> dict[str, str | None]:
+        """All of it; null: not known."""
+        words = {"instance": self.instance, "name": self.name, "state": self.state}
+        return {"eni": self.eni, **{name: word or None for name, word in words.items()}}
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import (
         AddressTypeDef,
         FilterTypeDef,
+        InstanceTypeDef,
         NetworkInterfaceTypeDef,
         RouteTableTypeDef,
         RouteTypeDef,
@@ -225,19 +226,13 @@ class Ec2:
         for number, page in enumerate(pages, 1):
             yield from map(read, _bounded(page, number)[name])
 
-    def instance(self, instance: str) -> Ec2Instance | None:
-        """The options of an EC2 instance; None when it is not shown."""
-        with self._asking("DescribeInstances", instance):
-            answer = self._client.describe_instances(Filters=[{"Name": "instance-id", "Values": [instance]}])
-            for each in (each for reservation in answer["Reservations"] for each in reservation["Instances"]):
-                metadata = each.get("MetadataOptions", {})
-                return Ec2Instance(
-                    instance,
-                    each.get("MaintenanceOptions", {}).get("AutoRecovery", ""),
-                    metadata.get("HttpPutResponseHopLimit"),
-                    metadata.get("HttpEndpoint") != "disabled",
-                )
-            return None
+    def instances(self, ids: Sequence[str]) -> dict[str, Ec2Instance]:
+        """The EC2 instances of these ids, at most 200; those that are not shown are left out."""
+        with self._asking("DescribeInstances", ids[0] + (f" and {len(ids) - 1} more" if len(ids) > 1 else "")):
+            answer = self._client.describe_instances(Filters=[{"Name": "instance-id", "Values": list(ids)}])
+        reservations = answer.get("Reservations", [])
+        found = (_instance(each) for reservation in reservations for each in reservation.get("Instances", []))
+        return {each.id: each for each in found}
 
     def apply(self, step: Ec2Step, fresh: float = math.inf) -> None:
         """Send the step's call. fresh: the second of the run's time until which it may be sent, and sent again.
@@ -345,7 +340,20 @@ def _routes(routes: list[RouteTypeDef]) -> Iterator[Route]:
                 or "another kind of target",
                 each.get("State") or UNTOLD,
                 each.get("Origin") or UNTOLD,
+                each.get("InstanceId", ""),
             )
+
+
+def _instance(answer: InstanceTypeDef) -> Ec2Instance:
+    metadata = answer.get("MetadataOptions", {})
+    return Ec2Instance(
+        answer.get("InstanceId", ""),
+        answer.get("MaintenanceOptions", {}).get("AutoRecovery", ""),
+        metadata.get("HttpPutResponseHopLimit"),
+        metadata.get("HttpEndpoint") != "disabled",
+        next((each.get("Value", "") for each in answer.get("Tags", []) if each.get("Key") == "Name"), ""),
+        answer.get("State", {}).get("Name", ""),
+    )
 
 
 def _interface(answer: NetworkInterfaceTypeDef) -> NetworkInterface:

@@ -13,7 +13,7 @@ from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from typing import TypeVar, cast
 
-from ec2kit.core.errors import DeadlineExceeded, KitError
+from ec2kit.core.errors import DeadlineExceeded, KitError, Unavailable
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -113,6 +113,20 @@ class Deadline:
                 raise error
             outcomes.append(error if error is not None else future.result())
         return outcomes
+
+    def aside(self, call: Callable[[], T]) -> Future[T]:
+        """Begin a call for which nothing here waits, and which may be left behind; with no thread it has failed."""
+        future: Future[T] = Future()
+
+        def work() -> None:
+            try:
+                future.set_result(call())
+            except BaseException as error:  # noqa: BLE001  handed to the one who wants to know
+                future.set_exception(error)
+
+        if not _threads(1, work):
+            future.set_exception(Unavailable("this process gets no more threads"))
+        return future
 
     def both(self, one: Callable[[], T], other: Callable[[], U]) -> tuple[T, U]:
         """Run two calls side by side; both results. Raises the first KitError, and what `together` raises."""

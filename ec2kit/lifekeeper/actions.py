@@ -94,7 +94,7 @@ def _begin(call: Call) -> Run:
     log = Journal(call.action, call.tag, least=Level.NOTIFY if call.action == WATCHES else Level.INFO)
     said = partial(past.said_of, call.tag) if call.action == WATCHES and call.tag else None
     run = begin(log, lambda settings: settings.seconds(_BUDGET[call.action]), said=said)
-    return replace(run, holder=holder(call.tag))
+    return replace(run, holder=holder(call.tag), mend=contract.MEND)
 
 
 def holder(tag: str) -> str:

@@ -72,7 +72,7 @@ def change(tag: str, to: Form, cluster: Cluster, run: Run) -> None:
                 return
             facts = _facts(here, to, cluster)
         known = info.decode(facts.infos[cluster.system])
-        lifecycle.check(known.resource, replace(run, reach=known.reach))
+        lifecycle.check(known.resource, replace(run, reach=known.reach, mend=contract.MEND))
         cluster.refuse_busy(cluster.system)
         tell(
             f"Changing {tag} from {facts.form} to {to} on {', '.join(facts.infos)}. LifeKeeper does not watch it "

@@ -56,7 +56,7 @@ def refreshed(resource: Resource, tag: str, cluster: Cluster, run: Run) -> Resou
     if silent:
         raise Unavailable(
             f"{silent[0].system} does not tell its network interface: {silent[0].why}",
-            "Nothing is changed. To take the address from a node that is down: ec2kit hold "
+            "Nothing is changed. To take the address from a node that is down: ec2kit hold --force "
             f"{resource.kind} {resource.address} --interface {resource.interface} --peer ENI",
         )
     return resource.having(peers=frozenset(EniId(str(part.eni)) for part in found.parts))

@@ -18,7 +18,7 @@ from ec2kit.core.kinds.known import read_view
 from ec2kit.core.schema import Object
 from ec2kit.lifekeeper import history, info, past
 from ec2kit.lifekeeper.cluster import Cluster
-from ec2kit.lifekeeper.contract import IN_SERVICE_STATES
+from ec2kit.lifekeeper.contract import IN_SERVICE_STATES, MEND
 from ec2kit.lifekeeper.history import Entry
 from ec2kit.lifekeeper.lcd import Instance
 from ec2kit.verbs import lifecycle
@@ -155,7 +155,7 @@ def _named(here: Instance) -> str:
 
 def _own_part(here: Instance, run: Run) -> Part:
     """What this system tells: its state in LifeKeeper, a look at EC2, and its own last actions."""
-    run = replace(run, record=Record())
+    run = replace(run, record=Record(), mend=MEND)
     outcome = attempt(lambda: _look(here, run), run.log)
     code = outcome.code if isinstance(outcome, KitError) else ExitCode.OK
     held = {ExitCode.OK: True, ExitCode.NOT_HELD: False}.get(code)

@@ -132,7 +132,10 @@ def main(kind: str, arguments: Sequence[str] | None = None) -> int:
             named = replace(named, reach=seen_by)  # the other one may never have worked
             why = "Region, profile or URL are others than when it was seen here."
             _tell_remembered(call, named.resource, run, why)
-    run = replace(run, reach=named.reach, holder=f"Pacemaker's resource {call.instance}")
+    whose = f"Pacemaker's resource {call.instance}"
+    run = replace(
+        run, reach=named.reach, holder=whose, mend=f"Pacemaker restarts {call.instance}, which takes it back"
+    )
     run.log.say(messages.BEGIN)
     work = partial(_ACTIONS[call.action], call, named.resource, run)
     return conclude(run, work, partial(_code, call, run, named.resource), partial(_tell, call, run))

@@ -115,7 +115,7 @@ class _Asked:
             case Sight(resource):
                 return look(resource, site, replace(self.run, record=Record()), whole=True)
             case Options(instance):
-                return site.ec2.instance(instance)
+                return site.ec2.instances([instance]).get(instance)
             case Rehearsal(step):
                 with _REHEARSALS:
                     site.ec2.rehearse(step)

@@ -23,9 +23,10 @@ from ec2kit.core import backoff, messages
 from ec2kit.core.errors import Astray, KitError, Misconfigured, NotHeld, Pending, Stale, Unanswered, Unavailable
 from ec2kit.core.evidence import CONFIRM_PAUSE, Evidence
 from ec2kit.core.kinds.kind import Resource, View
+from ec2kit.core.model import Elsewhere
 from ec2kit.core.steps import BringLinkUp, Ec2Step, Plan, Step, findings, steps_of
 from ec2kit.host import nic
-from ec2kit.verbs import claims, witness
+from ec2kit.verbs import claims, whereabouts, witness
 from ec2kit.verbs.locate import locate
 from ec2kit.verbs.look import look
 from ec2kit.verbs.run import Run, Site
@@ -33,6 +34,7 @@ from ec2kit.verbs.run import Run, Site
 if TYPE_CHECKING:
     from ec2kit.ec2.client import Ec2
 
+MEND = "Where this node is to have it, 'ec2kit hold' takes it"  # what to do about a loss, without an engine
 _EVERYTHING = frozenset({"*"})  # of what a look shows that finds no entry at all
 
 
@@ -97,11 +99,14 @@ def plan(resource: Resource, run: Run) -> None:
     """Put what hold would do now into the run's record; nothing is changed."""
     from ec2kit.core import binding
 
-    view = look(resource, locate(resource.interface, run), run)
+    site = locate(resource.interface, run)
+    view = look(resource, site, run)
+    run.record.elsewhere = view.elsewhere
     run.record.todo = view.drift()
     run.record.mark = binding.mark(resource, view, run.record.todo)
     for problem in view.cautions:
         run.log.say(messages.CAUTION, problem=problem)
+    run.record.elsewhere = whereabouts.asked(view, site.ec2, run)()
 
 
 @dataclass(frozen=True)
@@ -125,7 +130,7 @@ def _judge(resource: Resource, site: Site, run: Run, *, frugal: bool) -> _Doubt 
         view = look(resource, site, run, frugal=frugal)
     except NotHeld as error:
         return _Doubt(_EVERYTHING, error)
-    lost, cure = view.lost, "'ec2kit hold' on the node that should hold it puts it right"
+    lost, cure = view.lost, run.mend or MEND
     try:
         found = findings(view.drift())
     except Misconfigured as error:  # it could not be taken now either
@@ -139,7 +144,8 @@ def _judge(resource: Resource, site: Site, run: Run, *, frugal: bool) -> _Doubt 
     if found:
         raise Astray(
             f"{resource} is on this node, but not where it is to be, on {node}: {found}",
-            "'ec2kit hold' moves it there; or have the resource name the place that it is at",
+            f"'ec2kit hold{' --force' if run.mend else ''}' moves it there; or have the resource name the place "
+            "that it is at",
         )
     return None
 
@@ -160,6 +166,7 @@ class _Task:
     let_go: bool = False
     endless: bool = False
     planned: str = ""
+    before: Callable[[], tuple[Elsewhere, ...]] | None = None  # who had the address
     seen: Evidence = field(default_factory=Evidence)
     shown: bool = False  # whether the second witness has shown the address here
 
@@ -177,6 +184,9 @@ class _Task:
             within = f"within {run.deadline.seconds:g} s" if endless else f"of {most}"
             run.log.say(messages.LOOK_AGAIN, why=problem.why, number=number, most=within)
             run.deadline.sleep(pause, f"round {number}, because {problem}")
+        if self.before and (had := self.before()):
+            run.record.elsewhere = had
+            run.log.say(messages.TAKEN_FROM, resource=self.resource, elsewhere=", ".join(map(str, had)))
 
     def _round(self) -> KitError | None:
         """Look, act, and look until it is proven; what is in the way of that."""
@@ -261,6 +271,8 @@ class _Task:
         run = self.run
         if self.let_go and not run.record.acted:
             self.shown = witness.here(self.resource, run) is True
+        if not (self.let_go or self.before) and run.record.view:
+            self.before = whereabouts.asked(run.record.view, ec2, run)
         run.record.acted = True
         done = len(run.record.done)
         refused: dict[Step, KitError] = {}

@@ -106,7 +106,7 @@ def say_where(site: Site, resource: Resource | None, run: Run) -> None:
 def _instance_problems(site: Site) -> list[Problem]:
     """Cautions about the instance itself; that it cannot be looked at is one of them."""
     try:
-        return preflight.instance(site.ec2.instance(site.node.instance))
+        return preflight.instance(site.ec2.instances([site.node.instance]).get(site.node.instance))
     except Unavailable as error:
         return [Problem(f"EC2 Auto Recovery and metadata options were not checked: {error}", error.cure, fatal=False)]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ec2kit.core.kinds.kind import View
-from ec2kit.core.model import BY_SETTINGS, AccessKey, Node, Reach
+from ec2kit.core.model import BY_SETTINGS, AccessKey, Elsewhere, Node, Reach
 from ec2kit.core.settings import Settings
 from ec2kit.core.steps import Plan, Step
 from ec2kit.host.deadline import Deadline
@@ -31,8 +31,8 @@ class Record:
 
     metadata: the way to them by which the site was found. view: the last complete look. seen: the second of the run
     at which EC2 told who has the address. acted: whether a change was sent at all, whatever came of it. done: the
-    steps that were accepted, in their order. todo: what plan would do; mark: of what it has seen. left: whose address
-    it is that a release has left.
+    steps that were accepted, in their order. todo: what plan would do; mark: of what it has seen. elsewhere: who has
+    the address, or had it before it was taken. left: whose address it is that a release has left.
     """
 
     site: Site | None = None
@@ -43,6 +43,7 @@ class Record:
     done: list[Step] = field(default_factory=list)
     todo: Plan = ()
     mark: str = ""
+    elsewhere: tuple[Elsewhere, ...] = ()
     left: str = ""
 
 
@@ -50,7 +51,8 @@ class Record:
 class Run:
     """One run of one verb: its settings, its time, its log, how EC2 is reached, and with which access key.
 
-    holder: whose address it is that is taken, in words; empty: nobody's.
+    holder: whose address it is that is taken, in words; empty: nobody's. mend: what puts a loss right under the
+    engine that has the address, in words; empty: no engine.
     """
 
     settings: Settings
@@ -59,4 +61,5 @@ class Run:
     reach: Reach = BY_SETTINGS
     key: AccessKey | None = None
     holder: str = ""
+    mend: str = ""
     record: Record = field(default_factory=Record)

@@ -46,11 +46,26 @@ def test_lifekeeper_has_it(either: Protected) -> None:
     done = node.ec2kit("hold", *either.words)
     assert (done.returncode, either.holder(), either.lab.ec2.calls) == (5, "node1", []), done
     assert f"LifeKeeper's resource {either.tag} (OSU here) has" in last(done)
-    assert f"ec2kit in-service {either.tag}. To take the address all the same: --force." in last(done)
+    assert f"To bring it here: ec2kit in-service {either.tag}. To take the address all the same: --force." in last(
+        done
+    )
     told = json.loads(node.ec2kit("hold", *either.words, "--output", "json").stdout)
     assert (told["outcome"], told["exit_code"]) == ("MISCONFIGURED", 5)
     assert node.ec2kit("hold", *either.words, "--force").returncode == 0
     assert either.holder() == "node2"
+
+
+def test_what_to_do_fits_who_has_it(routes: Protected) -> None:
+    """A check that finds a loss names the engine's way; without an engine that of a person, also on a standby."""
+    lab = routes.lab
+    there = routes.verb("check", lab.node2)
+    assert (there.returncode, "ec2kit in-service" in last(there)) == (1, True), there
+    routes.verb("hold", lab.node2)
+    assert last(routes.run("quickCheck", lab.node1)).endswith("LifeKeeper's recover puts it right.")
+    assert last(routes.verb("check", lab.node1)).endswith("finds what is lost, and its recover puts it right.")
+    routes.verb("hold", lab.node1)
+    _without_lifekeeper(lab.node2)
+    assert last(routes.verb("check", lab.node2)).endswith("Where this node is to have it, 'ec2kit hold' takes it.")
 
 
 def test_pacemaker_has_it(either: Protected) -> None:

@@ -39,6 +39,7 @@ from ec2kit.core.model import (
     AllocationId,
     Association,
     AssociationId,
+    Elsewhere,
     EniId,
     NetworkInterface,
     Node,
@@ -322,6 +323,12 @@ class ElasticIpView(View):
     def seat(self) -> EniId | None:
         """The ENI that it is to be on."""
         return self.eni
+
+    @property
+    def elsewhere(self) -> tuple[Elsewhere, ...]:
+        """The ENI of another node that it is associated with."""
+        there = self.association
+        return (Elsewhere(there.eni, there.instance or ""),) if there and there.eni and not self.here else ()
 
     @property
     def subjects(self) -> frozenset[str]:

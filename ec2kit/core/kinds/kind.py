@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Self, cast
 from ec2kit.core.errors import KitError, Misconfigured, Problem
 from ec2kit.core.kinds.choices import Choices
 from ec2kit.core.kinds.facts import Facts, Metadata
-from ec2kit.core.model import EniId, NetworkInterface, Node
+from ec2kit.core.model import Elsewhere, EniId, NetworkInterface, Node
 from ec2kit.core.schema import Object
 from ec2kit.core.settings import Settings
 from ec2kit.core.steps import Ec2Step, Plan, Told, steps_of
@@ -232,6 +232,11 @@ class View(ABC):
     @abstractmethod
     def seat(self) -> EniId | None:
         """The ENI of this node that the address is, or is to be, on; None where there is none now."""
+
+    @property
+    def elsewhere(self) -> tuple[Elsewhere, ...]:
+        """Who has the address now, of other nodes, as far as the look has shown it."""
+        return ()
 
     @property
     @abstractmethod

@@ -30,7 +30,7 @@ from ec2kit.core.kinds.kind import (
     no_ipv4,
     subnet_block,
 )
-from ec2kit.core.model import EniId, NetworkInterface, Node, VpcId, untold
+from ec2kit.core.model import Elsewhere, EniId, NetworkInterface, Node, VpcId, untold
 from ec2kit.core.schema import Object, optional
 from ec2kit.core.steps import Change, Ec2Step, Plan, Told
 
@@ -298,6 +298,11 @@ class PrivateView(View):
     def whose(self) -> str:
         """The holder, and its instance."""
         return f"{self.holder} ({self.holds or 'attached to nothing'})"
+
+    @property
+    def elsewhere(self) -> tuple[Elsewhere, ...]:
+        """The holder."""
+        return (Elsewhere(self.holder, self.holds),) if self.holder else ()
 
     @property
     def subjects(self) -> frozenset[str]:

@@ -23,6 +23,7 @@ from ec2kit.core.model import (
     BY_HAND,
     UNTOLD,
     Destination,
+    Elsewhere,
     EniId,
     NetworkInterface,
     Node,
@@ -231,6 +232,7 @@ class RouteEntry:
     target: str
     state: str
     origin: str = BY_HAND
+    instance: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         return f"{self.table} ({self.target}, {self.state}, origin {self.origin})"
@@ -316,8 +318,8 @@ class RouteView(View):
             also = f", made by hand; there is {', '.join(map(str, foreign))}" if foreign else ""
             raise NotHeld(
                 f"none of the {len(tables)} route tables of {node.vpc} has an entry for {resource.destination}{also}",
-                f"Create it: aws ec2 create-route --route-table-id rtb-... --destination-cidr-block "
-                f"{resource.destination} --network-interface-id {seat.id}",
+                "Create it, on the node that is to have it: aws ec2 create-route --route-table-id rtb-... "
+                f"--destination-cidr-block {resource.destination} --network-interface-id {seat.id}",
             )
         others = reached - {seat.id}
         return cls(
@@ -343,6 +345,16 @@ class RouteView(View):
     def seat(self) -> EniId:
         """The ENI that the entries are to target."""
         return self.eni
+
+    @property
+    def elsewhere(self) -> tuple[Elsewhere, ...]:
+        """The ENIs of others that entries target."""
+        found = {
+            each.target: Elsewhere(EniId(each.target), each.instance)
+            for each in self.entries
+            if each.target.startswith("eni-") and each.target != self.eni and each.table not in self.nearby
+        }
+        return tuple(found.values())
 
     @property
     def subjects(self) -> frozenset[str]:
@@ -523,7 +535,7 @@ def _read_view(told: Object) -> RouteView:
 
 def _entries(resource: RouteResource, tables: Iterable[RouteTable], *, by_hand: bool) -> tuple[RouteEntry, ...]:
     return tuple(
-        RouteEntry(table.id, route.target, route.state, route.origin)
+        RouteEntry(table.id, route.target, route.state, route.origin, route.instance)
         for table in tables
         for route in table.entries(resource.destination, by_hand=by_hand)
     )

@@ -1,0 +1,40 @@
+"""Who has, or had, an address: the instance behind an ENI, with its name and state. For people alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import TimeoutError as NotYet
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from ec2kit.core.errors import DeadlineExceeded, KitError
+from ec2kit.core.kinds.kind import View
+from ec2kit.core.model import Elsewhere
+from ec2kit.verbs.run import Run
+
+if TYPE_CHECKING:
+    from ec2kit.ec2.client import Ec2
+
+_PATIENCE = 1.0  # seconds, when all else is done
+
+
+def asked(view: View, ec2: Ec2, run: Run) -> Callable[[], tuple[Elsewhere, ...]]:
+    """Ask EC2 by one call, beside all else; what gives the answer: what the look has shown, and what EC2 has told."""
+    there = view.elsewhere
+    ids = sorted({each.instance for each in there} - {""})
+    answer = run.deadline.aside(partial(ec2.instances, ids)) if ids else None
+
+    def told() -> tuple[Elsewhere, ...]:
+        with suppress(KitError, DeadlineExceeded, NotYet):  # denied, silent: the ids are known
+            known = answer.result(_PATIENCE) if answer else {}
+            return tuple(
+                replace(each, name=known[each.instance].name, state=known[each.instance].state)
+                if each.instance in known
+                else each
+                for each in there
+            )
+        return there
+
+    return told
