@@ -352,6 +352,8 @@ def _add_hierarchy(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -
         each.add_argument("--ec2-url", metavar="URL")
     status = verbs.add_parser("status", help="what is protected, where, what EC2 says of it, and what was done")
     status.add_argument("tag", nargs="?")
+    status.add_argument("--long", action="store_true", help="all that is known of each")
+    status.add_argument("--watch", action="store_true", help="again and again, every 5 seconds, until Ctrl-C")
     status.add_argument("--here", action="store_true", help="this system's part alone")
     status.add_argument("--output", choices=["text", "json"], default="text")
     explain = verbs.add_parser("explain", help="tell why a line of the log appears and what to do about it")

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from ec2kit import __version__
-from ec2kit.core import schema
+from ec2kit.core import messages, schema
 from ec2kit.core.doctor.checks import CHECKS
 from ec2kit.core.doctor.finding import Case, Mute, Report, Result, muted, quiet
 from ec2kit.core.errors import ExitCode, KitError
@@ -24,6 +24,7 @@ from ec2kit.host.log import Journal, clock
 from ec2kit.lifekeeper import contract, info
 from ec2kit.lifekeeper.cluster import Cluster, cluster_of
 from ec2kit.lifekeeper.lcd import system_name
+from ec2kit.verbs import verdicts
 from ec2kit.verbs.doctor import examine
 from ec2kit.verbs.process import begin, conclude
 from ec2kit.verbs.run import Run
@@ -58,6 +59,10 @@ def _examined(options: argparse.Namespace, resource: Resource | None, run: Run) 
     if options.mute:
         kept = [each.as_json() for each in mutes.values() if each.until > time.time()]
         files.replace(_file(run), json.dumps(kept))
+    try:
+        verdicts.keep([each for each in reports if each.subject], time.time(), run.settings)
+    except KitError as error:
+        run.log.say(messages.HISTORY_LOST, why=error.why)
     return reports
 
 

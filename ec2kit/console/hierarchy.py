@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from ec2kit.core import messages, schema
+from ec2kit.core import messages
 from ec2kit.core.errors import ExitCode, KitError, Misconfigured
 from ec2kit.core.messages import Level
 from ec2kit.core.model import BY_SETTINGS, Reach
@@ -28,7 +28,6 @@ from ec2kit.lifekeeper import (
     peers,
     properties,
     service,
-    status,
 )
 from ec2kit.lifekeeper.choices import choices
 from ec2kit.lifekeeper.cluster import PATIENCE, Cluster, cluster_of
@@ -51,6 +50,10 @@ class Done:
 def run(options: argparse.Namespace) -> int:
     """Carry out one command of the hierarchy; the exit code."""
     forget_strangers()
+    if options.verb == "status" and options.watch:
+        from ec2kit.console import status
+
+        return status.watch(options)
     quiet = options.verb in {"status", "choices"}  # they tell what they find, and what is wrong with the settings
     named = getattr(options, "wanted", None) or options
     tag = getattr(options, "of", None) or getattr(named, "tag", None) or ""
@@ -140,8 +143,8 @@ def _in_service(options: argparse.Namespace, cluster: Cluster, run: Run) -> Done
     return Done(show=partial(print, service.bring_in(options.tag, cluster, run, force=options.force)))
 
 
-def _out_of_service(options: argparse.Namespace, cluster: Cluster, _run: Run) -> Done:
-    return Done(show=partial(print, service.take_out(options.tag, cluster)))
+def _out_of_service(options: argparse.Namespace, cluster: Cluster, run: Run) -> Done:
+    return Done(show=partial(print, service.take_out(options.tag, cluster, run)))
 
 
 def _extend(options: argparse.Namespace, cluster: Cluster, _run: Run) -> Done:
@@ -195,20 +198,12 @@ def _properties(options: argparse.Namespace, cluster: Cluster, run: Run) -> Done
 
 
 def _status(options: argparse.Namespace, cluster: Cluster, run: Run) -> Done:
-    found = status.collect(options.tag, cluster, run, here=options.here)
-    code = status.code(found)
-    if options.output == "json":
-        told = {"system": cluster.system, "resources": [each.as_json() for each in found]}
-        return Done(code, partial(print, json.dumps(schema.VERSION | told)))
-    if found:
-        from ec2kit.console import tables
+    from ec2kit.console import status
 
-        return Done(code, partial(tables.show_status, found))
-    none = (
-        f"{cluster.system} has no EC2 resource. One of another system is extended from there: ec2kit extend TAG --to "
-        f"{cluster.system}. To make a new one: ec2kit create"
-    )
-    return Done(code, partial(print, none))
+    found = status.collect(options.tag, cluster, run, here=options.here)
+    if options.output == "json":
+        return Done(found.code, partial(print, json.dumps(found.as_json())))
+    return Done(found.code, partial(found.show, long=options.long or options.tag is not None))
 
 
 _BUDGETS = {

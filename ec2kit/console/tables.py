@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # a verb's outcome needs nothing of LifeKeeper's
     from ec2kit.lifekeeper.history import Entry
     from ec2kit.lifekeeper.properties import Properties, Property
     from ec2kit.lifekeeper.status import Part, Status
+    from ec2kit.pacemaker.status import Standing
 
 _ENDLESS = 10_000  # columns, of what is not a terminal
 _ID = 24  # characters, with room to spare: an id of EC2's has 21
@@ -52,6 +53,25 @@ def show_status(found: Iterable[Status]) -> None:
             nodes = {part.eni: f"{part.system} {part.interface}" for part in status.parts if part.eni}
             show_view(view, nodes, out)
         _show_actions(status.parts, out)
+        out.print()
+
+
+def show_standing(found: Iterable[Standing]) -> None:
+    """Print what is known of Pacemaker's resources: where each runs, and what EC2 shows from here."""
+    out = screen()
+    for each in found:
+        out.print(
+            Text.assemble(
+                (one_line(each.primitive.name), "bold"), one_line(f"  {each.resource}, {each.primitive.agent}")
+            )
+        )
+        line(out, f"started on: {', '.join(each.state.nodes) or 'no node'}")
+        if each.answer.view:
+            show_view(
+                each.answer.view,
+                {each.answer.node.eni: each.here} if each.answer.node and each.answer.node.eni else {},
+                out,
+            )
         out.print()
 
 
@@ -123,8 +143,8 @@ def line(out: Console, text: str) -> None:
 def draw(out: Console, headings: Iterable[str], rows: Iterable[tuple[str | Text, ...]]) -> None:
     """Print a table with nothing in it shortened, and every text as it is: no markup is looked for in it.
 
-    Where the terminal is too narrow for it, sentences and long names take several lines; ids and words stay in one
-    as long as each column has room.
+    Where the terminal is too narrow for it, sentences and long names take several lines. Where even the ids and words
+    have no room beside each other, each row is a block of lines: no id is ever broken.
     """
     table = Table()
     for heading in headings:
@@ -133,9 +153,17 @@ def draw(out: Console, headings: Iterable[str], rows: Iterable[tuple[str | Text,
         table.add_row(*(_text(cell) if isinstance(cell, str) else cell for cell in row))
     kept = {number: width for number, column in enumerate(table.columns) if (width := _whole(column))}
     others = len(table.columns) - len(kept)
-    if sum(kept.values()) + _LEAST * others + 3 * len(table.columns) + 1 <= out.width:
-        for number, width in kept.items():
-            table.columns[number].width = width
+    if sum(kept.values()) + _LEAST * others + 3 * len(table.columns) + 1 > out.width:
+        headings = [str(column.header) for column in table.columns]
+        for cells in zip(*(column.cells for column in table.columns), strict=True):
+            for heading, cell in zip(headings, map(str, cells), strict=True):
+                if cell:
+                    block = f"{heading}: {'; '.join(cell.splitlines())}".removeprefix(": ")
+                    out.print(Text(block), soft_wrap=True)
+            out.print()
+        return
+    for number, width in kept.items():
+        table.columns[number].width = width
     out.print(table, soft_wrap=False)
 
 

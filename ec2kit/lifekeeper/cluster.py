@@ -36,15 +36,19 @@ class Cluster:
 
     def ours(self, tag: str) -> Instance:
         """This kit's resource of that tag on this system. Raises Misconfigured when there is none."""
-        found = self.lcd.instance(tag)
-        if found is None:
-            raise Misconfigured(f'there is no resource "{tag}" on {self.system}', "See the tags with ec2kit status")
+        found = self.need(tag)
         if found.form is None:
             raise Misconfigured(
                 f'"{tag}" is a resource of another kit ({found.app}/{found.type})',
                 "This command changes EC2 resources only",
             )
         return found
+
+    def need(self, tag: str) -> Instance:
+        """The resource of that tag on this system, whichever kit's. Raises Misconfigured when there is none."""
+        if found := self.lcd.instance(tag):
+            return found
+        raise Misconfigured(f'there is no resource "{tag}" on {self.system}', "See the tags with ec2kit status")
 
     def need_system(self, system: str, *, other: bool = False) -> None:
         """Raise Misconfigured where the cluster has no system of that name. other: than this one."""

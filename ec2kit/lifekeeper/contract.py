@@ -39,6 +39,7 @@ IP_ID_PREFIX = "IP-"
 SEPARATOR = "\x01"
 IN_SERVICE = "ISP"
 IN_SERVICE_STATES = ("ISP", "ISU")
+FAILED = "OSF"
 MEND = "LifeKeeper's recover puts it right"  # a loss, where the resource is in service
 
 # ins_list: the field that has the switchback type. Unverified beyond the first seven fields.

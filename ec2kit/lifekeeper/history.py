@@ -14,6 +14,9 @@ from ec2kit.core.errors import ExitCode
 
 MOST_BYTES, KEPT_LINES = 131_072, 200  # of one resource's file
 _LONGEST = 500  # characters of `what`
+TAKEN_OUT = "out-of-service"  # a person has taken it, or what stands on it, out of service by the kit's command
+OUT_OF_SERVICE = ("remove", TAKEN_OUT)
+TELLING_OF_SERVICE = ("restore", "recover", "quickCheck", *OUT_OF_SERVICE)
 _TELLING = ("restore", "recover", "quickCheck")  # what these come to says whether this system holds the address
 
 
@@ -89,7 +92,7 @@ def worth_keeping(past: Sequence[Entry], entry: Entry) -> bool:
     if entry.action in {"create", "extend"}:
         return entry.code == ExitCode.OK
     if entry.action != "quickCheck":
-        return entry.action in {"restore", "remove", "recover"}
+        return entry.action in {"restore", "remove", "recover", TAKEN_OUT}
     telling = [old for old in past if old.action in _TELLING]
     return not telling or telling[-1].code != entry.code
 

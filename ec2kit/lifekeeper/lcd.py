@@ -207,6 +207,11 @@ class Lcd:
         found = [each for instances in whole for each in instances if each.form]
         return sorted(found, key=lambda each: each.tag)
 
+    def everything(self, system: str | None = None) -> list[Instance]:
+        """All instances on this system, or on another, whichever kit's."""
+        output = self._ask("ins_list", *(("-d", system) if system else ()))
+        return list(map(Instance.of, (output or "").splitlines()))
+
     def systems(self) -> list[str]:
         """The names of all systems that LifeKeeper knows."""
         return (self._ask("sys_list") or "").split()
@@ -223,9 +228,23 @@ class Lcd:
         """The tags that a resource depends on."""
         return self._related("-p", tag, system, 1 - contract.DEPENDENCY_PARENT)
 
+    def dependencies(self, *, system: str) -> list[tuple[str, str]]:
+        """Every parent with its child."""
+        rows = _rows("dep_list", self._ask("dep_list", "-d", system), least=2)
+        at = contract.DEPENDENCY_PARENT
+        return [(row[at], row[1 - at]) for row in rows]
+
     def _related(self, option: str, tag: str, system: str, field: int) -> list[str]:
         rows = _rows("dep_list", self._ask("dep_list", "-d", system, option, tag), least=2)
         return [row[field] for row in rows]
+
+    def counterparts(self, *, system: str) -> dict[str, dict[str, str]]:
+        """Each tag of a system with the other systems that have the resource, and its tag there."""
+        found: dict[str, dict[str, str]] = {}
+        for row in _rows("eqv_list", self._ask("eqv_list", "-d", system), least=_EQUIVALENCY_FIELDS):
+            if row[0] == system:
+                found.setdefault(row[1], {})[row[2]] = row[3]
+        return found
 
     def equivalents(self, tag: str, *, system: str) -> list[Equivalent]:
         """The same resource on other systems, as LifeKeeper of that system knows it."""

@@ -6,19 +6,20 @@ LifeKeeper's core does the rest. The kit tells afterwards where everything is, a
 from __future__ import annotations
 
 import shlex
+import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
 from ec2kit.core import messages
-from ec2kit.core.errors import KitError, Misconfigured, NotHeld
+from ec2kit.core.errors import ExitCode, KitError, NotHeld
 from ec2kit.core.settings import Budget
 from ec2kit.host.deadline import Deadline
-from ec2kit.lifekeeper import info
+from ec2kit.lifekeeper import info, past
 from ec2kit.lifekeeper.cluster import Cluster, cluster_of
 from ec2kit.lifekeeper.contract import IN_SERVICE_STATES
+from ec2kit.lifekeeper.history import TAKEN_OUT, Entry
 from ec2kit.lifekeeper.info import Info
-from ec2kit.lifekeeper.lcd import Instance
 from ec2kit.verbs.process import attempt
 from ec2kit.verbs.proof import could_take
 from ec2kit.verbs.run import Record, Run
@@ -56,7 +57,7 @@ def bring_in(tag: str, cluster: Cluster, run: Run, *, force: bool) -> str:
 
     force: also where it is not proven that this system could take the addresses.
     """
-    here = _here(tag, cluster)
+    here = cluster.need(tag)
     if here.state in IN_SERVICE_STATES:
         force = True  # LifeKeeper has nothing to do
     before = [] if force else _proven(tag, cluster, run)
@@ -75,14 +76,15 @@ def bring_in(tag: str, cluster: Cluster, run: Run, *, force: bool) -> str:
     return f"{tag} is in service on {cluster.system} ({others_now}). To bring it back: {back}"
 
 
-def take_out(tag: str, cluster: Cluster) -> str:
+def take_out(tag: str, cluster: Cluster, run: Run) -> str:
     """Take a resource and all that depends on it out of service here; the last line. Raises KitError."""
-    _here(tag, cluster)
+    cluster.need(tag)
     trouble = _perform(tag, "remove", cluster)
     now = _standing(tag, cluster)
     if trouble:
         what = f"{tag} could not be brought out of service on {cluster.system}: {trouble}; {now}"
         raise type(trouble)(what, "The lines above tell why")
+    _remember(tag, cluster, run)
     told = [f"{tag} is out of service on {cluster.system}"]
     told += [f"it is in service on {', '.join(now.serving)}"] if now.serving else []
     try:
@@ -92,10 +94,16 @@ def take_out(tag: str, cluster: Cluster) -> str:
     return f"{'; '.join(told)}. To bring it back: {_command(tag)}"
 
 
-def _here(tag: str, cluster: Cluster) -> Instance:
-    if found := cluster.lcd.instance(tag):
-        return found
-    raise Misconfigured(f'there is no resource "{tag}" on {cluster.system}', "See the tags with ec2kit status")
+def _remember(tag: str, cluster: Cluster, run: Run) -> None:
+    """Write down, for status, that a person has taken out what stands on addresses of the kit's."""
+    entry = Entry(time.time(), TAKEN_OUT, ExitCode.OK, 0.0, f"{tag} was taken out of service on {cluster.system}")
+    try:
+        below = [cluster.lcd.instance(each) for each in cluster.lcd.children(tag, system=cluster.system)]
+        for each in below:
+            if each and each.form:
+                past.keep(entry, each.tag, run.settings)
+    except KitError as error:
+        run.log.say(messages.HISTORY_LOST, why=error.why)
 
 
 def _perform(tag: str, action: str, cluster: Cluster) -> KitError | None:

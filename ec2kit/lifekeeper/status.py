@@ -7,28 +7,69 @@ by what the actions have written down.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 from ec2kit.core import messages, schema
-from ec2kit.core.errors import ExitCode, KitError, NotHeld
+from ec2kit.core.errors import ExitCode, KitError, Misconfigured, NotHeld
 from ec2kit.core.kinds.kind import View
 from ec2kit.core.kinds.known import read_view
 from ec2kit.core.schema import Object
+from ec2kit.core.serving import Serving, Word
+from ec2kit.host.log import clock
 from ec2kit.lifekeeper import history, info, past
 from ec2kit.lifekeeper.cluster import Cluster
-from ec2kit.lifekeeper.contract import IN_SERVICE_STATES, MEND
+from ec2kit.lifekeeper.contract import FAILED, IN_SERVICE_STATES, MEND
 from ec2kit.lifekeeper.history import Entry
 from ec2kit.lifekeeper.lcd import Instance
-from ec2kit.verbs import lifecycle
-from ec2kit.verbs.locate import locate
-from ec2kit.verbs.process import attempt
+from ec2kit.verbs import verdicts
+from ec2kit.verbs.checks import Answer, Case, checks
 from ec2kit.verbs.run import Record, Run
 
 LAST_ACTIONS = 5
 _SILENT = "-"  # the state of a system that could not be asked
 _UNKNOWN = "unknown"
+_VERDICTS = {"lost": -2, _UNKNOWN: -1}  # the worst first
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What the doctor has said last: whether the system could take the address. at: seconds since 1970."""
+
+    at: float
+    outcome: str
+
+    def as_json(self) -> Object:
+        """All of it."""
+        return {"at": self.at, "outcome": self.outcome}
+
+    @classmethod
+    def of_json(cls, told: object) -> Advice | None:
+        """What as_json gave; None for anything else."""
+        at = told.get("at") if isinstance(told, dict) else None
+        return cls(at, str(told.get("outcome"))) if isinstance(told, dict) and isinstance(at, int | float) else None
+
+
+@dataclass(frozen=True)
+class Relative:
+    """A resource of LifeKeeper's that another stands on, or that stands on it. state: LifeKeeper's."""
+
+    tag: str
+    state: str
+
+    def as_json(self) -> Object:
+        """All of it."""
+        return {"tag": self.tag, "state": self.state}
+
+
+def _relatives(told: object) -> tuple[Relative, ...]:
+    """What Relative.as_json gave, for each; the rest is left out."""
+    return tuple(
+        Relative(str(each.get("tag")), str(each.get("state")))
+        for each in (told if isinstance(told, list) else [])
+        if isinstance(each, dict)
+    )
 
 
 @dataclass(frozen=True)
@@ -37,7 +78,7 @@ class Part:
 
     state, switchback: LifeKeeper's. verdict: a word or two for people; outcome: the exit code's name; why: what the
     look failed for. since: when what is so began, in seconds since 1970. interface, eni: this system's. actions: the
-    last ones, oldest first.
+    last ones, oldest first. parents, children: what stands on it and below it there. doctor: what it has said last.
     """
 
     system: str
@@ -51,6 +92,14 @@ class Part:
     eni: str | None = None
     view: View | None = None
     actions: tuple[Entry, ...] = ()
+    parents: tuple[Relative, ...] = ()
+    children: tuple[Relative, ...] = ()
+    doctor: Advice | None = None
+
+    @property
+    def serves(self) -> bool:
+        """Whether it is in service there."""
+        return self.state in IN_SERVICE_STATES
 
     def as_json(self) -> Object:
         """The part as one JSON object; other systems read it."""
@@ -66,6 +115,9 @@ class Part:
             "eni": self.eni,
             "view": self.view.as_json() if self.view else None,
             "actions": [history.as_json(entry) | {"outcome": entry.outcome} for entry in self.actions],
+            "parents": [each.as_json() for each in self.parents],
+            "children": [each.as_json() for each in self.children],
+            "doctor": self.doctor.as_json() if self.doctor else None,
         }
 
     @classmethod
@@ -91,6 +143,9 @@ class Part:
             eni=schema.optional(told.get("eni"), str),
             view=read_view(told.get("view")),
             actions=tuple(entry for entry in entries if entry),
+            parents=_relatives(told.get("parents")),
+            children=_relatives(told.get("children")),
+            doctor=Advice.of_json(told.get("doctor")),
         )
 
 
@@ -106,44 +161,112 @@ class Status:
     def as_json(self) -> Object:
         """All of it as one JSON object."""
         parts = [part.as_json() for part in self.parts]
-        return {"tag": self.tag, "resource": self.resource, "type": self.type, "systems": parts}
+        about = {"tag": self.tag, "resource": self.resource, "type": self.type, "engine": "LifeKeeper"}
+        return about | self.serving.as_json() | {"systems": parts}
 
     @property
-    def verdict(self) -> str:
-        """That of the system where it is in service; unknown when one that cannot be asked may be that."""
-        in_service = [part.verdict for part in self.parts if part.state in IN_SERVICE_STATES]
-        silent = any(part.state == _SILENT for part in self.parts)
-        return next(iter(in_service), _UNKNOWN if silent else "not in service")
+    def serving(self) -> Serving:
+        """Whether it is served: in service on a system that has it, with all that stands on it."""
+        serving = [part for part in self.parts if part.serves]
+        silent = [part.system for part in self.parts if part.state == _SILENT]
+        if not serving:
+            return self._nowhere(silent)
+        (part, *_) = sorted(serving, key=lambda each: _VERDICTS.get(each.verdict, 0))
+        if part.verdict == "lost":
+            return self._told(
+                Word.OUTAGE, f"is in service on {part.system}, but lost", f": {part.why}", since=part.since
+            )
+        if part.verdict == _UNKNOWN:
+            so = f"is in service on {part.system}; whether it is held is not known"
+            return self._told(Word.UNKNOWN, so, f": {part.why}")
+        held = f"{self.resource} is held by {part.system}"
+        idle = [each for each in part.parents if each.state not in IN_SERVICE_STATES]
+        if not idle:
+            told = [f"; {', '.join(silent)} cannot be asked"] * bool(silent)
+            told += [
+                f"; {each.system} could not take it, as ec2kit doctor has found there at {clock(each.doctor.at)}"
+                for each in self.parts
+                if each.doctor and each.doctor.outcome == ExitCode.NOT_HELD.name and not each.serves
+            ]
+            why = "".join(told)
+            return self._told(Word.SERVED, f"is served: {held}", why, since=part.since)
+        last = part.actions[-1] if part.actions else None
+        if last and last.action == history.TAKEN_OUT:
+            return self._told(Word.STOPPED, "is out of service", f" ({last.what})", since=last.at)
+        names = ", ".join(f"{each.tag} ({each.state})" for each in idle)
+        cure = f"To bring it in service, on {part.system}: ec2kit in-service {idle[0].tag}"
+        why = f": {held}, but what stands on it is not in service: {names}"
+        return self._told(Word.OUTAGE, "serves nobody", why, cure)
+
+    def _nowhere(self, silent: Sequence[str]) -> Serving:
+        """It is in service on no system that has told."""
+        if silent:
+            so = f"is not in service on the systems that answer, and {', '.join(silent)} cannot be asked"
+            return self._told(Word.UNKNOWN, so)
+        done = sorted(((entry, part.system) for part in self.parts for entry in part.actions), key=lambda e: e[0].at)
+        telling = [(entry, system) for entry, system in done if entry.action in history.TELLING_OF_SERVICE]
+        last, where = telling[-1] if telling else (None, "")
+        failed = any(part.state == FAILED for part in self.parts)
+        cure = f"To bring it in service here: ec2kit in-service {self.tag}"
+        if last and not failed and last.code == ExitCode.OK and last.action in history.OUT_OF_SERVICE:
+            return self._told(Word.STOPPED, "is out of service", f" (taken out on {where})", cure, last.at)
+        states = ", ".join(f"{part.state} on {part.system}" for part in self.parts)
+        began = next((entry.at for entry, _ in reversed(telling) if entry.held is False), None)
+        why = f"; the last that was done: {last.action} on {where}: {last.what}" if last else ""
+        return self._told(Word.OUTAGE, "is in service nowhere", f" ({states}){why}", cure, began)
+
+    def _told(self, word: Word, so: str, why: str = "", cure: str = "", since: float | None = None) -> Serving:
+        where = ", ".join(f"{part.system} {part.state}" for part in self.parts)
+        system = next((part.system for part in self.parts if part.serves), "")
+        return Serving(word, self.tag, self.resource, where, f"{self.tag} {so}", why, cure, since, system)
 
 
 def collect(tag: str | None, cluster: Cluster, run: Run, *, here: bool = False) -> list[Status]:
-    """The resource of that tag, or every one; what all systems tell of it, or this one alone."""
-    found = [cluster.ours(tag)] if tag else cluster.lcd.ours()
-    wholes = run.deadline.together([partial(_whole, each, here, cluster, run) for each in found])
-    failed = next((whole for whole in wholes if isinstance(whole, KitError)), None)
-    if failed:
-        raise failed
-    return [whole for whole in wholes if not isinstance(whole, KitError)]
+    """The resource of that tag, those that another kit's stands on, or every one; what all systems tell, or this one.
 
-
-def code(found: Sequence[Status]) -> ExitCode:
-    """1 when a resource is lost where it is in service, else 9 when one is unknown there, else 0."""
-    verdicts = {status.verdict for status in found}
-    if "lost" in verdicts:
-        return ExitCode.NOT_HELD
-    return ExitCode.UNAVAILABLE if _UNKNOWN in verdicts else ExitCode.OK
-
-
-def _whole(instance: Instance, here: bool, cluster: Cluster, run: Run) -> Status:
-    others = {} if here else cluster.systems_with(instance.tag)
-    others.pop(cluster.system, None)
-    questions: list[Callable[[], Part]] = [partial(_own_part, instance, run)]
-    questions += [partial(_part_of, system, tag, cluster) for system, tag in others.items()]
-    parts = [
-        Part(system, _SILENT, why=part.why) if isinstance(part, KitError) else part
-        for system, part in zip([cluster.system, *others], run.deadline.together(questions), strict=True)
+    Raises Misconfigured where there is none of that tag, and none under it.
+    """
+    everything = {each.tag: each for each in cluster.lcd.everything()}
+    pairs = cluster.lcd.dependencies(system=cluster.system) if everything else []
+    alone = tag if tag in everything and everything[tag].form else None
+    wanted = [alone] if alone else _under(tag, pairs) if tag else everything
+    found = [each for name, each in sorted(everything.items()) if name in wanted and each.form]
+    if tag and not found:
+        cluster.need(tag)
+        raise Misconfigured(f"no EC2 resource stands under {tag}", "See the tags with ec2kit status")
+    if not found:
+        return []
+    others = {} if here else cluster.lcd.counterparts(system=cluster.system)
+    asked = sorted({system for each in found for system in others.get(each.tag, {})})
+    own, *told = run.deadline.together(
+        [
+            partial(_own_parts, found, everything, pairs, run),
+            *(partial(_parts_of, system, others[alone][system] if alone else None, cluster) for system in asked),
+        ]
+    )
+    if isinstance(own, KitError):
+        raise own
+    elsewhere = dict(zip(asked, told, strict=True))
+    return [
+        Status(
+            each.tag,
+            _named(each),
+            str(each.form),
+            (
+                own[each.tag],
+                *(_part(system, its, elsewhere[system], cluster) for system, its in others.get(each.tag, {}).items()),
+            ),
+        )
+        for each in found
     ]
-    return Status(instance.tag, _named(instance), str(instance.form), tuple(parts))
+
+
+def _under(tag: str, pairs: Sequence[tuple[str, str]]) -> list[str]:
+    """The tag with all that it stands on."""
+    found = [tag]
+    for each in found:  # it grows meanwhile
+        found += [child for parent, child in pairs if parent == each and child not in found]
+    return found
 
 
 def _named(here: Instance) -> str:
@@ -153,26 +276,80 @@ def _named(here: Instance) -> str:
         return here.id
 
 
-def _own_part(here: Instance, run: Run) -> Part:
-    """What this system tells: its state in LifeKeeper, a look at EC2, and its own last actions."""
-    run = replace(run, record=Record(), mend=MEND)
-    outcome = attempt(lambda: _look(here, run), run.log)
-    code = outcome.code if isinstance(outcome, KitError) else ExitCode.OK
+def _own_parts(
+    found: Sequence[Instance],
+    everything: Mapping[str, Instance],
+    pairs: Sequence[tuple[str, str]],
+    run: Run,
+) -> dict[str, Part]:
+    """What this system tells of each: its state in LifeKeeper, a look at EC2, and its own last actions.
+
+    pairs: parent and child.
+    """
+    run = replace(run, record=Record())
+    cases: dict[str, Case] = {}
+    answers: dict[str, Answer] = {}
+    for each in found:
+        try:
+            known = info.decode(each.info)
+        except KitError as error:
+            answers[each.tag] = Answer(error)
+        else:
+            serving = each.state in IN_SERVICE_STATES
+            cases[each.tag] = Case(known.resource, known.reach, serving, MEND)
+    answers |= zip(cases, checks(list(cases.values()), run), strict=True)
+    said = {name: Advice(at, code.name) for name, (at, code) in verdicts.known_of(run.settings).items()}
+    return {
+        each.tag: _own_part(
+            each, answers[each.tag], _relations(each.tag, everything, pairs), said.get(_named(each)), run
+        )
+        for each in found
+    }
+
+
+def _relations(
+    tag: str, everything: Mapping[str, Instance], pairs: Sequence[tuple[str, str]]
+) -> tuple[tuple[Relative, ...], tuple[Relative, ...]]:
+    """The parents and the children of a resource here."""
+
+    def relative(other: str) -> Relative:
+        return Relative(other, everything[other].state if other in everything else _UNKNOWN)
+
+    return (
+        tuple(relative(parent) for parent, child in pairs if child == tag),
+        tuple(relative(child) for parent, child in pairs if parent == tag),
+    )
+
+
+def _own_part(
+    here: Instance,
+    answer: Answer,
+    relations: tuple[tuple[Relative, ...], tuple[Relative, ...]],
+    advice: Advice | None,
+    run: Run,
+) -> Part:
+    error = answer.error
+    code = error.code if error else ExitCode.OK
     held = {ExitCode.OK: True, ExitCode.NOT_HELD: False}.get(code)
+    serves = here.state in IN_SERVICE_STATES
+    if held is False and not serves:
+        error = NotHeld(f"{_named(here)} is not on this system")
     done = _history(here.tag, run)
-    site = run.record.site
     return Part(
         system=here.system,
         state=here.state,
         switchback=here.switchback,
-        verdict=_verdict(here.state, held=held),
-        why=outcome.why if isinstance(outcome, KitError) else "",
+        verdict=_verdict(serves=serves, held=held),
+        why=error.why if error else "",
         outcome=code.name,
         since=history.since(done, held=held),
-        interface=site.node.interface if site else None,
-        eni=site.node.eni if site else None,
-        view=run.record.view,
+        interface=answer.node.interface if answer.node else None,
+        eni=answer.node.eni if answer.node else None,
+        view=answer.view,
         actions=tuple(done[-LAST_ACTIONS:]),
+        parents=relations[0],
+        children=relations[1],
+        doctor=advice,
     )
 
 
@@ -185,35 +362,36 @@ def _history(tag: str, run: Run) -> list[Entry]:
         return []
 
 
-def _look(here: Instance, run: Run) -> None:
-    """Raise what quickCheck would, where it is in service; elsewhere, NotHeld when one look shows it."""
-    known = info.decode(here.info)
-    run = replace(run, reach=known.reach)
-    if here.state in IN_SERVICE_STATES:
-        lifecycle.check(known.resource, run)
-        return
-    try:
-        lifecycle.check_once(known.resource, locate(known.resource.interface, run), run)
-    except NotHeld as error:
-        raise NotHeld(f"{known.resource} is not on this system") from error
-
-
-def _verdict(state: str, *, held: bool | None) -> str:
+def _verdict(*, serves: bool, held: bool | None) -> str:
     """One word or two for people: held, lost, unknown where it is in service; else not here, held here too."""
     if held is None:
         return _UNKNOWN
-    if state in IN_SERVICE_STATES:
+    if serves:
         return "held" if held else "lost"
     return "held, but out of service" if held else "not here"
 
 
-def _part_of(system: str, tag: str, cluster: Cluster) -> Part:
-    """What another system tells. Raises KitError when it does not."""
-    _, output = cluster.ask("ec2kit", system, "status", tag, "--here", "--output", "json")
+def _parts_of(system: str, tag: str | None, cluster: Cluster) -> dict[str, Part]:
+    """What another system tells, by its tags; nothing when it has the kit, and that does not answer.
+
+    tag: this alone. Raises KitError when it cannot be asked.
+    """
+    _, output = cluster.ask("ec2kit", system, "status", *([tag] if tag else []), "--here", "--output", "json")
     try:
-        (told,) = json.loads(output)["resources"]
-        return Part.of_json(told["systems"][0])
+        return {each["tag"]: Part.of_json(each["systems"][0]) for each in json.loads(output)["resources"]}
     except (ValueError, KeyError, TypeError, IndexError, AttributeError):
+        return {}
+
+
+def _part(system: str, tag: str, told: dict[str, Part] | KitError, cluster: Cluster) -> Part:
+    """Another system's part of one resource."""
+    if isinstance(told, KitError):
+        return Part(system, _SILENT, why=told.why)
+    if tag in told:
+        return told[tag]
+    try:
         there = cluster.lcd.instance(tag, system=system)
-        why = "the kit there gave no answer; is it installed, and is it the same version?"
-        return Part(system, there.state if there else "gone", why=why)
+    except KitError as error:
+        return Part(system, _SILENT, why=error.why)
+    why = "the kit there gave no answer; is it installed, and is it the same version?"
+    return Part(system, there.state if there else "gone", why=why)

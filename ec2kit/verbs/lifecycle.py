@@ -23,7 +23,7 @@ from ec2kit.core import backoff, messages
 from ec2kit.core.errors import Astray, KitError, Misconfigured, NotHeld, Pending, Stale, Unanswered, Unavailable
 from ec2kit.core.evidence import CONFIRM_PAUSE, Evidence
 from ec2kit.core.kinds.kind import Resource, View
-from ec2kit.core.model import Elsewhere
+from ec2kit.core.model import Elsewhere, Node
 from ec2kit.core.steps import BringLinkUp, Ec2Step, Plan, Step, findings, steps_of
 from ec2kit.host import nic
 from ec2kit.verbs import claims, whereabouts, witness
@@ -84,9 +84,7 @@ def check(resource: Resource, run: Run, site: Site | None = None) -> None:
         return
     for problem in run.record.view.displacing if run.record.view else ():
         run.log.say(messages.CAUTION, problem=problem)
-    if first.same_loss(second):
-        raise second.error
-    raise Unavailable(f"two looks contradict each other: {first.error}, and then: {second.error}", "Look again")
+    raise first.confirmed(second)
 
 
 def check_once(resource: Resource, site: Site, run: Run) -> None:
@@ -110,13 +108,19 @@ def plan(resource: Resource, run: Run) -> None:
 
 
 @dataclass(frozen=True)
-class _Doubt:
+class Doubt:
     """What one look shows to be lost: each entry, and in words."""
 
     lost: frozenset[str]
     error: NotHeld
 
-    def same_loss(self, other: _Doubt) -> bool:
+    def confirmed(self, second: Doubt) -> KitError:
+        """What it comes to when a second look, a while later, shows a loss again."""
+        if self._same_loss(second):
+            return second.error
+        return Unavailable(f"two looks contradict each other: {self.error}, and then: {second.error}", "Look again")
+
+    def _same_loss(self, other: Doubt) -> bool:
         """Whether both show an entry lost. One that shows none at all has lost each table's, and tells of no ENI."""
         if _EVERYTHING not in (self.lost, other.lost):
             return bool(self.lost & other.lost)
@@ -124,27 +128,36 @@ class _Doubt:
         return not told or any(not entry.startswith("eni-") for entry in told)
 
 
-def _judge(resource: Resource, site: Site, run: Run, *, frugal: bool) -> _Doubt | None:
+def _judge(resource: Resource, site: Site, run: Run, *, frugal: bool) -> Doubt | None:
     """One look: None when this node holds the address. Raises Astray."""
     try:
         view = look(resource, site, run, frugal=frugal)
     except NotHeld as error:
-        return _Doubt(_EVERYTHING, error)
-    lost, cure = view.lost, run.mend or MEND
+        return lost_wholly(error)
+    return doubt(resource, view, run.record.site.node if run.record.site else site.node, run.mend)
+
+
+def lost_wholly(error: NotHeld) -> Doubt:
+    """What a look shows that finds no entry at all."""
+    return Doubt(_EVERYTHING, error)
+
+
+def doubt(resource: Resource, view: View, node: Node, mend: str = "") -> Doubt | None:
+    """What a look shows to be lost; None when this node holds the address. mend: as a run's. Raises Misconfigured."""
+    lost, cure = view.lost, mend or MEND
     try:
         found = findings(view.drift())
     except Misconfigured as error:  # it could not be taken now either
         if not lost:
             raise
         found, cure = str(error), error.cure
-    node = run.record.site.node if run.record.site else site.node
     if lost:
         what = f"{resource} is not held by {node}: {found}"
-        return _Doubt(lost, NotHeld(what, cure))
+        return Doubt(lost, NotHeld(what, cure))
     if found:
         raise Astray(
             f"{resource} is on this node, but not where it is to be, on {node}: {found}",
-            f"'ec2kit hold{' --force' if run.mend else ''}' moves it there; or have the resource name the place "
+            f"'ec2kit hold{' --force' if mend else ''}' moves it there; or have the resource name the place "
             "that it is at",
         )
     return None

@@ -43,9 +43,12 @@ def locate(
     return run.record.site
 
 
-def here(interface: str | None, run: Run) -> Node:
-    """Where this node is, by its metadata alone; what it lacks is a part of the answer. Raises KitError."""
-    return _node(interface, run, metadata_of(run), lenient=True)
+def here(interface: str | None, run: Run, *, lenient: bool = True) -> Node:
+    """Where this node is, by its metadata alone; what it lacks is a part of the answer. Raises KitError.
+
+    lenient: also where the interface is named.
+    """
+    return _node(interface, run, run.record.metadata or metadata_of(run), lenient=lenient or not interface)
 
 
 def _ec2(node: Node, run: Run, metadata: Metadata, *, patient: bool) -> Ec2:

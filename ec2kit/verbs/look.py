@@ -53,16 +53,19 @@ def look(
         for message, values in view.notices:
             run.log.say(message, **values)
     run.record.view = view
-    ours = asked.answers.get(Interfaces(site.node.instance), ())
-    for seat in () if isinstance(ours, KitError) else ours:  # asked along, and not needed in the end
-        if seat.id == view.seat:
-            run.record.site = replace(site, node=site.node.at(seat))
+    run.record.site = replace(site, node=asked.placed(site.node, view))
     return view
 
 
-def looks(wanted: Sequence[tuple[Resource, Node]], ec2: Ec2, run: Run, *, frugal: bool) -> list[View | KitError]:
-    """One complete look at several resources: the view, or the KitError, of each."""
-    return _Conversation(ec2, run, frugal=frugal).views(wanted)
+def looks(
+    wanted: Sequence[tuple[Resource, Node]], ec2: Ec2, run: Run, *, frugal: bool = False
+) -> list[tuple[View, Node] | KitError]:
+    """One complete look at several resources: the view and the node where it has the address, or the KitError."""
+    asked = _Conversation(ec2, run, frugal=frugal)
+    return [
+        view if isinstance(view, KitError) else (view, asked.placed(node, view))
+        for (_, node), view in zip(wanted, asked.views(wanted), strict=True)
+    ]
 
 
 @dataclass
@@ -83,6 +86,14 @@ class _Conversation:
         """When EC2 told who has the addresses: the oldest answer of those."""
         used = [each for each in self.read if isinstance(each, Listing)]
         return min((self.at[each] for each in used if not each.steady), default=min(self.at.values(), default=0.0))
+
+    def placed(self, node: Node, view: View) -> Node:
+        """The node, at the interface that a view shows to have the address, or to be going to have it."""
+        ours = self.answers.get(Interfaces(node.instance), ())
+        for seat in () if isinstance(ours, KitError) else ours:  # asked along, and not needed in the end
+            if seat.id == view.seat:
+                return node.at(seat)
+        return node
 
     def views(self, wanted: Sequence[tuple[Resource, Node]]) -> list[View | KitError]:
         """Ask until each has its view.

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from concurrent.futures import TimeoutError as NotYet
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from ec2kit.core import messages
 from ec2kit.core.errors import DeadlineExceeded, KitError
 from ec2kit.core.kinds.kind import View
-from ec2kit.core.model import Elsewhere
+from ec2kit.core.model import Ec2Instance, Elsewhere
 from ec2kit.verbs.run import Run
 
 if TYPE_CHECKING:
@@ -27,14 +28,18 @@ def asked(view: View, ec2: Ec2, run: Run) -> Callable[[], tuple[Elsewhere, ...]]
     answer = run.deadline.aside(partial(ec2.instances, ids)) if ids else None
 
     def told() -> tuple[Elsewhere, ...]:
-        with suppress(KitError, DeadlineExceeded, NotYet):  # denied, silent: the ids are known
+        known: dict[str, Ec2Instance] = {}
+        try:
             known = answer.result(_PATIENCE) if answer else {}
-            return tuple(
-                replace(each, name=known[each.instance].name, state=known[each.instance].state)
-                if each.instance in known
-                else each
-                for each in there
-            )
-        return there
+        except (KitError, DeadlineExceeded, NotYet):
+            pass  # denied, or silent: the ids are known
+        except Exception:  # noqa: BLE001  a bug, and not one of what was done
+            run.log.say(messages.INTERNAL, trace=traceback.format_exc())
+        return tuple(
+            replace(each, name=known[each.instance].name, state=known[each.instance].state)
+            if each.instance in known
+            else each
+            for each in there
+        )
 
     return told

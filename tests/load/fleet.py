@@ -15,6 +15,7 @@ import math
 import random
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
@@ -25,7 +26,7 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from greenlet import getcurrent, greenlet
 
-from ec2kit.core.errors import DeadlineExceeded, KitError, NotHeld
+from ec2kit.core.errors import DeadlineExceeded, KitError, NotHeld, Unavailable
 from ec2kit.core.kinds.elastic_ip import ElasticIpResource
 from ec2kit.core.kinds.kind import Resource
 from ec2kit.core.kinds.route import RouteResource
@@ -130,6 +131,13 @@ class _Budget(Deadline):
     def __init__(self, seconds: float) -> None:
         super().__init__(seconds)
         self.paces: defaultdict[str, Pace] = defaultdict(Pace)
+
+    def aside(self, call: Callable[[], T]) -> Future[T]:
+        """Nothing: who had the address is asked by one call that nobody waits for, with buckets of its own."""
+        del call
+        future: Future[T] = Future()
+        future.set_exception(Unavailable("not asked"))
+        return future
 
     def together(self, calls: Sequence[Callable[[], T]], *, at_most: int = SIDE_BY_SIDE) -> list[T | KitError]:
         """The results in the calls' order, when the last has come."""

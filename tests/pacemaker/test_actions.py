@@ -301,7 +301,7 @@ def test_what_a_person_has_taken_before_the_cluster_came_is_not_untouched(eip_ag
     """No resource was about it: a start that fails is followed by a stop, which does not know that it is not here."""
     lab = eip_agent.protected.lab
     Path(lab.node2.environment["HA_RSCTMP"]).mkdir(parents=True)  # as resource-agents makes it at each boot
-    assert lab.node2.ec2kit("hold", "eip", "203.0.113.10", "--interface", "eth1").returncode == 0
+    assert lab.node2.ec2kit("hold", "eip", "203.0.113.10", "--interface", "eth1", "--force").returncode == 0
     hurry(lab.node2, act=4, look=3)
     lab.ec2.refuse("denied")
     assert [eip_agent.run(action, lab.node2).returncode for action in ("start", "stop")] == [GENERIC, GENERIC]
@@ -317,7 +317,7 @@ def test_what_is_done_by_hand_is_remembered(agent: Agent, verb: str) -> None:
     lab, address = agent.protected.lab, next(iter(agent.parameters.values()))
     peers = [word for eni in agent.parameters.get("peers", "").split(",") if eni for word in ("--peer", eni)]
     assert agent.run("start" if verb == "release" else "stop", lab.node1).returncode == SUCCESS
-    words = (verb, agent.kind, address, "--interface", "eth1", *(peers if verb == "hold" else []))
+    words = (verb, agent.kind, address, "--interface", "eth1", *([*peers, "--force"] if verb == "hold" else []))
     assert lab.node1.ec2kit(*words).returncode == 0
     hurry(lab.node1, act=4, look=3)
     lab.ec2.refuse("denied")

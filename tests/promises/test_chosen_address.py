@@ -42,7 +42,7 @@ def place(lab: Lab, public_ip: str) -> str | None:
 
 def hold(node: Node, public_ip: str, private_ip: str) -> None:
     """By hand."""
-    good(node.ec2kit("hold", "eip", public_ip, "--interface", "eth1", "--private-ip", private_ip))
+    good(node.ec2kit("hold", "eip", public_ip, "--interface", "eth1", "--private-ip", private_ip, "--force"))
 
 
 def test_two_on_one_interface_do_not_throw_each_other_out(lab: Lab, vpc: PrivateLab) -> None:
@@ -64,7 +64,7 @@ def test_another_private_address_of_the_interface_is_misconfigured_and_hold_move
     words = ("eip", vpc.public_ip, "--interface", "eth1", "--private-ip", SECONDARY[1])
     seen = lab.node1.ec2kit("check", *words)
     assert (seen.returncode, "is on this node, but not where" in seen.stderr) == (5, True)
-    good(lab.node1.ec2kit("hold", *words))
+    good(lab.node1.ec2kit("hold", *words, "--force"))
     assert place(lab, vpc.public_ip) == SECONDARY[1]
 
 

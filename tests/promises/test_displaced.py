@@ -50,7 +50,7 @@ def start(node: Node, public_ip: str, action: str = "start", **more: str) -> Com
 
 def hold(node: Node, public_ip: str, *more: str) -> CompletedProcess[str]:
     """By hand, or by keepalived."""
-    return node.ec2kit("hold", "eip", public_ip, "--interface", "eth1", *more)
+    return node.ec2kit("hold", "eip", public_ip, "--interface", "eth1", *more, "--force")
 
 
 def lifekeepers(node: Node, public_ip: str) -> CompletedProcess[str]:

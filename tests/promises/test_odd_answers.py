@@ -77,7 +77,8 @@ def test_an_address_of_another_sort_is_named_as_such(figure2: Lab, address: str,
     node = figure2.node1
     node.set(EC2_MAX_RETRY=0)
     for verb in ("check", "plan", "hold"):
-        done = node.ec2kit(verb, "eip", address, "--interface", "eth1")
+        force = ("--force",) if verb == "hold" else ()
+        done = node.ec2kit(verb, "eip", address, "--interface", "eth1", *force)
         assert (done.returncode, words in done.stderr) == (5, True), done.stderr
     good(node.ec2kit("release", "eip", address, "--interface", "eth1"))
     done = node.ec2kit("create", "--type", "elastic-ip", "--interface", "eth1", "--elastic-ip", address)

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -86,6 +87,13 @@ AIMED = {"DisassociateAddress", "UnassignPrivateIpAddresses"}  # at what was rea
 
 class Turns(Deadline):
     """A deadline whose calls side by side are taken one after the other, so that each is a turn of its own."""
+
+    def aside(self, call: Callable[[], T]) -> Future[T]:
+        """Nothing: as where no thread can be had."""
+        del call
+        future: Future[T] = Future()
+        future.set_exception(Unavailable("no thread"))
+        return future
 
     def together(self, calls: Sequence[Callable[[], T]], *, at_most: int = 1) -> list[T | KitError]:
         """The same results in the same order."""

@@ -68,7 +68,7 @@ def test_a_dead_nodes_address_moves_with_its_elastic_ip_by_one_call(private: Pro
     assert addresses(lab.ec2.truth())[lab.vpc.public_ip] == (eni_of(lab, "node2"), "10.0.5.50")
     lab.ec2.forget()
     words = ("eip", lab.vpc.public_ip, "--interface", "eth1", "--private-ip", "10.0.5.50")
-    good(lab.node2.ec2kit("hold", *words))
+    good(lab.node2.ec2kit("hold", *words, "--force"))
     assert {call.action[:8] for call in lab.ec2.calls} == {"Describe"}
 
 
@@ -100,7 +100,9 @@ def test_an_address_of_somebody_elses_is_named_and_left_alone(private: Protected
 def test_what_cannot_move_is_refused_in_words(figure3: Lab, address: str, why: str) -> None:
     """Before anything is sent."""
     figure3.node1.set(EC2_MAX_RETRY=0)
-    done = figure3.node1.ec2kit("hold", "private", address, "--interface", "eth1", "--peer", eni_of(figure3, "node2"))
+    done = figure3.node1.ec2kit(
+        "hold", "private", address, "--interface", "eth1", "--peer", eni_of(figure3, "node2"), "--force"
+    )
     assert done.returncode == 5
     assert why in done.stderr
     assert {call.action[:8] for call in figure3.ec2.calls} == {"Describe"}

@@ -77,7 +77,7 @@ def test_ec2_max_retry_three(routes: Protected) -> None:
 @pytest.mark.parametrize("vip", ["fd00::10", "10.1.0", "10.1.0.10/24", "10.1.0.300", "vip", ""])
 def test_an_ipv6_or_malformed_virtual_ip(routes: Protected, vip: str) -> None:
     """Usage, with an example of what is right."""
-    done = routes.lab.node1.ec2kit("hold", "route", vip)
+    done = routes.lab.node1.ec2kit("hold", "route", vip, "--force")
     assert done.returncode == 2
     assert "is not an IPv4 address such as 10.1.0.10" in last(done)
     assert unchanged(routes)
@@ -87,10 +87,11 @@ def test_an_interface_that_does_not_exist(either: Protected) -> None:
     """The ones that there are, are named; only a release asks EC2, for it may have nothing to let go of."""
     either.lab.node1.set(EC2_MAX_RETRY=0)
     for verb in ("hold", "check", "plan", *(["release"] if either.words[0] == "eip" else [])):
-        done = either.lab.node1.ec2kit(verb, *either.words[:2], "--interface", "eth7")
+        force = ("--force",) if verb == "hold" else ()
+        done = either.lab.node1.ec2kit(verb, *either.words[:2], "--interface", "eth7", *force)
         assert done.returncode == 5
         assert "no network interface eth7. It has: eth0, eth1. Name one of them." in last(done)
-    assert either.lab.node1.ec2kit("hold", *either.words[:2], "--interface", "../eth1").returncode == 5
+    assert either.lab.node1.ec2kit("hold", *either.words[:2], "--interface", "../eth1", "--force").returncode == 5
     assert {call.action for call in either.lab.ec2.calls} <= {"DescribeAddresses", "DescribeNetworkInterfaces"}
     assert all("ec2kit-action/release" in call.agent for call in either.lab.ec2.calls)
 
@@ -100,14 +101,14 @@ def test_an_interface_without_an_eni(routes: Protected) -> None:
     bridge = routes.lab.node1.sysfs / "class/net/br0"
     bridge.mkdir()
     (bridge / "address").write_text("02:ff:ff:ff:ff:ff\n")
-    done = routes.lab.node1.ec2kit("hold", *routes.words[:2], "--interface", "br0")
+    done = routes.lab.node1.ec2kit("hold", *routes.words[:2], "--interface", "br0", "--force")
     assert done.returncode == 5
     assert "br0 (02:ff:ff:ff:ff:ff) is not a network interface of this EC2 instance" in last(done)
 
 
 def test_a_virtual_ip_inside_the_vpc(routes: Protected) -> None:
     """EC2 routes those itself."""
-    done = routes.lab.node1.ec2kit("hold", "route", "10.0.2.99", "--table", "rtb-1")
+    done = routes.lab.node1.ec2kit("hold", "route", "10.0.2.99", "--table", "rtb-1", "--force")
     assert done.returncode == 5
     assert "10.0.2.99 lies inside 10.0.0.0/16, a CIDR block of" in last(done)
     assert unchanged(routes)
@@ -115,9 +116,11 @@ def test_a_virtual_ip_inside_the_vpc(routes: Protected) -> None:
 
 def test_a_virtual_ip_without_an_entry(routes: Protected) -> None:
     """Looked, and it is not so: 1, with the command that makes the entry."""
-    done = routes.lab.node1.ec2kit("hold", "route", "10.9.9.9")
+    done = routes.lab.node1.ec2kit("hold", "route", "10.9.9.9", "--force")
     assert done.returncode == 1
-    assert "has an entry for 10.9.9.9/32. Create it: aws ec2 create-route" in last(done)
+    assert "has an entry for 10.9.9.9/32. Create it, on the node that is to have it: aws ec2 create-route" in last(
+        done
+    )
 
 
 def test_an_elastic_ip_of_another_account(eip: Protected) -> None:
@@ -126,7 +129,9 @@ def test_an_elastic_ip_of_another_account(eip: Protected) -> None:
     for verb, code in (("hold", 5), ("check", 5), ("plan", 5), ("release", 0)):
         done = node.ec2kit(verb, "eip", "198.51.100.7", "--interface", "eth1")
         assert done.returncode == code, verb
-    assert "198.51.100.7 is not an Elastic IP of the account" in last(node.ec2kit("hold", "eip", "198.51.100.7"))
+    assert "198.51.100.7 is not an Elastic IP of the account" in last(
+        node.ec2kit("hold", "eip", "198.51.100.7", "--force")
+    )
     assert unchanged(eip)
 
 

@@ -37,7 +37,7 @@ def test_the_address_stays_where_it_is_when_the_default_route_moves(either: Prot
     node.default_route(default)
     assert codes(either, node, words) == {"check": OK, "monitor": SUCCESS, "probe": SUCCESS}
     before = snapshot(either.lab.ec2.truth())
-    done = node.ec2kit("hold", *words, "--output", "json")
+    done = node.ec2kit("hold", *words, "--output", "json", "--force")
     told = json.loads(done.stdout)
     assert (done.returncode, told["steps"], told["node"]["interface"]) == (OK, [], "eth1")
     assert snapshot(either.lab.ec2.truth()) == before
@@ -62,14 +62,14 @@ def test_a_takeover_does_not_guess_an_interface(either: Protected) -> None:
     node.set(EC2_MAX_RETRY=0)
     node.default_route(None)
     before = snapshot(either.lab.ec2.truth())
-    done = node.ec2kit("hold", *words)
+    done = node.ec2kit("hold", *words, "--force")
     assert done.returncode == UNAVAILABLE
     assert "no default route" in last(done)
     assert "Name the interface" in last(done)
     assert snapshot(either.lab.ec2.truth()) == before
     assert node.ec2kit("check", *words).returncode == UNAVAILABLE
     node.default_route("eth1")
-    assert node.ec2kit("hold", *words).returncode == OK
+    assert node.ec2kit("hold", *words, "--force").returncode == OK
     assert either.holder() == "node2"
 
 
@@ -82,10 +82,10 @@ def test_on_another_interface_of_this_node_is_its_own_answer(either: Protected) 
     assert codes(either, node, words, "eth0") == {"check": MISCONFIGURED, "monitor": SUCCESS, "probe": SUCCESS}
     if either.words[0] == "private":  # eth0 is in another subnet, which it cannot reach
         node.set(EC2_MAX_RETRY=0)
-        assert "is not in 10.0.1.0/24" in last(node.ec2kit("hold", *words))
+        assert "is not in 10.0.1.0/24" in last(node.ec2kit("hold", *words, "--force"))
         assert either.holder() == "node1"
         return
-    assert node.ec2kit("hold", *words).returncode == OK
+    assert node.ec2kit("hold", *words, "--force").returncode == OK
     assert codes(either, node, words, "eth0") == {"check": OK, "monitor": SUCCESS, "probe": SUCCESS}
     assert node.ec2kit("check", *either.words).returncode == MISCONFIGURED
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pexpect
 import pyte
@@ -18,8 +18,10 @@ _BEGINS = "\x1b[?2004h"  # what prompt_toolkit sends once for every question
 class Terminal:
     """`ec2kit create` or another program on a node, in a terminal. shown: every byte that it has shown."""
 
-    def __init__(self, node: Node, *command: str, columns: int = COLUMNS) -> None:
-        environment = {**node.environment, "TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1"}
+    def __init__(
+        self, node: Node, *command: str, columns: int = COLUMNS, environment: Mapping[str, str] | None = None
+    ) -> None:
+        environment = {**node.environment, "TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1", **(environment or {})}
         self.child = pexpect.spawn(
             command[0],
             list(command[1:]),

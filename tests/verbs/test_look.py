@@ -91,7 +91,8 @@ def seen(lab: Lab, wanted: Sequence[Resource], *, frugal: bool = False) -> list[
     site = locate("eth1", run)
     lab.ec2.forget()
     node.imds.calls.clear()
-    return looks([(each, site.node) for each in wanted], site.ec2, run, frugal=frugal)
+    found = looks([(each, site.node) for each in wanted], site.ec2, run, frugal=frugal)
+    return [each if isinstance(each, KitError) else each[0] for each in found]
 
 
 def values(call: Call) -> list[str]:

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from lab.ec2.faults import Kind
 from lab.protected import Protected, eni_of
 
 
@@ -28,7 +29,7 @@ def test_the_holder_is_named(either: Protected) -> None:
 
 
 @pytest.mark.parametrize("fault", ["denied", "hang", "reset", "garbage"])
-def test_no_answer_is_no_harm(either: Protected, fault: str) -> None:
+def test_no_answer_is_no_harm(either: Protected, fault: Kind) -> None:
     """hold and plan succeed, soon, and name what the look has shown."""
     lab = either.lab
     lab.ec2.refuse(fault, "DescribeInstances")

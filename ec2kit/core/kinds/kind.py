@@ -239,6 +239,11 @@ class View(ABC):
         return ()
 
     @property
+    def served_elsewhere(self) -> bool:
+        """Whether one other node has it, wholly."""
+        return len(self.elsewhere) == 1
+
+    @property
     @abstractmethod
     def subjects(self) -> frozenset[str]:
         """What a run must see right, each by the word that a step about it has as its subject."""

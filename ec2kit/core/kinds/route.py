@@ -357,6 +357,18 @@ class RouteView(View):
         return tuple(found.values())
 
     @property
+    def served_elsewhere(self) -> bool:
+        """Whether all entries target one ENI of another node, and none is missing."""
+        active = {each.target for each in self.entries if each.state == ACTIVE}
+        (*there,) = (each.eni for each in self.elsewhere)
+        return (
+            not self.missing
+            and len(there) == 1
+            and active == {*there}
+            and all(e.state == ACTIVE for e in self.entries)
+        )
+
+    @property
     def subjects(self) -> frozenset[str]:
         """The tables that should send the address here: what a run must see right, each of them."""
         return frozenset(entry.table for entry in self.entries) | frozenset(self.missing)

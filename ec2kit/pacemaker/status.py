@@ -1,0 +1,145 @@
+"""What Pacemaker says of the kit's resources, and what EC2 shows of them from this node.
+
+Two programs of Pacemaker's are asked, both bounded in time: cibadmin for the parameters, crm_mon for the states.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from ec2kit.core.errors import ExitCode, NotHeld, Unavailable
+from ec2kit.core.schema import Object
+from ec2kit.core.serving import Serving, Word
+from ec2kit.host import programs
+from ec2kit.pacemaker import cib
+from ec2kit.pacemaker.cib import Primitive, State
+from ec2kit.verbs.checks import Answer, Case, checks
+from ec2kit.verbs.run import Run
+
+_SECONDS = 10.0  # for one of Pacemaker's programs
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One resource of Pacemaker's: where it runs, and what EC2 shows. here: this node's name."""
+
+    primitive: Primitive
+    state: State
+    here: str
+    answer: Answer
+
+    @property
+    def resource(self) -> str:
+        """The address, in words."""
+        named = self.primitive.named
+        return str(named.resource) if named else self.primitive.agent
+
+    def as_json(self) -> Object:
+        """All of it."""
+        error, node, view = self.answer.error, self.answer.node, self.answer.view
+        part = {
+            "system": self.here,
+            "state": "Started" if self.here in self.state.nodes else "Stopped",
+            "why": error.why if error else "",
+            "outcome": (error.code if error else ExitCode.OK).name,
+            "interface": node.interface if node else None,
+            "eni": node.eni if node else None,
+            "view": view.as_json() if view else None,
+        }
+        about = {"tag": self.primitive.name, "resource": self.resource, "type": self.primitive.agent}
+        return (
+            about
+            | {"engine": "Pacemaker"}
+            | self.serving.as_json()
+            | {"nodes": list(self.state.nodes), "systems": [part]}
+        )
+
+    @property
+    def serving(self) -> Serving:
+        """Whether it is served."""
+        if not self.state.managed:
+            return self._told(Word.STOPPED, f"is not managed by Pacemaker now: {self._seen}")
+        if self.state.nodes:
+            return self._running(", ".join(self.state.nodes))
+        name = self.primitive.name
+        if self.state.stopped:
+            cure = f"To bring it back: crm_resource -r {name} --meta -p target-role -v Started"
+            return self._told(Word.STOPPED, "is out of service (its target-role is Stopped)", cure=cure)
+        cure = f"When the cause is mended: crm_resource --cleanup --resource {name}"
+        return self._told(Word.OUTAGE, "runs on no node", f": {self._seen}", cure)
+
+    def _running(self, nodes: str) -> Serving:
+        error, view = self.answer.error, self.answer.view
+        so = f"is started on {nodes}"
+        if error and not isinstance(error, NotHeld):
+            return self._told(Word.UNKNOWN, f"{so}; whether it is held is not known", f": {error.why}")
+        if self.here in self.state.nodes:
+            if error is None:
+                return self._told(Word.SERVED, f"is served: {self.resource} is held by {self.here}")
+            return self._told(Word.OUTAGE, f"{so}, but lost", f": {error.why}")
+        if view and view.served_elsewhere:
+            return self._told(
+                Word.SERVED, f"is served: {self.resource} is held by {nodes}", f" ({view.elsewhere[0]})"
+            )
+        return self._told(Word.OUTAGE, f"{so}, but {self._seen}")
+
+    @property
+    def _seen(self) -> str:
+        """What EC2 shows, from here."""
+        error, view = self.answer.error, self.answer.view
+        if error is None:
+            return f"EC2 shows {self.resource} on this node"
+        if view and view.elsewhere:
+            return f"EC2 shows {self.resource} on {', '.join(map(str, view.elsewhere))}"
+        return str(error) if isinstance(error, NotHeld) else f"what EC2 shows is not known: {error}"
+
+    def _told(self, word: Word, so: str, why: str = "", cure: str = "") -> Serving:
+        nodes = ", ".join(self.state.nodes)
+        name = self.primitive.name
+        return Serving(word, name, self.resource, nodes or "no node", f"{name} {so}", why, cure, system=nodes)
+
+
+def collect(name: str | None, run: Run) -> list[Standing] | None:
+    """The resource of that name, or each of the kit's; None where Pacemaker does not run on this node.
+
+    Raises Unavailable when it does not tell.
+    """
+    if not programs.installed(cib.QUERY[0]):
+        return None
+    asked = run.deadline.both(partial(_asked, cib.QUERY, run), partial(_asked, cib.MONITOR, run))
+    configured, shown = asked
+    if configured is None or shown is None:
+        return None
+    found = [each for each in cib.primitives(configured) if name in {None, each.name}]
+    states, here = cib.states(shown), platform.node()
+    cases = {each.name: case for each in found if (case := _case(each, states, here))}
+    answers = dict(zip(cases, checks(list(cases.values()), run), strict=True)) if cases else {}
+    silent = Answer(Unavailable("its parameters do not name an address", "See crm_resource --query-xml"))
+    return [Standing(each, states.get(each.name, State()), here, answers.get(each.name, silent)) for each in found]
+
+
+def _case(primitive: Primitive, states: dict[str, State], here: str) -> Case | None:
+    named = primitive.named
+    if named is None:
+        return None
+    serving = here in states.get(primitive.name, State()).nodes
+    return Case(named.resource, named.reach, serving, f"Pacemaker restarts {primitive.name}, which takes it back")
+
+
+def _asked(command: Sequence[str], run: Run) -> str | None:
+    """What a program of Pacemaker's prints; None where Pacemaker does not run. Raises Unavailable."""
+    done = programs.tell(command, _seconds(run))
+    if done.returncode == cib.NOT_RUNNING:
+        return None
+    if done.returncode:
+        raise Unavailable(
+            f"Pacemaker's {command[0]} ended with {done.returncode}", "Run it by hand, and see what it says"
+        )
+    return done.stdout
+
+
+def _seconds(run: Run) -> float:
+    return min(_SECONDS, run.deadline.left)
