@@ -8,22 +8,26 @@ import platform
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from ec2kit import __version__
 from ec2kit.core import messages, schema
 from ec2kit.core.doctor.checks import CHECKS
-from ec2kit.core.doctor.finding import Case, Mute, Report, Result, muted, quiet
-from ec2kit.core.errors import ExitCode, KitError
+from ec2kit.core.doctor.finding import Case, Mute, Report, Result, SetUp, muted, quiet
+from ec2kit.core.errors import ExitCode, KitError, Misconfigured, Unavailable
 from ec2kit.core.kinds.kind import Resource
+from ec2kit.core.kinds.known import KINDS
 from ec2kit.core.messages import Level
 from ec2kit.core.settings import Budget
-from ec2kit.host import files
+from ec2kit.host import files, survey
 from ec2kit.host.log import Journal, clock
-from ec2kit.lifekeeper import contract, info
+from ec2kit.lifekeeper import contract, info, preflight
 from ec2kit.lifekeeper.cluster import Cluster, cluster_of
 from ec2kit.lifekeeper.lcd import system_name
+from ec2kit.pacemaker import cib
+from ec2kit.pacemaker.cib import Primitive
 from ec2kit.verbs import verdicts
 from ec2kit.verbs.doctor import examine
 from ec2kit.verbs.process import begin, conclude
@@ -67,17 +71,37 @@ def _examined(options: argparse.Namespace, resource: Resource | None, run: Run) 
 
 
 def _cases(options: argparse.Namespace, resource: Resource | None, run: Run) -> list[Case]:
-    """What is examined: what is named; else each resource that LifeKeeper has here; else what any address needs."""
-    if resource:
-        return [Case(resource, run.settings, options.reach, resource.interface)]
-    cluster = cluster_of(run.settings, run.deadline)
-    if options.tag:
-        return [_case(options.tag, cluster, run)]
-    if Path(run.settings.lkroot, "bin").is_dir():
-        tags = [each.tag for each in cluster.lcd.ours(most=_LIFEKEEPER_SECONDS)]
+    """What is examined: what is named; else each resource that LifeKeeper or Pacemaker has; else any address."""
+    lifekeeper = Path(run.settings.lkroot, "bin").is_dir()
+    if lifekeeper and not resource:
+        cluster = cluster_of(run.settings, run.deadline)
+        tags = [options.tag] if options.tag else [each.tag for each in cluster.lcd.ours(most=_LIFEKEEPER_SECONDS)]
         if tags:
             return [_case(tag, cluster, run) for tag in tags]
-    return [Case(None, run.settings, options.reach, options.interface)]
+    known, alone = _pacemakers(run), Case(resource, run.settings, options.reach, options.interface)
+    if options.tag:
+        return [_of_name(options.tag, known)]
+    if resource:
+        set_up = next((each.set_up for each in known or [] if _same(each.resource, resource)), alone.set_up)
+        return [replace(alone, set_up=set_up)]
+    if known is None and not lifekeeper:
+        return [replace(alone, set_up=SetUp((cib.SILENT,), cib.FINDS))]
+    return known or [alone]
+
+
+def _of_name(tag: str, known: list[Case] | None) -> Case:
+    """Pacemaker's resource of that name. known: all that it has, None where it does not tell."""
+    if known is None:
+        raise Unavailable(cib.SILENT.what, cib.SILENT.cure)
+    for each in known:
+        if each.name == tag:
+            return each
+    what = f'LifeKeeper is not here, and Pacemaker has no resource "{tag}" of the kit'
+    raise Misconfigured(what, "Name the address: ec2kit doctor KIND ADDRESS")
+
+
+def _same(one: Resource | None, other: Resource) -> bool:
+    return one is not None and (one.kind, one.address) == (other.kind, other.address)
 
 
 def _case(tag: str, cluster: Cluster, run: Run) -> Case:
@@ -87,7 +111,28 @@ def _case(tag: str, cluster: Cluster, run: Run) -> Case:
     except KitError as error:
         return Case(None, run.settings, name=tag, unfit=error)
     active = there.state in contract.IN_SERVICE_STATES
-    return Case(known.resource, run.settings, known.reach, known.resource.interface, active, known.vpc, tag)
+    set_up = preflight.set_up(run.settings, KINDS[known.resource.kind])
+    return Case(
+        known.resource, run.settings, known.reach, known.resource.interface, active, known.vpc, tag, set_up=set_up
+    )
+
+
+def _pacemakers(run: Run) -> list[Case] | None:
+    """What Pacemaker has here of the kit's agents; None where it is here and does not tell."""
+    try:
+        told = survey.output(cib.QUERY)
+        found = [] if told is None else cib.read(told, system_name(run.settings))
+    except Unavailable:
+        return None
+    return [_primitive(each, run) for each in found]
+
+
+def _primitive(found: Primitive, run: Run) -> Case:
+    named = found.named
+    if isinstance(named, KitError):
+        return Case(None, run.settings, name=found.id, unfit=named, set_up=found.set_up)
+    where = named.resource.interface
+    return Case(named.resource, run.settings, named.reach, where, name=found.id, set_up=found.set_up)
 
 
 def _code(outcome: list[Report] | KitError) -> int:

@@ -40,7 +40,7 @@ def ask(resource: Resource, run: Run) -> Owner | None:
     lcd = Lcd(run.settings.lkroot, deadline)
     for engine, question in (
         ("LifeKeeper", partial(_of_lifekeeper, resource, lcd)),
-        ("Pacemaker", partial(_of_pacemaker, resource, deadline)),
+        ("Pacemaker", partial(_of_pacemaker, resource, deadline, run)),
     ):
         try:
             if found := next(question(), None):
@@ -78,10 +78,10 @@ def _names(instance: Instance, resource: Resource) -> bool:
         known = info.decode(instance.info).resource
     except KitError:
         return instance.identity == info.identifier(resource)
-    return (known.kind, known.address) == (resource.kind, resource.address)
+    return _same(known, resource)
 
 
-def _of_pacemaker(resource: Resource, deadline: Deadline) -> Iterator[Owner]:
+def _of_pacemaker(resource: Resource, deadline: Deadline, run: Run) -> Iterator[Owner]:
     if not programs.installed(cib.QUERY[0]):
         return
     done = programs.tell(cib.QUERY, deadline.left)
@@ -89,10 +89,12 @@ def _of_pacemaker(resource: Resource, deadline: Deadline) -> Iterator[Owner]:
         return
     if done.returncode:
         raise Unavailable(f"{cib.QUERY[0]} ended with {done.returncode}")
-    for each in cib.primitives(done.stdout):
-        if each.named and (each.named.resource.kind, each.named.resource.address) == (
-            resource.kind,
-            resource.address,
-        ):
-            move = shlex.join(["crm_resource", "--move", "--resource", each.name, "--node", platform.node()])
-            yield Owner(f"Pacemaker's resource {each.name}", f"To bring it here: {move}")
+    node = run.settings.ec2kit_system or platform.node()
+    for each in cib.read(done.stdout, node):
+        if not isinstance(each.named, KitError) and _same(each.named.resource, resource):
+            move = shlex.join(["crm_resource", "--move", "--resource", each.id, "--node", node])
+            yield Owner(f"Pacemaker's resource {each.id}", f"To bring it here: {move}")
+
+
+def _same(one: Resource, other: Resource) -> bool:
+    return (one.kind, one.address) == (other.kind, other.address)

@@ -9,8 +9,11 @@ from ec2kit.core.doctor.checks import CHECKS
 _AS_TOLD = "Do what the line behind it says; then `ec2kit doctor` again."
 _MEANINGS = {  # code: what it means, what to do
     "INFO_UNREADABLE": (
-        "The info field of LifeKeeper's resource cannot be read, so nobody knows which address it has.",
-        "`ec2kit properties ec2-ip-vip` says what is wrong with it. Create it again if it cannot be mended.",
+        "The info field of LifeKeeper's resource, or the parameters of Pacemaker's, name no usable address.",
+        (
+            "LifeKeeper: `ec2kit properties ec2-ip-vip` says what is wrong; create it again if it cannot be mended. "
+            "Pacemaker: correct the parameter that the line names."
+        ),
     ),
     "METADATA_SILENT": (
         "The instance metadata do not tell who this node is. Without them the kit can neither look nor act here.",
@@ -165,6 +168,106 @@ _MEANINGS = {  # code: what it means, what to do
     "REVERSE_PATH_STRICT": (
         "The kernel drops packets that come in by one interface and would be answered by another (rp_filter 1).",
         "Set rp_filter of that interface to 2, with the command that is told, on every node.",
+    ),
+    "BROADCAST_PING_ON": (
+        "LifeKeeper's IP resource looks for the address by a broadcast ping, which no VPC carries (NOBCASTPING).",
+        "Put NOBCASTPING=1 into /etc/default/LifeKeeper on every node.",
+    ),
+    "RECOVERY_TIME_SHORT": (
+        "LifeKeeper reserves a resource for a recovery for less time than SIOS's guide advises (RESRVRECTIMEOUT).",
+        "Put RESRVRECTIMEOUT=300 into /etc/default/LifeKeeper on every node.",
+    ),
+    "CHECKS_OVERLAP": (
+        "A quickCheck may still wait for EC2 when LifeKeeper begins the next one.",
+        "Have EC2_QUICKCHECK_TIMEOUT below LKCHECKINTERVAL, in /etc/default/LifeKeeper.",
+    ),
+    "PACEMAKER_SILENT": (
+        "Pacemaker is installed, and does not tell its configuration: it does not run here, or hangs.",
+        "None where another engine is used. Else start it; crm_mon -1 shows whether it runs.",
+    ),
+    "OPERATION_TIMEOUT_SHORT": (
+        (
+            "Pacemaker gives start, stop or monitor less time than the agent advises. A slow answer of EC2's is "
+            "then a failure, and a failed stop asks for fencing."
+        ),
+        "Set the operations as docs/pacemaker.md has them: start 120 s, stop 60 s, monitor 60 s.",
+    ),
+    "RESOURCE_NOT_MONITORED": (
+        "Pacemaker does not look at the resource again after its start. It moves it only when the node dies.",
+        "Give it a recurring monitor, with the command that is told.",
+    ),
+    "RESOURCE_UNMANAGED": (
+        "The resource is disabled or not managed, or the node or the cluster is in maintenance mode or standby.",
+        "None while somebody works on it; else end that with the command that is told.",
+    ),
+    "RESOURCE_CLONED": (
+        "The resource is in a clone. An address is on one node alone, so the agent does not start as a clone.",
+        "Take it out of the clone, with the command that is told.",
+    ),
+    "FENCING_OFF": (
+        (
+            "The cluster has no fencing. When a stop fails, the address stays where it is until a person acts; in a "
+            "partition the last start wins."
+        ),
+        "Set up fence_aws, as docs/pacemaker.md tells.",
+    ),
+    "KEEPALIVED_SCRIPT": (
+        (
+            "keepalived would not run the kit's script, or not after a reload: it is not there, others can change "
+            "it, or script_user or enable_script_security is missing or stands behind the FIFO."
+        ),
+        "Take these lines from the sample in /opt/ec2kit/etc/keepalived, in its order. " + _AS_TOLD,
+    ),
+    "UNIT_TIMEOUT_SHORT": (
+        "systemd ends a run of the kit's unit before the kit gives up. Then nobody is told what it waited for.",
+        "Let TimeoutStartSec and TimeoutStopSec of the unit be above the kit's --timeout, as etc/systemd has them.",
+    ),
+    "VERSIONS_DIFFER": (
+        "The nodes do not have the same kit, Python or botocore, or one of them lacks the kit's description of EC2.",
+        "Install the same version on each node.",
+    ),
+    "VIP_NOT_ON_INTERFACE": (
+        "EC2 sends the address to this node, and none of its interfaces has it. So what arrives is dropped.",
+        "Start what puts it there: IPaddr2 in Pacemaker, the IP resource in LifeKeeper, keepalived. " + _AS_TOLD,
+    ),
+    "VIP_ON_INTERFACE": (
+        (
+            "This node has the address on an interface, and another node holds it. What this node itself sends to "
+            "the address does not leave it."
+        ),
+        "Take it off here, with the command that is told. On lo it may stay: docs/pacemaker.md, Side by side.",
+    ),
+    "WAY_BACK_ELSEWHERE": (
+        (
+            "Packets for the address come in by one interface, and the answers leave by another one, whose ENI EC2 "
+            "does not take them from unless its source/dest check is off, too."
+        ),
+        "Route by the source address, with the commands that are told, on every node.",
+    ),
+    "LINK_DOWN": (
+        "The interface that the address is for is down, or has no link. `ip link` shows it.",
+        "Set it up, with the command that is told.",
+    ),
+    "SHAPES_MISSING": (
+        (
+            "Install writes a short description of EC2 for the botocore that it finds. It is not there, or for "
+            "another version: each run works, and takes longer."
+        ),
+        "Run the kit's install again on this node.",
+    ),
+    "ROUTES_NEAR_QUOTA": (
+        (
+            "A route table has nearly as many entries as AWS allows by default. The kit changes entries that are "
+            "there; one that was lost cannot be made again in a full table."
+        ),
+        "Have the quota raised, or take entries out. `aws service-quotas get-service-quota` tells yours.",
+    ),
+    "ONLY_WAY_OUT": (
+        (
+            "The Elastic IP is on the interface with this node's default route, and EC2's endpoint has a public "
+            "address. When the node lets go of it, it may reach EC2 no more until it has another public address."
+        ),
+        "Give the node another way: a VPC endpoint for EC2, a NAT gateway, or another interface.",
     ),
 }
 

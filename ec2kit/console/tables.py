@@ -62,7 +62,7 @@ def show_standing(found: Iterable[Standing]) -> None:
     for each in found:
         out.print(
             Text.assemble(
-                (one_line(each.primitive.name), "bold"), one_line(f"  {each.resource}, {each.primitive.agent}")
+                (one_line(each.primitive.id), "bold"), one_line(f"  {each.resource}, {each.primitive.agent}")
             )
         )
         line(out, f"started on: {', '.join(each.state.nodes) or 'no node'}")

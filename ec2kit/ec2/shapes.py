@@ -29,6 +29,7 @@ OPERATIONS = (  # the IAM policy of docs/reference.md says the same, and a test 
     "AssignPrivateIpAddresses",
     "UnassignPrivateIpAddresses",
 )
+BOTOCORE = str(botocore.__version__)
 FOLDER = Path(__file__).parent / "shapes.d"
 _SERVICE = "ec2"
 _ENDPOINTS = (_SERVICE, "sts", "portal.sso", "oidc", "signin")  # and of whoever gives credentials for it

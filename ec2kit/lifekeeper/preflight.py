@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ec2kit.core.doctor.finding import SetUp
 from ec2kit.core.errors import Misconfigured, Problem
 from ec2kit.core.kinds.kind import Kind
 from ec2kit.core.model import Node, VpcId
 from ec2kit.core.settings import Settings
 
 _ADVISED_RESRVRECTIMEOUT = 300  # the guide, "User System Setup", notes
+_FINDS = frozenset({"BROADCAST_PING_ON", "RECOVERY_TIME_SHORT", "CHECKS_OVERLAP"})
+
+
+def set_up(settings: Settings, kind: Kind) -> SetUp:
+    """The same check, for the doctor."""
+    return SetUp(tuple(host(settings, kind)), _FINDS)
 
 
 def host(settings: Settings, kind: Kind) -> list[Problem]:
-    """Check this system's LifeKeeper settings."""
+    """Check this system's LifeKeeper settings: each problem with the doctor's name of it."""
     problems = kind.settings(settings)
     if settings.resrvrectimeout < _ADVISED_RESRVRECTIMEOUT:
         problems.append(
@@ -21,6 +28,7 @@ def host(settings: Settings, kind: Kind) -> list[Problem]:
                 f"RESRVRECTIMEOUT is {settings.resrvrectimeout}, less than the advised {_ADVISED_RESRVRECTIMEOUT} s",
                 f"Put RESRVRECTIMEOUT={_ADVISED_RESRVRECTIMEOUT} into /etc/default/LifeKeeper",
                 fatal=False,
+                code="RECOVERY_TIME_SHORT",
             )
         )
     if settings.ec2_quickcheck_timeout >= settings.lkcheckinterval:
@@ -30,6 +38,7 @@ def host(settings: Settings, kind: Kind) -> list[Problem]:
                 f"({settings.lkcheckinterval}): one check could still wait when the next is due",
                 "Lower EC2_QUICKCHECK_TIMEOUT in /etc/default/LifeKeeper",
                 fatal=False,
+                code="CHECKS_OVERLAP",
             )
         )
     return problems

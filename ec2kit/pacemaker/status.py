@@ -10,16 +10,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from ec2kit.core.errors import ExitCode, NotHeld, Unavailable
+from ec2kit.core.errors import ExitCode, KitError, NotHeld, Unavailable
 from ec2kit.core.schema import Object
 from ec2kit.core.serving import Serving, Word
 from ec2kit.host import programs
-from ec2kit.pacemaker import cib
-from ec2kit.pacemaker.cib import Primitive, State
+from ec2kit.pacemaker import cib, monitor
+from ec2kit.pacemaker.cib import Primitive
+from ec2kit.pacemaker.monitor import State
 from ec2kit.verbs.checks import Answer, Case, checks
 from ec2kit.verbs.run import Run
 
 _SECONDS = 10.0  # for one of Pacemaker's programs
+_SHARE = 0.8  # of the time that is left, likewise
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Standing:
     def resource(self) -> str:
         """The address, in words."""
         named = self.primitive.named
-        return str(named.resource) if named else self.primitive.agent
+        return self.primitive.agent if isinstance(named, KitError) else str(named.resource)
 
     def as_json(self) -> Object:
         """All of it."""
@@ -49,7 +51,7 @@ class Standing:
             "eni": node.eni if node else None,
             "view": view.as_json() if view else None,
         }
-        about = {"tag": self.primitive.name, "resource": self.resource, "type": self.primitive.agent}
+        about = {"tag": self.primitive.id, "resource": self.resource, "type": self.primitive.agent}
         return (
             about
             | {"engine": "Pacemaker"}
@@ -64,7 +66,7 @@ class Standing:
             return self._told(Word.STOPPED, f"is not managed by Pacemaker now: {self._seen}")
         if self.state.nodes:
             return self._running(", ".join(self.state.nodes))
-        name = self.primitive.name
+        name = self.primitive.id
         if self.state.stopped:
             cure = f"To bring it back: crm_resource -r {name} --meta -p target-role -v Started"
             return self._told(Word.STOPPED, "is out of service (its target-role is Stopped)", cure=cure)
@@ -98,7 +100,7 @@ class Standing:
 
     def _told(self, word: Word, so: str, why: str = "", cure: str = "") -> Serving:
         nodes = ", ".join(self.state.nodes)
-        name = self.primitive.name
+        name = self.primitive.id
         return Serving(word, name, self.resource, nodes or "no node", f"{name} {so}", why, cure, system=nodes)
 
 
@@ -109,24 +111,23 @@ def collect(name: str | None, run: Run) -> list[Standing] | None:
     """
     if not programs.installed(cib.QUERY[0]):
         return None
-    asked = run.deadline.both(partial(_asked, cib.QUERY, run), partial(_asked, cib.MONITOR, run))
-    configured, shown = asked
+    configured, shown = run.deadline.both(partial(_asked, cib.QUERY, run), partial(_asked, monitor.QUERY, run))
     if configured is None or shown is None:
         return None
-    found = [each for each in cib.primitives(configured) if name in {None, each.name}]
-    states, here = cib.states(shown), platform.node()
-    cases = {each.name: case for each in found if (case := _case(each, states, here))}
-    answers = dict(zip(cases, checks(list(cases.values()), run), strict=True)) if cases else {}
-    silent = Answer(Unavailable("its parameters do not name an address", "See crm_resource --query-xml"))
-    return [Standing(each, states.get(each.name, State()), here, answers.get(each.name, silent)) for each in found]
-
-
-def _case(primitive: Primitive, states: dict[str, State], here: str) -> Case | None:
-    named = primitive.named
-    if named is None:
-        return None
-    serving = here in states.get(primitive.name, State()).nodes
-    return Case(named.resource, named.reach, serving, f"Pacemaker restarts {primitive.name}, which takes it back")
+    here = run.settings.ec2kit_system or platform.node()
+    found = [each for each in cib.read(configured, here) if name in {None, each.id}]
+    states = monitor.states(shown)
+    cases: dict[str, Case] = {}
+    answers: dict[str, Answer] = {}
+    for each in found:
+        if isinstance(each.named, KitError):
+            answers[each.id] = Answer(each.named)
+        else:
+            mend = f"Pacemaker restarts {each.id}, which takes it back"
+            serving = here in states.get(each.id, State()).nodes
+            cases[each.id] = Case(each.named.resource, each.named.reach, serving, mend)
+    answers |= zip(cases, checks(list(cases.values()), run), strict=True)
+    return [Standing(each, states.get(each.id, State()), here, answers[each.id]) for each in found]
 
 
 def _asked(command: Sequence[str], run: Run) -> str | None:
@@ -142,4 +143,4 @@ def _asked(command: Sequence[str], run: Run) -> str | None:
 
 
 def _seconds(run: Run) -> float:
-    return min(_SECONDS, run.deadline.left)
+    return min(_SECONDS, _SHARE * run.deadline.left)

@@ -19,6 +19,7 @@ from ec2kit.core.doctor.asked import (
     Addresses,
     File,
     Here,
+    Library,
     Options,
     Output,
     Probe,
@@ -26,11 +27,12 @@ from ec2kit.core.doctor.asked import (
     Sight,
     TheWay,
     Way,
+    Writers,
 )
 from ec2kit.core.doctor.finding import Case, Check, Finding, findings
 from ec2kit.core.errors import DeadlineExceeded, Internal, KitError, Unavailable
 from ec2kit.core.kinds.facts import Answers, Listing, Query
-from ec2kit.host import survey
+from ec2kit.host import files, survey
 from ec2kit.verbs.locate import here, locate
 from ec2kit.verbs.look import look
 from ec2kit.verbs.run import Record, Run, Site
@@ -98,13 +100,21 @@ class _Asked:
         match query:
             case Here():
                 return here(self.case.interface, self.run)
+            case Addresses() | File() | Output() | Writers() | Library():
+                return self._of_host(query)
+        return self._of_ec2(query, self._ec2_site())
+
+    def _of_host(self, query: Query[Any]) -> object:
+        match query:
             case Addresses(host):
                 return survey.addresses(host)
             case File(path):
                 return survey.text(Path(self.run.settings.ec2kit_procfs, path))
             case Output(command):
                 return survey.output(command)
-        return self._of_ec2(query, self._ec2_site())
+            case Writers(path):
+                return files.others_can_write(Path(path))
+        return library()
 
     def _of_ec2(self, query: Query[Any], site: Site) -> object:
         match query:
@@ -153,3 +163,10 @@ def _way(site: Site, run: Run) -> Way:
         way.bundle,
         files,
     )
+
+
+def library() -> tuple[str, bool]:
+    """The version of AWS's library, and whether the kit's own description of EC2 is there for it."""
+    from ec2kit.ec2 import shapes
+
+    return shapes.BOTOCORE, shapes.loader() is not None

@@ -98,3 +98,35 @@ def test_what_cannot_be_examined(routes: Protected, words: tuple[str, ...], code
     done = routes.lab.node2.ec2kit("doctor", *words)
     assert done.returncode == code, done
     assert (done.stdout + done.stderr).strip()
+
+
+CIB = """<cib><configuration><nodes><node id="1" uname="node1"/><node id="2" uname="node2"/></nodes><resources>
+<clone id="c"><primitive id="vip-route" class="ocf" provider="ec2kit" type="route"><instance_attributes id="i">
+<nvpair id="i1" name="ip" value="10.1.0.10"/></instance_attributes></primitive></clone>
+</resources></configuration></cib>"""
+
+
+def test_pacemakers_resources(routes: Protected) -> None:
+    """Without LifeKeeper those of Pacemaker are examined, by name, by address or all; what is proven hinders."""
+    node = routes.lab.node2
+    node.set(LKROOT=node.root / "nothing")
+    cibadmin = node.root / "bin/cibadmin"
+    cibadmin.write_text(f"#!/bin/sh\ncat <<'END'\n{CIB}\nEND\n")
+    cibadmin.chmod(0o755)
+    for words in ((), ("vip-route",), ("route", "10.1.0.10")):
+        done = node.ec2kit("doctor", *words)
+        assert (done.returncode, done.stdout.splitlines()[0].count("RESOURCE_CLONED")) == (1, 1), done
+        assert ("(vip-route)" in done.stdout) is (words[:1] != ("route",))
+        assert "OPERATION_TIMEOUT_SHORT (961074)" in done.stdout
+    assert node.ec2kit("doctor", "vip-nobody").returncode == 5
+    cibadmin.write_text("#!/bin/sh\nexit 102\n")
+    silent = node.ec2kit("doctor")
+    assert (silent.returncode, silent.stdout.count("PACEMAKER_SILENT (961073)")) == (0, 1), silent
+
+
+def test_lifekeepers_settings(routes: Protected) -> None:
+    """What create finds of them, doctor finds on each node."""
+    routes.lab.node2.set(NOBCASTPING=0, RESRVRECTIMEOUT=60, LKCHECKINTERVAL=90)
+    done = routes.lab.node2.ec2kit("doctor")
+    assert done.returncode == 0
+    assert all(code in done.stdout for code in ("BROADCAST_PING_ON", "RECOVERY_TIME_SHORT", "CHECKS_OVERLAP")), done

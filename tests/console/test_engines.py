@@ -13,7 +13,7 @@ from tests.support.programs import last, replaced
 
 _CIB = """#!/bin/sh
 cat <<'END'
-<resources>
+<cib><configuration><resources>
   <group id="g">
     <primitive id="other" class="ocf" provider="heartbeat" type="{kind}"/>
     <primitive id="damaged" class="ocf" provider="ec2kit" type="{kind}"/>
@@ -21,7 +21,7 @@ cat <<'END'
       <instance_attributes id="a"><nvpair id="b" name="{parameter}" value="{address}"/></instance_attributes>
     </primitive>
   </group>
-</resources>
+</resources></configuration></cib>
 END
 """
 
@@ -85,7 +85,7 @@ def test_pacemaker_has_it(either: Protected) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("exec sleep 30", "'cibadmin --query --local --scope resources' did not end in 2 s"),
+        ("exec sleep 30", "'cibadmin --query --local' did not end in 2 s"),
         ("echo '<resources'", "shows something in an unknown form"),
         ("exit 1", "cibadmin ended with 1"),
         ("exit 102", ""),

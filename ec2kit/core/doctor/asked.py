@@ -81,3 +81,15 @@ class Output(Query[str | None]):
     """What a program of this host's prints, whatever its exit code; None where there is no such program."""
 
     command: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Writers(Query[str]):
+    """Why others than root can change one of this host's files; empty: they cannot, or it is not there."""
+
+    path: str
+
+
+@dataclass(frozen=True)
+class Library(Query[tuple[str, bool]]):
+    """The version of botocore, AWS's library, and whether the kit's own description of EC2 is there for it."""

@@ -6,32 +6,31 @@ A check that several addresses share comes first. `needs` names what hides it: o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, ip_address
 from urllib.parse import urlsplit
 
 from ec2kit.core import preflight
-from ec2kit.core.doctor.asked import Addresses, File, Here, Options, Output, Probe, Rehearsal, Sight, TheWay
+from ec2kit.core.doctor import host
+from ec2kit.core.doctor.asked import Addresses, Here, Options, Probe, Rehearsal, Sight, TheWay
 from ec2kit.core.doctor.finding import HERE, Case, Check
-from ec2kit.core.errors import KitError, Misconfigured, NotHeld, Problem
+from ec2kit.core.errors import KitError, Misconfigured, NotHeld, Problem, Unavailable
 from ec2kit.core.kinds.facts import Facts, Interfaces, RouteTables
 from ec2kit.core.kinds.kind import View
+from ec2kit.core.model import BY_HAND
 
 _METADATA, _CREDENTIALS, _ENDPOINT = "METADATA_SILENT", "CREDENTIALS_UNFIT", "ENDPOINT_SILENT"
 _REFUSED, _UNSEEN = "EC2_REFUSES", "ADDRESS_NOT_SEEN"
+_ROUTES, _NEAR = 50, 0.9  # entries of a route table that AWS allows, and the part of them that is worth a word
 _SLOW = 2.0  # seconds for one answer: a takeover sends a handful of calls
 _SKEW, _REFUSED_SKEW = 60.0, 300.0  # seconds: worth a word, and more than EC2 takes
 _RESERVED = [  # what no route of a VPC can carry
     IPv4Network(each) for each in ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4")
 ]
-_TAKES_AWAY = {  # units that remove addresses which EC2 has not given: how to keep them off
-    "nm-cloud-setup.timer": "systemctl disable --now nm-cloud-setup.timer nm-cloud-setup.service",
-    "nm-cloud-setup.service": "systemctl disable --now nm-cloud-setup.timer nm-cloud-setup.service",
-    "cloud-netconfig.timer": "systemctl disable --now cloud-netconfig.timer, or CLOUD_NETCONFIG_MANAGE=no for it",
-    "refresh-policy-routes@{interface}.timer": "systemctl disable --now refresh-policy-routes@{interface}.timer",
-}
 
 
 def _info(case: Case, _facts: Facts) -> list[Problem]:
+    if isinstance(case.unfit, Unavailable):
+        raise case.unfit
     return [Problem.of(case.unfit)] if case.unfit else []
 
 
@@ -165,6 +164,50 @@ def _others(case: Case, facts: Facts) -> list[Problem] | None:
     return [each for each in view.problems(active=case.active) if not each.fatal and not each.code]
 
 
+def _way_out(case: Case, facts: Facts) -> list[Problem] | None:
+    """Where EC2's endpoint has private addresses alone, the node's own way to it is another one."""
+    if not (found := _problem("ONLY_WAY_OUT")(case, facts)) or (way := facts.of(TheWay())).proxy:
+        return found
+    try:
+        addresses = facts.of(Addresses(urlsplit(way.url).hostname or ""))
+    except KitError:  # told by another check
+        return found
+    return [] if all(ip_address(each).is_private for each in addresses) else found
+
+
+def _quota(case: Case, facts: Facts) -> list[Problem] | None:
+    """A route table that is full takes no entry that has to be made again."""
+    if case.resource is None or not case.resource.stays:
+        return None
+    counts = {
+        table.id: sum(each.origin == BY_HAND for each in table.routes)
+        for table in facts.of(RouteTables(facts.of(Here()).vpc))
+    }
+    cure = (
+        "aws service-quotas get-service-quota --service-code vpc --quota-code L-93826ACB tells yours; "
+        "have it raised, or take entries out"
+    )
+    return [
+        Problem(f"{table} has {count} entries, and AWS allows {_ROUTES} unless it was raised", cure)
+        for table, count in counts.items()
+        if count >= _NEAR * _ROUTES
+    ]
+
+
+def _set_up(code: str) -> Callable[[Case, Facts], list[Problem] | None]:
+    """What the engine's own settings show."""
+
+    def rule(case: Case, _facts: Facts) -> list[Problem] | None:
+        found = [each for each in case.set_up.problems if each.code == code]
+        return found or (None if code not in case.set_up.finds else [])
+
+    return rule
+
+
+def _elsewhere(_case: Case, _facts: Facts) -> None:
+    """Found by who has the other nodes' answers (ec2kit.core.doctor.others)."""
+
+
 def _forgotten(case: Case, facts: Facts) -> list[Problem] | None:
     if case.resource is None or not case.resource.gathers or (view := _view(case, facts)) is None:
         return None
@@ -209,46 +252,6 @@ def _unprovable(case: Case, facts: Facts) -> str | None:
     if (view := _view(case, facts)) is None or not view.unprovable:
         return None
     return f"not provable, for EC2 has no DryRun of them: {' '.join(view.unprovable)}"
-
-
-# ---- of this host
-
-
-def _takers(_case: Case, facts: Facts) -> list[Problem] | None:
-    interface = facts.of(Here()).interface or "eth0"
-    units = {unit.format(interface=interface): cure.format(interface=interface) for unit, cure in _TAKES_AWAY.items()}
-    told = facts.of(Output(("systemctl", "show", "--property=Id,ActiveState,UnitFileState", *units)))
-    if "Id=" not in (told or ""):  # another init than systemd
-        return None
-    problems = {}
-    for block in (told or "").split("\n\n"):
-        state = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
-        unit = state.get("Id", "")
-        if unit in units and (state.get("ActiveState") == "active" or state.get("UnitFileState") == "enabled"):
-            what = f"{unit} is on: it takes addresses off the interface that EC2 does not know, such as a virtual IP"
-            problems[units[unit]] = Problem(what, units[unit], fatal=False)
-    return list(problems.values())
-
-
-def _reverse_path(case: Case, facts: Facts) -> list[Problem] | None:
-    """rp_filter 1 drops what comes in by another interface than the one by which the answer would leave."""
-    if case.resource is None or not case.resource.stays:
-        return None
-    node = facts.of(Here())
-    names = ["all", node.interface or "eth0"]
-    told = [facts.of(File(f"sys/net/ipv4/conf/{name}/rp_filter")) for name in names]
-    if None in told or len(node.names) == 1:
-        return None if None in told else []
-    strict = max(int(each or 0) for each in told if str(each).strip().isdigit()) == 1
-    what = (
-        f"rp_filter of {names[1]} is strict, and this node has several interfaces: packets for "
-        f"{case.resource.address} may be dropped"
-    )
-    return (
-        [Problem(what, f"sysctl -w net.ipv4.conf.{names[1]}.rp_filter=2, and put it into /etc/sysctl.d")]
-        if strict
-        else []
-    )
 
 
 _LOOKED = (_METADATA, _CREDENTIALS, _REFUSED)
@@ -297,15 +300,45 @@ CHECKS = (
             ("PLACE_TAKEN", 961050, "nothing else loses its place on this node", False),
         )
     ),
+    Check("ROUTES_NEAR_QUOTA", 961087, "VPC", "the route tables have room", _quota, _LOOKED, blocks=False),
+    Check("ONLY_WAY_OUT", 961088, "VPC", "this node has another way to EC2 than by the address", _way_out, _AT,
+          blocks=False),
     Check("ADDRESS_CAUTION", 961051, "VPC", "nothing more is to be known of it", _others, _AT, blocks=False),
     Check("PEERS_FORGOTTEN", 961052, "VPC", "the other nodes know this one", _forgotten, _AT, blocks=False),
     Check("PERMISSION_MISSING", 961031, "permissions", "EC2 would carry out what a takeover sends (DryRun)", _rights,
           _AT),
     Check("PERMISSION_UNPROVABLE", 961032, "permissions", "", _unprovable, _AT, blocks=False),
     Check("ADDRESS_REMOVER_ON", 961060, "host", "nothing on this host removes addresses that EC2 does not know",
-          _takers, (_METADATA,), blocks=False),
-    Check("REVERSE_PATH_STRICT", 961061, "host", "the kernel takes packets for the address", _reverse_path,
+          host.takers, (_METADATA,), blocks=False),
+    Check("REVERSE_PATH_STRICT", 961061, "host", "the kernel takes packets for the address", host.reverse_path,
           (_METADATA,), blocks=False),
+    Check("VIP_NOT_ON_INTERFACE", 961082, "host", "what EC2 sends here is on an interface", host.not_on_interface,
+          _AT, blocks=False),
+    Check("VIP_ON_INTERFACE", 961083, "host", "the address is not on an interface here", host.on_interface, _AT,
+          blocks=False),
+    Check("WAY_BACK_ELSEWHERE", 961084, "host", "answers leave by the same interface", host.way_back, _AT,
+          blocks=False),
+    Check("LINK_DOWN", 961085, "host", "the interface has link", host.link_down, (_METADATA,), blocks=False),
+    Check("SHAPES_MISSING", 961086, "host", "the kit's description of EC2 is there for this botocore", host.shapes,
+          blocks=False),
+    *(
+        Check(code, number, "engine", right, _set_up(code), blocks=blocks)
+        for code, number, right, blocks in (
+            ("BROADCAST_PING_ON", 961070, "NOBCASTPING is as the address needs it", False),
+            ("RECOVERY_TIME_SHORT", 961071, "RESRVRECTIMEOUT is long enough", False),
+            ("CHECKS_OVERLAP", 961072, "a quickCheck ends before the next one is due", False),
+            ("PACEMAKER_SILENT", 961073, "Pacemaker tells its configuration", False),
+            ("OPERATION_TIMEOUT_SHORT", 961074, "Pacemaker gives the operations time enough", False),
+            ("RESOURCE_NOT_MONITORED", 961075, "there is a recurring monitor", False),
+            ("RESOURCE_UNMANAGED", 961076, "Pacemaker may start it here", False),
+            ("RESOURCE_CLONED", 961077, "it is not a clone", True),
+            ("FENCING_OFF", 961078, "there is fencing", False),
+        )
+    ),
+    Check("KEEPALIVED_SCRIPT", 961079, "engine", "keepalived runs the kit's script", host.keepalived, blocks=False),
+    Check("UNIT_TIMEOUT_SHORT", 961080, "engine", "systemd gives the kit's units time enough", host.units,
+          blocks=False),
+    Check("VERSIONS_DIFFER", 961081, "systems", "all nodes have the same versions", _elsewhere, blocks=False),
 )  # fmt: skip
 
 BY_CODE = {each.code: each for each in CHECKS}

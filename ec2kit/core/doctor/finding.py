@@ -16,6 +16,7 @@ from ec2kit.core.messages import Level, Message
 from ec2kit.core.model import BY_SETTINGS, Reach, VpcId
 from ec2kit.core.schema import Object
 from ec2kit.core.settings import Settings
+from ec2kit.core.words import one_line
 
 
 class Result(StrEnum):
@@ -35,12 +36,20 @@ _NO_ANSWER = frozenset({Result.UNKNOWN, Result.BROKEN, Result.SKIPPED})
 
 
 @dataclass(frozen=True)
+class SetUp:
+    """What the engine's own settings show: problems, each with its code. finds: the codes that were looked for."""
+
+    problems: tuple[Problem, ...] = ()
+    finds: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
 class Case:
     """What is examined: whether this node could take the address; None: what any address needs.
 
     interface: of this node, where it is named. active: this node is to have the address now, not only later. vpc: in
-    which the resource was made. name: what LifeKeeper calls it, its tag. unfit: why LifeKeeper's resource cannot be
-    read; then any address is examined.
+    which the resource was made. name: what its engine calls it. unfit: why the engine's resource cannot be
+    read; then any address is examined. set_up: of the engine for it.
     """
 
     resource: Resource | None
@@ -51,6 +60,7 @@ class Case:
     vpc: VpcId | None = None
     name: str = ""
     unfit: KitError | None = None
+    set_up: SetUp = SetUp()
 
 
 # The problems that a rule finds, none when all is right; or what is right, in words; None: it does not apply.
@@ -81,7 +91,7 @@ class Check:
     def told(self, problem: Problem) -> Finding:
         """What it found."""
         fails = problem.fatal and self.blocks
-        return Finding(self, Result.FAIL if fails else Result.WARN, problem.what, problem.cure)
+        return Finding(self, Result.FAIL if fails else Result.WARN, one_line(problem.what), one_line(problem.cure))
 
     def answered(self, error: KitError) -> Finding:
         """What it means that a question of the check's was not answered, or was answered so."""

@@ -350,8 +350,8 @@ class ElasticIpView(View):
     @property
     def cautions(self) -> list[Problem]:
         """The interface of the default route, which may be this node's way to EC2; and what loses its place."""
-        if not self.default_route:
-            return self.displacing
+        if not self.default_route or self.primary not in {"", self.private_ip}:
+            return self.displacing  # the node's own packets leave from its primary address
         return [
             *self.displacing,
             Problem(
@@ -359,6 +359,7 @@ class ElasticIpView(View):
                 "reaches EC2 by that address, each release cuts its own way to EC2 off",
                 "Give it another way: a VPC endpoint for EC2, a NAT gateway, or another interface",
                 fatal=False,
+                code="ONLY_WAY_OUT",
             ),
         ]
 
@@ -472,7 +473,7 @@ class ElasticIpView(View):
             raise Astray(str(self.lack), self.lack.cure)
         return ((DisassociateAddress(self.public_ip, there.id, there.eni),),)
 
-    finds: ClassVar = frozenset({"PLACE_TAKEN"})
+    finds: ClassVar = frozenset({"PLACE_TAKEN", "ONLY_WAY_OUT"})
     unprovable: ClassVar = ("DisassociateAddress",)  # what it names is known only where the address is
 
     def rehearsal(self) -> tuple[Ec2Step, ...]:

@@ -375,7 +375,11 @@ def no_broadcast(why: str) -> Callable[[Settings], list[Problem]]:
 
     def problems(settings: Settings) -> list[Problem]:
         cure = "Put NOBCASTPING=1 into /etc/default/LifeKeeper on every node"
-        return [] if settings.nobcastping == 1 else [Problem(f"NOBCASTPING is not 1: {why}", cure)]
+        return (
+            []
+            if settings.nobcastping == 1
+            else [Problem(f"NOBCASTPING is not 1: {why}", cure, code="BROADCAST_PING_ON")]
+        )
 
     return problems
 

@@ -8,17 +8,57 @@ from typing import Any
 
 import pytest
 
-from ec2kit.core.doctor.asked import Addresses, File, Here, Options, Output, Probe, Rehearsal, Sight, TheWay, Way
+from ec2kit.core.doctor import host
+from ec2kit.core.doctor.asked import (
+    Addresses,
+    File,
+    Here,
+    Library,
+    Options,
+    Output,
+    Probe,
+    Rehearsal,
+    Sight,
+    TheWay,
+    Way,
+    Writers,
+)
 from ec2kit.core.doctor.checks import BY_CODE, CHECKS
-from ec2kit.core.doctor.finding import HERE, Case, Finding, Report, Result, findings, muted, quiet
+from ec2kit.core.doctor.finding import HERE, Case, Finding, Report, Result, SetUp, findings, muted, quiet
 from ec2kit.core.errors import ExitCode, KitError, Misconfigured, Unavailable
 from ec2kit.core.kinds.elastic_ip import ElasticIpResource, ElasticIpView
 from ec2kit.core.kinds.facts import Answers, Interfaces, RouteTables
+from ec2kit.core.kinds.known import KINDS
 from ec2kit.core.kinds.private import PrivateResource, PrivateView
 from ec2kit.core.kinds.route import RouteEntry, RouteResource, RouteView
-from ec2kit.core.model import AllocationId, Answer, Destination, Ec2Instance, EniId, Node, TableId, VpcId
+from ec2kit.core.model import (
+    AllocationId,
+    Answer,
+    Destination,
+    Ec2Instance,
+    EniId,
+    Node,
+    Route,
+    RouteTable,
+    TableId,
+    VpcId,
+)
 from ec2kit.core.settings import Settings
+from ec2kit.lifekeeper import preflight
+from ec2kit.pacemaker import cib
+from lab import PROJECT
 
+CIB = """<cib have-quorum="1"><configuration>
+<crm_config><cluster_property_set id="p"><nvpair id="p1" name="stonith-enabled" value="true"/></cluster_property_set>
+</crm_config><nodes><node id="1" uname="node1"/><node id="2" uname="node2"/></nodes>
+<resources><primitive id="fence" class="stonith" type="fence_aws"/>
+<group id="vip"><meta_attributes id="g"><nvpair id="g1" name="is-managed" value="true"/></meta_attributes>
+<primitive id="vip-route" class="ocf" provider="ec2kit" type="route">
+<instance_attributes id="i"><nvpair id="i1" name="ip" value="10.1.0.10"/></instance_attributes>
+<operations><op id="o1" name="start" interval="0s" timeout="120s"/>
+<op id="o2" name="stop" interval="0s" timeout="60"/>
+<op id="o3" name="monitor" interval="30s" timeout="PT1M"/></operations></primitive></group></resources>
+</configuration></cib>"""
 ENI, PEER, VPC = EniId("eni-1"), EniId("eni-2"), VpcId("vpc-1")
 NODE = Node("us-east-1", "i-1", VPC, (IPv4Network("10.0.0.0/16"),), "eth1", ENI, names={"a": "eth0", "b": "eth1"})
 ROUTE = RouteResource(IPv4Address("10.1.0.10"))
@@ -38,6 +78,16 @@ UNITS = Output(
         "refresh-policy-routes@eth1.timer",
     )
 )
+OF_SYSTEMD = """Id=ec2kit@vip.service
+TimeoutStartUSec=2min 30s
+TimeoutStopUSec=1min
+ExecStart={ path=/x ; argv[]=/opt/ec2kit/bin/ec2kit hold $EC2KIT_ADDRESS --quiet --timeout 120 ; }
+ExecStop={ path=/x ; argv[]=/opt/ec2kit/bin/ec2kit release $EC2KIT_ADDRESS --quiet --timeout 50 ; }
+"""
+SCRIPT = "/etc/keepalived/ec2kit-notify"
+OF_KEEPALIVED = (PROJECT / "etc/keepalived/keepalived.conf").read_text()
+ON_ETH1 = "1: lo inet 127.0.0.1/8 scope host lo\n2: eth1 inet 10.0.2.11/24 scope global eth1\n"
+BACK = Output(("ip", "-4", "-o", "route", "get", "192.0.2.1", "from", "10.1.0.10"))
 DENIED = Unavailable("EC2 denied it (UnauthorizedOperation)", "Allow it")
 DENIED.refused = True
 NO_ANSWER = Unavailable("no answer", "Look at the way")
@@ -45,7 +95,7 @@ LACK = replace(NODE, eni=None, lack=Misconfigured("eth1 has no ENI", "Name anoth
 
 
 def facts(case: Case, **changed: Any) -> Answers:
-    """What is answered on a healthy standby, but for what is changed, by the name of the question's class."""
+    """What is answered on a healthy standby, but for what is changed: by question, or by the name of its class."""
     view = changed.get("Sight", VIEW)
     answers: Answers = {
         Here(): NODE,
@@ -58,12 +108,22 @@ def facts(case: Case, **changed: Any) -> Answers:
         UNITS: "Id=nm-cloud-setup.timer\nActiveState=inactive\nUnitFileState=disabled\n",
         File("sys/net/ipv4/conf/all/rp_filter"): "0\n",
         File("sys/net/ipv4/conf/eth1/rp_filter"): "2\n",
+        File("/sys/class/net/eth1/operstate"): "up\n",
+        Library(): ("1.40.0", True),
+        host.ADDRESSES: ON_ETH1,
+        BACK: "192.0.2.1 from 10.1.0.10 via 10.0.2.1 dev eth1 uid 0\n",
+        host.UNITS: OF_SYSTEMD,
+        host.KEEPALIVED: OF_KEEPALIVED,
+        File(SCRIPT): "#!/bin/sh\n",
+        Writers(SCRIPT): "",
     }
     if case.resource:
         answers[Sight(case.resource)] = view
     if not isinstance(view, KitError):
         answers |= {Rehearsal(each): None for each in view.rehearsal()}
-    return {query: changed.get(type(query).__name__, answer) for query, answer in answers.items()}
+    answers = {query: changed.get(type(query).__name__, answer) for query, answer in answers.items()}
+    more: Answers = changed.get("of", {})
+    return answers | more
 
 
 def examined(case: Case, answers: Answers) -> list[Finding]:
@@ -86,6 +146,32 @@ def eip(**changed: Any) -> dict[str, Any]:
     return {"case": replace(HEALTHY, resource=resource), "Sight": view}
 
 
+def pacemaker(changes: dict[str, str], tag: str = "primitive") -> dict[str, Any]:
+    """A case of Pacemaker's, as the healthy CIB shows it but for some of its texts."""
+    text = CIB
+    for old, new in changes.items():
+        assert old in text
+        text = text.replace(old, new)
+    (found,) = cib.read(text, "node2")
+    assert not isinstance(found.named, KitError), tag
+    return {"case": replace(HEALTHY, resource=found.named.resource, set_up=found.set_up)}
+
+
+def lifekeeper(**settings: int) -> dict[str, Any]:
+    """A case of LifeKeeper's, with such settings."""
+    named = Settings(**{"nobcastping": 1, "resrvrectimeout": 300, **settings})  # type: ignore[arg-type]  # numbers
+    return {"case": replace(HEALTHY, set_up=preflight.set_up(named, KINDS["route"]))}
+
+
+def without(word: str) -> dict[str, Any]:
+    """keepalived's file without the line that begins with a word."""
+    lines = [line for line in OF_KEEPALIVED.splitlines() if not line.strip().startswith(word)]
+    return {"of": {host.KEEPALIVED: "\n".join(lines)}}
+
+
+HELD = replace(VIEW, entries=(RouteEntry(TableId("rtb-1"), ENI, "active"),))
+WITH_VIP = f"{ON_ETH1}2: eth1 inet 10.1.0.10/32 scope global eth1\n"
+FULL = RouteTable(TableId("rtb-1"), tuple(Route(Destination(f"10.9.{n}.0/24"), "igw-1") for n in range(46)))
 FIRES: dict[str, tuple[Result, dict[str, Any]]] = {
     "INFO_UNREADABLE": (
         Result.FAIL,
@@ -130,8 +216,39 @@ FIRES: dict[str, tuple[Result, dict[str, Any]]] = {
         Result.WARN,
         {"Output": "Id=cloud-netconfig.timer\nActiveState=active\nUnitFileState=enabled\n"},
     ),
-    "REVERSE_PATH_STRICT": (Result.WARN, {"File": "1\n"}),
+    "REVERSE_PATH_STRICT": (
+        Result.WARN,
+        {"of": {File("sys/net/ipv4/conf/all/rp_filter"): "1\n", File("sys/net/ipv4/conf/eth1/rp_filter"): "1\n"}},
+    ),
+    "ROUTES_NEAR_QUOTA": (Result.WARN, {"RouteTables": (FULL,)}),
+    "ONLY_WAY_OUT": (
+        Result.WARN,
+        {**eip(default_route=True), "Addresses": ("52.94.0.1",)},
+    ),
+    "VIP_NOT_ON_INTERFACE": (Result.WARN, {"Sight": HELD}),
+    "VIP_ON_INTERFACE": (Result.WARN, {"of": {host.ADDRESSES: WITH_VIP}}),
+    "WAY_BACK_ELSEWHERE": (
+        Result.WARN,
+        {
+            "Sight": HELD,
+            "of": {host.ADDRESSES: WITH_VIP, BACK: "192.0.2.1 from 10.1.0.10 via 10.0.0.1 dev eth0 uid 0"},
+        },
+    ),
+    "LINK_DOWN": (Result.WARN, {"of": {File("/sys/class/net/eth1/operstate"): "down\n"}}),
+    "SHAPES_MISSING": (Result.WARN, {"Library": ("1.40.0", False)}),
+    "BROADCAST_PING_ON": (Result.WARN, lifekeeper(nobcastping=0)),
+    "RECOVERY_TIME_SHORT": (Result.WARN, lifekeeper(resrvrectimeout=60)),
+    "CHECKS_OVERLAP": (Result.WARN, lifekeeper(lkcheckinterval=90)),
+    "PACEMAKER_SILENT": (Result.WARN, {"case": replace(HEALTHY, set_up=SetUp((cib.SILENT,), cib.FINDS))}),
+    "OPERATION_TIMEOUT_SHORT": (Result.WARN, pacemaker({'timeout="120s"': 'timeout="1min"'})),
+    "RESOURCE_NOT_MONITORED": (Result.WARN, pacemaker({'interval="30s"': 'interval="0"'})),
+    "RESOURCE_UNMANAGED": (Result.WARN, pacemaker({'"is-managed" value="true"': '"is-managed" value="false"'})),
+    "RESOURCE_CLONED": (Result.FAIL, pacemaker({"<group": "<clone id='c'><group", "</group>": "</group></clone>"})),
+    "FENCING_OFF": (Result.WARN, pacemaker({'"stonith-enabled" value="true"': '"stonith-enabled" value="false"'})),
+    "KEEPALIVED_SCRIPT": (Result.WARN, without("enable_script_security")),
+    "UNIT_TIMEOUT_SHORT": (Result.WARN, {"of": {host.UNITS: OF_SYSTEMD.replace("2min 30s", "1min 30s")}}),
 }
+OF_OTHERS = {"VERSIONS_DIFFER"}
 OF_A_PRIVATE_ADDRESS = {"PERMISSION_UNPROVABLE", "ADDRESS_CAUTION", "PEERS_FORGOTTEN"}
 
 
@@ -153,11 +270,64 @@ def test_a_healthy_standby_is_right_in_all() -> None:
     """Nothing fires; and each check there is has a state in this file in which it does."""
     found = examined(HEALTHY, facts(HEALTHY))
     assert {each.result for each in found} == {Result.OK}
-    assert set(FIRES) | OF_A_PRIVATE_ADDRESS == set(BY_CODE)
+    assert set(FIRES) | OF_A_PRIVATE_ADDRESS | OF_OTHERS == set(BY_CODE)
     assert (
         Report("route 10.1.0.10/32", "", tuple(found)).verdict("node2")
         == "node2 can take over route 10.1.0.10/32 now"
     )
+
+
+@pytest.mark.parametrize(
+    ("code", "state"),
+    [
+        ("KEEPALIVED_SCRIPT", without("script_user")),
+        ("KEEPALIVED_SCRIPT", {"of": {host.KEEPALIVED: f"vrrp_notify_fifo /x\n{OF_KEEPALIVED}"}}),
+        ("KEEPALIVED_SCRIPT", {"of": {File(SCRIPT): None}}),
+        ("KEEPALIVED_SCRIPT", {"of": {Writers(SCRIPT): "other users can write in it"}}),
+        ("UNIT_TIMEOUT_SHORT", {"of": {host.UNITS: OF_SYSTEMD.replace("USec=1min", "USec=40s")}}),
+        (
+            "WAY_BACK_ELSEWHERE",
+            {
+                "Sight": HELD,
+                "of": {host.ADDRESSES: WITH_VIP.replace("2: eth1 inet 10.1", "1: lo inet 10.1"), BACK: "- dev eth0"},
+            },
+        ),
+    ],
+)
+def test_what_else_makes_it_fire(code: str, state: dict[str, Any]) -> None:
+    """The other causes of the same finding."""
+    found = examined(HEALTHY, facts(HEALTHY, **state))
+    assert {each.check.code for each in found if each.result is not Result.OK} == {code}
+
+
+@pytest.mark.parametrize(
+    ("code", "state"),
+    [
+        ("ONLY_WAY_OUT", {**eip(default_route=True), "Addresses": ("10.0.0.5",)}),
+        ("ONLY_WAY_OUT", {**eip(default_route=True, primary="10.0.2.99"), "Addresses": ("52.94.0.1",)}),
+        ("VIP_ON_INTERFACE", {"of": {host.ADDRESSES: WITH_VIP.replace("2: eth1 inet 10.1", "1: lo inet 10.1")}}),
+        ("VIP_NOT_ON_INTERFACE", {"Sight": HELD, "of": {host.ADDRESSES: ""}}),
+        ("KEEPALIVED_SCRIPT", {"of": {host.KEEPALIVED: "vrrp_instance VI_1 { }"}}),
+        ("KEEPALIVED_SCRIPT", {"of": {host.KEEPALIVED: "# vrrp_notify_fifo_script /x/ec2kit-notify"}}),
+        ("UNIT_TIMEOUT_SHORT", {"of": {host.UNITS: OF_SYSTEMD.replace("2min 30s", "infinity")}}),
+        ("UNIT_TIMEOUT_SHORT", {"of": {host.UNITS: None}}),
+        (
+            "RESOURCE_CLONED",
+            pacemaker(
+                {
+                    "<group": "<clone id='c'><meta_attributes id='m'><nvpair id='n' name='clone-max' "
+                    "value='1'/></meta_attributes><group",
+                    "</group>": "</group></clone>",
+                }
+            ),
+        ),
+    ],
+)
+def test_what_does_not_make_it_fire(code: str, state: dict[str, Any]) -> None:
+    """What is as it may be, and what is not told."""
+    case = state.get("case", HEALTHY)
+    found = examined(case, facts(case, **{name: each for name, each in state.items() if name != "case"}))
+    assert code not in {each.check.code for each in found if each.result is not Result.OK}
 
 
 def test_a_refusal_is_an_answer_and_silence_is_not() -> None:
@@ -186,7 +356,7 @@ def test_one_cause_is_told_once() -> None:
     found, missing = findings(HEALTHY, CHECKS, {Here(): NO_ANSWER}, lambda error: pytest.fail(str(error)))
     loud = [each.check.code for each in found if each.result not in {Result.OK, Result.SKIPPED}]
     assert loud == ["METADATA_SILENT"]
-    assert all(type(each) is Output or type(each) is File for each in missing)
+    assert {type(each) for each in missing} <= {Output, File, Library}
 
 
 def test_a_check_that_breaks_is_not_a_verdict() -> None:
