@@ -146,9 +146,15 @@ def _options(given: list[str]) -> argparse.Namespace:
 
 
 def _name(options: argparse.Namespace) -> None:
-    """Read what doctor is to examine: a kind and an address, or a tag."""
+    """Read what doctor is to examine: a kind and an address, or a tag; and what other nodes have told."""
+    from ec2kit.console import doctor
+
     if bool(options.mute) != bool(options.mute_for):
         options.refuse("--mute CODE and --for TIME belong together")
+    try:
+        options.others = [doctor.of_file(each) for each in options.files]
+    except ValueError as error:
+        options.refuse(str(error))
     match options.what:
         case []:
             return
@@ -255,6 +261,9 @@ def _add_doctor(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "what", nargs="*", metavar="TAG | KIND ADDRESS", help="(default: all that LifeKeeper has here)"
     )
     doctor.add_argument("--long", action="store_true", help="also what is right")
+    doctor.add_argument("--all-systems", action="store_true", help="also on the other nodes of the cluster")
+    about = "what doctor --output json has printed on another node; repeat"
+    doctor.add_argument("--with", dest="files", action="append", default=[], metavar="FILE", help=about)
     doctor.add_argument("--mute", type=_known_code, metavar="CODE", help="do not count what that check finds now")
     doctor.add_argument("--for", dest="mute_for", type=_while, metavar="TIME", help="how long: 10m, 8h, 7d")
     for kind in KINDS.values():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shlex
 import sys
@@ -92,14 +93,17 @@ class Cluster:
             known |= {each.system: each.other_priority} if each.other_priority else {}
         return known
 
-    def ask(self, name: str, system: str, *arguments: str, folder: str = SCRIPTS) -> tuple[int, str]:
+    def ask(
+        self, name: str, system: str, *arguments: str, folder: str = SCRIPTS, most: float = math.inf
+    ) -> tuple[int, str]:
         """Run one of the kit's programs on another system; its exit code and output. Its log is shown as it comes.
 
         A shell there reads the command, so it is one word, in which each argument is quoted. folder: below LKROOT.
+        most: seconds.
         """
         command = shlex.join([f"{self.lkroot}/{folder}/{name}", *arguments])
         words = (*contract.REMOTE_OPTIONS, "-d", system, "--", command)
-        return self.lcd.run("lcdremexec", *words, accept=range(1, 256))
+        return self.lcd.run("lcdremexec", *words, accept=range(1, 256), most=most)
 
     def script(self, name: str, system: str, *arguments: str, folder: str = SCRIPTS) -> str:
         """Run one of the kit's scripts on another system; what it prints.

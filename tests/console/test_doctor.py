@@ -7,7 +7,10 @@ import time
 
 import pytest
 
+from lab.nodes import Lab
 from lab.protected import Protected
+from tests.support.hierarchy import ROUTE, protected
+from tests.support.programs import replaced
 
 
 def test_a_healthy_pair(either: Protected) -> None:
@@ -130,3 +133,42 @@ def test_lifekeepers_settings(routes: Protected) -> None:
     done = routes.lab.node2.ec2kit("doctor")
     assert done.returncode == 0
     assert all(code in done.stdout for code in ("BROADCAST_PING_ON", "RECOVERY_TIME_SHORT", "CHECKS_OVERLAP")), done
+
+
+def test_all_systems(figure1: Lab) -> None:
+    """Each system's verdict comes first; what is wrong on another one is told with its name, and counts."""
+    protected(figure1, ROUTE)
+    node1, node2 = figure1.node1, figure1.node2
+    for words in (("--all-systems",), ("route", "10.1.0.10", "--all-systems")):
+        done = node1.ec2kit("doctor", *words)
+        assert [line.split()[0] for line in done.stdout.splitlines()[:2]] == ["node1", "node2"], done
+        assert done.returncode == 0
+    node2.imds.fault = "refused"
+    done = node1.ec2kit("doctor", ROUTE, "--all-systems")
+    assert (done.returncode, "METADATA_SILENT (961001) on node2" in done.stdout) == (9, True), done
+    told = json.loads(node1.ec2kit("doctor", "--all-systems", "--output", "json").stdout)
+    assert [(each["system"], each["outcome"]) for each in told["others"]] == [("node2", "UNAVAILABLE")]
+    assert (told["elsewhere"], told["shapes"], told["reports"][0]["outcome"]) == (None, True, "OK")
+    replaced(node1, "lcdremexec", "exec sleep 30")
+    done = node1.ec2kit("doctor", "--all-systems", "--timeout", "5")
+    assert done.stdout.splitlines()[0].startswith("node1 can keep"), done
+    assert (done.returncode, "node2 tells nothing" in done.stdout.splitlines()[1]) == (9, True), done
+
+
+def test_what_other_nodes_have_told(routes: Protected) -> None:
+    """Files of other nodes, where nobody can ask them: verdicts, versions, exit code; other files are refused."""
+    node1, node2 = routes.lab.node1, routes.lab.node2
+    node1.set(LKROOT=node1.root / "nothing")
+    file = node1.root / "node2.json"
+    told = json.loads(node2.ec2kit("doctor", *routes.words, "--output", "json").stdout)
+    file.write_text(json.dumps(told | {"version": "0.1.9"}))
+    done = node1.ec2kit("doctor", *routes.words, "--all-systems", "--with", str(file))
+    assert (done.returncode, done.stdout.count("VERSIONS_DIFFER (961081)")) == (0, 1), done
+    assert "0.1.9 on node2" in done.stdout
+    assert f"ec2kit doctor {' '.join(routes.words[:2])} --output json > FILE" in done.stdout
+    file.write_text(json.dumps(told | {"outcome": "NOT_HELD"}))
+    assert node1.ec2kit("doctor", *routes.words, "--with", str(file)).returncode == 1
+    file.write_text(json.dumps({**told, "reports": [{}]}))
+    for name in (file, node1.root / "nothing.json"):
+        refused = node1.ec2kit("doctor", *routes.words, "--with", str(name))
+        assert (refused.returncode, str(name) in refused.stderr) == (2, True), refused

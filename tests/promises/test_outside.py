@@ -188,16 +188,23 @@ def test_the_json_of_properties_and_choices(on: Bench) -> None:
 
 @ROUTE_ALONE
 def test_the_json_of_doctor(on: Bench) -> None:
-    """A report, with the finding that hinders and one that does not; and a tag that is not there."""
+    """A report, with the finding that hinders and one that does not; other systems; a tag that is not there."""
     whole = json.loads(run(Case(("doctor", on.made.tag, "--output", "json"), wrong=denied()), on).out)
     (report,) = whole["reports"]
     report["findings"] = [each for each in report["findings"] if each["code"] in {"ANOTHER_VPC", "EC2_REFUSES"}]
+    systems = ("doctor", "--all-systems", "--output", "json")
+    both, down = (json.loads(run(Case(systems, start=start), on).out) for start in (extended, _down))
+    both["others"][0] |= {"version": "VERSION", "python": "PYTHON", "botocore": "BOTOCORE"}
+    for each in (both, down, *both["others"]):
+        each["reports"] = []  # as above
     found = {
         "doctor": whole,
+        "doctor-all-systems": both,
+        "doctor-all-systems-down": down,
         "doctor-nobody": json.loads(run(Case(("doctor", "nobody", "--output", "json")), on).out),
     }
     for each in found.values():
-        each |= {"version": "VERSION", "python": "PYTHON"}
+        each |= {"version": "VERSION", "python": "PYTHON", "botocore": "BOTOCORE"}
     compare("doctor", {f"{name}.json": pretty(f"{json.dumps(each)}\n") for name, each in found.items()})
 
 

@@ -269,7 +269,7 @@ def findings(
             found.append(hidden)
             continue
         try:
-            found += _judged(check, check.rule(case, Facts(answers)))
+            found += judged(check, check.rule(case, Facts(answers)))
         except Open as open_:
             missing |= dict.fromkeys(open_.queries)
         except Internal as error:
@@ -284,7 +284,7 @@ def findings(
     return found, missing
 
 
-def _judged(check: Check, found: Iterable[Problem] | str | None) -> list[Finding]:
+def judged(check: Check, found: Iterable[Problem] | str | None) -> list[Finding]:
     """What a rule's answer means: a finding for each problem, one when there is none, none when it does not apply."""
     if found is None:
         return []
