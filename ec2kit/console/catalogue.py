@@ -382,15 +382,15 @@ CATALOGUE = (
         action="None for a resource that was deleted. Otherwise put the parameter right that the line names.",
     ),
     Explanation(
-        messages.TAKEN_FROM,
-        cause="The address was taken, and this is who had it: the network interface, its instance with the tag Name, "
-        "and the instance's state.",
-        action="None. Without the right to DescribeInstances, name and state are left out.",
-    ),
-    Explanation(
         messages.NO_TRACE,
         cause="`crm resource trace` is on for the resource, and the file or its folder cannot be made.",
         action="Name another folder (`crm resource trace vip monitor 0 /var/log/trace`), or switch it off: `crm "
         "resource untrace vip`. The action itself is done as ever.",
+    ),
+    Explanation(
+        messages.TAKEN_FROM,
+        cause="The address was taken, and this is who had it: the network interface, its instance with the tag Name, "
+        "and the instance's state.",
+        action="None. Without the right to DescribeInstances, name and state are left out.",
     ),
 )

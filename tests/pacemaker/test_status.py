@@ -13,16 +13,8 @@ from ec2kit.pacemaker import monitor
 from ec2kit.pacemaker.monitor import State
 from lab.nodes import Node
 from lab.protected import Protected, eni_of
+from tests.support.pacemaker import CIB, MONITOR
 from tests.support.programs import good
-
-CIB = """<cib><configuration><resources>
-<primitive id="other" class="ocf" provider="heartbeat" type="IPaddr2"/>
-<primitive id="vip" class="ocf" provider="ec2kit" type="{kind}"><instance_attributes id="a">
-<nvpair id="b" name="{name}" value="{address}"/><nvpair id="c" name="interface" value="eth1"/>{more}
-</instance_attributes></primitive></resources></configuration></cib>"""
-MONITOR = """<pacemaker-result api-version="2.25"><resources><group id="g">
-<resource id="vip" resource_agent="ocf:ec2kit:{kind}" role="Started" {more}>{nodes}</resource>
-</group></resources><status code="0" message="OK"/></pacemaker-result>"""
 
 
 def program(node: Node, name: str, text: str) -> None:

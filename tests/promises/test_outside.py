@@ -36,6 +36,7 @@ from tests.promises.stage import (
     scenario_of,
     tables,
 )
+from tests.support.pacemaker import CIB, MONITOR
 
 INSIDE, FOREIGN = "10.0.9.9", "198.51.100.1"  # an address of the VPC's, and one that is not the account's
 OUTSIDE = "10.0.6.6"  # not of the interface's subnet
@@ -141,6 +142,20 @@ def _extended_and_moved(made: Protected) -> None:
     moved(made)
 
 
+def pacemaker(on: Bench) -> dict[str, str]:
+    """The environment of a node on which Pacemaker has the address, too."""
+    folder = on.folder / "pacemaker"
+    folder.mkdir()
+    kind, address, *_ = on.made.words
+    for name, text in (
+        ("cibadmin", CIB.format(kind=kind, name="ip", address=address, more="")),
+        ("crm_mon", MONITOR.format(kind=kind, more="", nodes='<node name="node1"/>')),
+    ):
+        (folder / name).write_text(f"#!/bin/sh\ncat <<'END'\n{text}\nEND\n")
+        (folder / name).chmod(0o755)
+    return {"PATH": f"{folder}:{on.lab.node1.environment['PATH']}"}
+
+
 def test_the_json_of_status(on: Bench) -> None:
     """What status tells of a resource that is held, lost, unknown or out of reach, and of none at all."""
     status = ("status", "--output", "json")
@@ -157,6 +172,8 @@ def test_the_json_of_status(on: Bench) -> None:
             "out-of-reach": [Case(status, start=_down)],
             "out-of-reach-not-here": [Case(status, start=extended, node="node2", wrong=failing("lcdremexec"))],
             "none": [Case(status, start=nothing)],
+            "two-engines": [Case(status, start=extended, environment=pacemaker(on))],
+            "advised": [Case(("doctor", on.made.tag), start=extended), Case(status)],
         }
     found, ended = {}, []
     for name, (begin, *rest) in runs.items():
