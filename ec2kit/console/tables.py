@@ -15,8 +15,8 @@ from ec2kit.core.words import one_line
 from ec2kit.lifekeeper.contract import IN_SERVICE
 
 if TYPE_CHECKING:  # a verb's outcome needs nothing of LifeKeeper's
+    from ec2kit.core.history import Entry
     from ec2kit.core.kinds.kind import View
-    from ec2kit.lifekeeper.history import Entry
     from ec2kit.lifekeeper.properties import Properties, Property
     from ec2kit.lifekeeper.status import Part, Status
     from ec2kit.pacemaker.status import Standing
@@ -95,17 +95,17 @@ def _show_systems(parts: Iterable[Part], out: Console) -> None:
 
 
 def _show_actions(parts: Iterable[Part], out: Console) -> None:
-    """The last actions on all systems, in order; below them why one did not succeed."""
-    done = sorted(((part.system, entry) for part in parts for entry in part.actions), key=lambda row: row[1].at)
+    """The last actions on all systems, in the order in which they began; below them why one did not succeed."""
+    done = sorted(((part.system, entry) for part in parts for entry in part.actions), key=lambda row: row[1].began)
     if done:
         draw(out, ("Last actions", "System", "Action", "Outcome", "Seconds"), [_action(*row) for row in done])
     for system, entry in done:
         if entry.outcome != "OK":
-            line(out, f"{_when(entry.at)} {entry.action} on {system}: {entry.what}")
+            line(out, f"{_when(entry.began)} {entry.action} on {system}: {entry.what}")
 
 
 def _action(system: str, entry: Entry) -> tuple[str, ...]:
-    return _when(entry.at), system, entry.action, entry.outcome, f"{entry.seconds:.1f}"
+    return _when(entry.began), system, entry.action, entry.outcome, f"{entry.seconds:.1f}"
 
 
 def _when(at: float | None) -> str:

@@ -21,6 +21,7 @@ from botocore.parsers import ResponseParserError
 
 from ec2kit.core import backoff
 from ec2kit.core.errors import KitError, Stale, Unavailable
+from ec2kit.core.history import Calls
 from ec2kit.core.kinds.facts import Answers, Listing
 from ec2kit.core.model import (
     UNTOLD,
@@ -60,6 +61,7 @@ _MOST_PAGES = 100
 _FAILED = 500  # the status of an answer of EC2 that does not tell whether it would have served the call
 _NUMBER = "ec2kit_number"  # in botocore's context of a call: its number in the pace
 _fresh: ContextVar[float] = ContextVar("_fresh", default=math.inf)  # until when what is now being sent may be sent
+_sent: ContextVar[float | None] = ContextVar("_sent", default=None)  # the second at which what now waits was sent
 _status: ContextVar[int | None] = ContextVar("_status", default=None)  # of the HTTP answer that is being read
 T = TypeVar("T")
 
@@ -84,12 +86,13 @@ class Ec2:
         action: who calls; CloudTrail shows it in the user agent of each event. retries: how often botocore sends
         a call again that failed, unless by throttling. patience: None, and a throttled call fails at once; else it
         is sent again while there is time, unless retries is 0, and patience hears of it once, with its name.
-        `paces` is what has been learnt about EC2's limits, by operation.
+        `paces` is what has been learnt about EC2's limits, `sent` are the HTTP requests sent, botocore's own retries
+        included: both by operation.
         """
         self._deadline = deadline
         self._patience = patience if retries else None
         self._waited = False
-        self.attempts = 0  # HTTP requests sent, botocore's own retries included
+        self.sent: defaultdict[str, Calls] = defaultdict(Calls)
         self.way = way(
             settings, signer or Signer(), region=region, url=url, action=action, retries=retries, deadline=deadline
         )
@@ -97,7 +100,7 @@ class Ec2:
         self._client.meta.events.register("before-send.ec2", self._count)
         self._client.meta.events.register("before-parse.ec2", _keep_status)
         self.paces: defaultdict[str, Pace] = defaultdict(Pace)
-        self._lock = threading.Lock()  # of the paces; never held while anything is waited for
+        self._lock = threading.Lock()  # of the paces and the calls; never held while anything is waited for
         decide: Any = self._wait_out  # the stubs do not know that this hook answers
         self._client.meta.events.register_first("needs-retry.ec2", decide)
         self._client.meta.events.register("before-call.ec2", self._wait_for_turn)
@@ -107,9 +110,20 @@ class Ec2:
         """The EC2 URL in use, wherever it came from."""
         return self._client.meta.endpoint_url
 
-    def _count(self, **_: object) -> None:
+    @property
+    def attempts(self) -> int:
+        """How many HTTP requests were sent, botocore's own retries included."""
+        with self._lock:
+            return sum(each.count for each in self.sent.values())
+
+    def _count(self, *, event_name: str, **_: object) -> None:
         self._check_fresh()
-        self.attempts += 1
+        _sent.set(self._deadline.spent)
+        self._tally(event_name.rpartition(".")[2], Calls(1))
+
+    def _tally(self, called: str, calls: Calls) -> None:
+        with self._lock:
+            self.sent[called] += calls
 
     def _wait_for_turn(self, *, model: Any, context: dict[str, Any], **_: object) -> None:
         """Before a call is sent first: wait as long as what was refused before makes it wise."""
@@ -132,7 +146,11 @@ class Ec2:
         parsed: Any = response[1] if response else {}
         failure = caught_exception or botocore.exceptions.ClientError(parsed, operation.name)
         context = request_dict["context"]
-        if not throttled(parsed.get("Error", {}).get("Code", "")):
+        slowed = throttled(parsed.get("Error", {}).get("Code", ""))
+        if (sent := _sent.get()) is not None:
+            _sent.set(None)
+            self._tally(operation.name, Calls(0, self._deadline.spent - sent, int(slowed)))
+        if not slowed:
             if response and response[0].status_code < _FAILED:
                 with self._lock:
                     self.paces[operation.name].served(context[_NUMBER])

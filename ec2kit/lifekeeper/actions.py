@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import math
 import sys
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ec2kit.core import messages
+from ec2kit.core import history, messages
 from ec2kit.core.errors import ExitCode, KitError, Misconfigured, NotHeld
 from ec2kit.core.kinds.kind import Resource
 from ec2kit.core.messages import Level
@@ -24,11 +23,12 @@ from ec2kit.core.model import AccessKey
 from ec2kit.core.settings import Budget
 from ec2kit.host import guard
 from ec2kit.host.log import Journal
-from ec2kit.lifekeeper import contract, history, info, past
+from ec2kit.lifekeeper import contract, info
 from ec2kit.lifekeeper.entry import WATCHES
 from ec2kit.lifekeeper.forms import Form
 from ec2kit.lifekeeper.lcd import Instance, Lcd, system_name
-from ec2kit.verbs import lifecycle, repeats
+from ec2kit.lifekeeper.past import file_of, said_of
+from ec2kit.verbs import lifecycle, past, repeats
 from ec2kit.verbs.process import attempt, begin, conclude, forget_strangers
 from ec2kit.verbs.run import Run
 
@@ -92,7 +92,7 @@ def create(wanted: Creation, key: AccessKey | None) -> int:
 def _begin(call: Call) -> Run:
     forget_strangers()
     log = Journal(call.action, call.tag, least=Level.NOTIFY if call.action == WATCHES else Level.INFO)
-    said = partial(past.said_of, call.tag) if call.action == WATCHES and call.tag else None
+    said = partial(said_of, call.tag) if call.action == WATCHES and call.tag else None
     run = begin(log, lambda settings: settings.seconds(_BUDGET[call.action]), said=said)
     return replace(run, holder=holder(call.tag), mend=contract.MEND)
 
@@ -119,10 +119,10 @@ def _tell(call: Call, run: Run, outcome: str | KitError, code: int) -> None:
     seconds = run.deadline.spent
     answered = isinstance(outcome, str | NotHeld)
     if call.action == WATCHES and answered:
-        repeats.keep(past.said_of(call.tag, run.settings), run.log, answered=True)
+        repeats.keep(said_of(call.tag, run.settings), run.log, answered=True)
     if call.action != "delete":
-        found, what = (ExitCode.OK, outcome) if isinstance(outcome, str) else (outcome.code, outcome.why)
-        _keep(history.Entry(time.time(), call.action, found, round(seconds, 3), what), call, run)
+        entry = past.entry(run, outcome, engine=history.LIFEKEEPER, name=call.tag)
+        past.keep(entry, file_of(call.tag, run.settings), run)
     if isinstance(outcome, str):
         run.log.say(messages.END_OK, seconds=seconds, what=outcome)
     elif code:
@@ -133,15 +133,7 @@ def _tell(call: Call, run: Run, outcome: str | KitError, code: int) -> None:
         then = "the resource stays in service"
         run.log.say(messages.END_UNKNOWN, seconds=seconds, why=outcome.why, then=then)
     if call.action == WATCHES and not answered:
-        repeats.keep(past.said_of(call.tag, run.settings), run.log, answered=False)
-
-
-def _keep(entry: history.Entry, call: Call, run: Run) -> None:
-    """Write down what the action has come to. When that fails, nothing but `ec2kit status` misses it."""
-    try:
-        past.keep(entry, call.tag, run.settings)
-    except KitError as error:
-        run.log.say(messages.HISTORY_LOST, why=error.why)
+        repeats.keep(said_of(call.tag, run.settings), run.log, answered=False)
 
 
 _USAGE = {

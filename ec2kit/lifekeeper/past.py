@@ -1,4 +1,4 @@
-"""Where this system writes down what a resource's actions have come to: read by `ec2kit status` alone."""
+"""What this system writes down of a resource of LifeKeeper's: what its actions have come to, and what they told."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from urllib.parse import unquote
 from ec2kit.core.errors import KitError
 from ec2kit.core.settings import Settings
 from ec2kit.host import files
-from ec2kit.lifekeeper import history
-from ec2kit.lifekeeper.history import Entry
+from ec2kit.verbs import past
 
 
 def file_of(tag: str, settings: Settings) -> Path:
@@ -43,20 +42,8 @@ def _tag_of(file: Path) -> str:
         return unquote(file.stem)
 
 
-def entries(tag: str, settings: Settings) -> list[Entry]:
-    """What has been written down, oldest first. Raises Misconfigured when it cannot be read."""
-    return history.entries(files.read(file_of(tag, settings)))
-
-
-def keep(entry: Entry, tag: str, settings: Settings) -> None:
-    """Write an entry down when it says something new. Raises Misconfigured."""
-    if history.worth_keeping(entries(tag, settings), entry):
-        path = file_of(tag, settings)
-        files.append(path, history.line(entry), most=history.MOST_BYTES, keep=history.KEPT_LINES)
-
-
 def forget(tag: str, settings: Settings) -> None:
     """Remove what is kept of the resource. Raises Misconfigured."""
-    files.remove(file_of(tag, settings))
+    past.forget(file_of(tag, settings))
     files.remove(said_of(tag, settings))
     files.remove(change_of(tag, settings))

@@ -13,13 +13,15 @@ from functools import partial
 
 from ec2kit.core import messages
 from ec2kit.core.errors import ExitCode, KitError, NotHeld
+from ec2kit.core.history import TAKEN_OUT, Entry
 from ec2kit.core.settings import Budget
 from ec2kit.host.deadline import Deadline
-from ec2kit.lifekeeper import info, past
+from ec2kit.lifekeeper import info
 from ec2kit.lifekeeper.cluster import Cluster, cluster_of
 from ec2kit.lifekeeper.contract import IN_SERVICE_STATES
-from ec2kit.lifekeeper.history import TAKEN_OUT, Entry
 from ec2kit.lifekeeper.info import Info
+from ec2kit.lifekeeper.past import file_of
+from ec2kit.verbs import past
 from ec2kit.verbs.process import attempt
 from ec2kit.verbs.proof import could_take
 from ec2kit.verbs.run import Record, Run
@@ -101,7 +103,7 @@ def _remember(tag: str, cluster: Cluster, run: Run) -> None:
         below = [cluster.lcd.instance(each) for each in cluster.lcd.children(tag, system=cluster.system)]
         for each in below:
             if each and each.form:
-                past.keep(entry, each.tag, run.settings)
+                past.keep(replace(entry, name=each.tag), file_of(each.tag, run.settings), run)
     except KitError as error:
         run.log.say(messages.HISTORY_LOST, why=error.why)
 

@@ -11,19 +11,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from ec2kit.core import messages, schema
+from ec2kit.core import history, messages, schema
 from ec2kit.core.errors import ExitCode, KitError, Misconfigured, NotHeld
+from ec2kit.core.history import Entry
 from ec2kit.core.kinds.kind import View
 from ec2kit.core.kinds.known import read_view
 from ec2kit.core.schema import Object
 from ec2kit.core.serving import Serving, Word
 from ec2kit.host.log import clock
-from ec2kit.lifekeeper import history, info, past
+from ec2kit.lifekeeper import info
 from ec2kit.lifekeeper.cluster import Cluster
 from ec2kit.lifekeeper.contract import FAILED, IN_SERVICE_STATES, MEND
-from ec2kit.lifekeeper.history import Entry
 from ec2kit.lifekeeper.lcd import Instance
-from ec2kit.verbs import verdicts
+from ec2kit.lifekeeper.past import file_of
+from ec2kit.verbs import past, verdicts
 from ec2kit.verbs.checks import Answer, Case, checks
 from ec2kit.verbs.run import Record, Run
 
@@ -114,7 +115,7 @@ class Part:
             "interface": self.interface,
             "eni": self.eni,
             "view": self.view.as_json() if self.view else None,
-            "actions": [history.as_json(entry) | {"outcome": entry.outcome} for entry in self.actions],
+            "actions": [history.as_json(entry) for entry in self.actions],
             "parents": [each.as_json() for each in self.parents],
             "children": [each.as_json() for each in self.children],
             "doctor": self.doctor.as_json() if self.doctor else None,
@@ -204,11 +205,11 @@ class Status:
             so = f"is not in service on the systems that answer, and {', '.join(silent)} cannot be asked"
             return self._told(Word.UNKNOWN, so)
         done = sorted(((entry, part.system) for part in self.parts for entry in part.actions), key=lambda e: e[0].at)
-        telling = [(entry, system) for entry, system in done if entry.action in history.TELLING_OF_SERVICE]
+        telling = [(entry, system) for entry, system in done if entry.counts or entry.ends]
         last, where = telling[-1] if telling else (None, "")
         failed = any(part.state == FAILED for part in self.parts)
         cure = f"To bring it in service here: ec2kit in-service {self.tag}"
-        if last and not failed and last.code == ExitCode.OK and last.action in history.OUT_OF_SERVICE:
+        if last and not failed and last.ends:
             return self._told(Word.STOPPED, "is out of service", f" (taken out on {where})", cure, last.at)
         states = ", ".join(f"{part.state} on {part.system}" for part in self.parts)
         began = next((entry.at for entry, _ in reversed(telling) if entry.held is False), None)
@@ -356,7 +357,7 @@ def _own_part(
 def _history(tag: str, run: Run) -> list[Entry]:
     """What has been written down; nothing, with a line of the log, when that cannot be read."""
     try:
-        return past.entries(tag, run.settings)
+        return past.entries(file_of(tag, run.settings))
     except KitError as error:
         run.log.say(messages.PROBLEM, problem=error.why)
         return []

@@ -44,6 +44,7 @@ def hold(resource: Resource, run: Run, site: Site | None = None, *, planned: str
     planned: the mark of a plan. Raises Misconfigured, before anything is sent, where a look shows another thing now.
     All rounds are tried, whatever the cause: rights, credentials and new interfaces take their time with EC2, too.
     """
+    run.record.resource = resource
     with claims.taking(resource, run):
         _Task(resource, run, site, lambda view: view.drift(), planned=planned).converge()
 
@@ -55,6 +56,7 @@ def release(resource: Resource, run: Run, site: Site | None = None, *, persisten
     engine's has taken on this node since is that one's.
     persistent: go on while there is time, unless EC2_MAX_RETRY is set, for a failure may cost the node its life.
     """
+    run.record.resource = resource
     if resource.stays:
         run.log.say(messages.ROUTE_STAYS, destination=resource.target)
     elif holder := claims.anothers(resource, run):
@@ -71,6 +73,7 @@ def check(resource: Resource, run: Run, site: Site | None = None) -> None:
 
     Raises Astray when it is on this node, but on another interface.
     """
+    run.record.resource = resource
     site = site or locate(resource.interface, run)
     first = _judge(resource, site, run, frugal=True)
     if first is None:
@@ -286,7 +289,7 @@ class _Task:
             self.shown = witness.here(self.resource, run) is True
         if not (self.let_go or self.before) and run.record.view:
             self.before = whereabouts.asked(run.record.view, ec2, run)
-        run.record.acted = True
+        run.record.acted = run.record.outdated = True
         done = len(run.record.done)
         refused: dict[Step, KitError] = {}
         for batch in todo:
@@ -318,12 +321,13 @@ def _unfinished(resource: Resource, todo: Plan, refused: dict[Step, KitError]) -
 
 
 def _apply(step: Step, ec2: Ec2, run: Run) -> None:
+    began = run.deadline.spent
     if isinstance(step, Ec2Step):
         with claims.placing(step, run):
             ec2.apply(step, math.inf if step.aimed else run.record.seen + backoff.FRESH)
     elif isinstance(step, BringLinkUp):
         _bring_link_up(step.interface, run)
-    run.record.done.append(step)
+    run.record.timed.append((step, run.deadline.spent - began))
     run.log.say(messages.STEP, step=step)
 
 

@@ -38,7 +38,7 @@ def locate(
         run.log.say(messages.LOCATED, node=node, vpc=node.vpc, region=node.region)
     ec2 = _ec2(node, run, metadata, patient=patient)
     if run.record.site:  # of the whole run
-        ec2.attempts, ec2.paces = run.record.site.ec2.attempts, run.record.site.ec2.paces
+        ec2.sent, ec2.paces = run.record.site.ec2.sent, run.record.site.ec2.paces
     run.record.site = Site(node, ec2)
     return run.record.site
 

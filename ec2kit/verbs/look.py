@@ -50,9 +50,10 @@ def look(
     if isinstance(view, KitError):
         raise view
     if run.record.view is None:  # told once a run
+        run.record.first = view
         for message, values in view.notices:
             run.log.say(message, **values)
-    run.record.view = view
+    run.record.view, run.record.outdated = view, False
     run.record.site = replace(site, node=asked.placed(site.node, view))
     return view
 

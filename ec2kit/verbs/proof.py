@@ -86,7 +86,7 @@ def seen_at(resource: Resource | None, site: Site, run: Run, *, active: bool) ->
     except (Misconfigured, NotHeld) as error:
         seen.problems.append(Problem.of(error))
     node = run.record.site.node if run.record.site else site.node
-    seen.resource = resource = resource.on(node.interface)
+    seen.resource = run.record.resource = resource = resource.on(node.interface)
     if seen.view:
         seen.problems += seen.view.problems(active=active)
         seen.resource = resource.recorded(seen.view)

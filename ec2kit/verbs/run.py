@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ec2kit.core.kinds.kind import View
+from ec2kit.core.kinds.kind import Resource, View
 from ec2kit.core.model import BY_SETTINGS, AccessKey, Elsewhere, Node, Reach
 from ec2kit.core.settings import Settings
 from ec2kit.core.steps import Plan, Step
@@ -29,22 +29,32 @@ class Site:
 class Record:
     """What a run has seen and done so far, also when it fails in the end.
 
-    metadata: the way to them by which the site was found. view: the last complete look. seen: the second of the run
-    at which EC2 told who has the address. acted: whether a change was sent at all, whatever came of it. done: the
-    steps that were accepted, in their order. todo: what plan would do; mark: of what it has seen. elsewhere: who has
-    the address, or had it before it was taken. left: whose address it is that a release has left.
+    metadata: the way to them by which the site was found. first, view: the first and the last complete look. seen:
+    the second of the run at which EC2 told who has the address. acted: whether a change was sent at all, whatever
+    came of it; outdated: whether one was sent since the view. timed: the steps that were accepted, in their order,
+    and how many seconds each took. todo: what plan would do; mark: of what it has seen. elsewhere: who has the
+    address, or had it before it was taken. left: whose address it is that a release has left. resource: what the verb
+    is about, once that is known.
     """
 
     site: Site | None = None
     metadata: Metadata | None = None
+    first: View | None = None
     view: View | None = None
     seen: float = 0.0
     acted: bool = False
-    done: list[Step] = field(default_factory=list)
+    outdated: bool = False
+    timed: list[tuple[Step, float]] = field(default_factory=list)
     todo: Plan = ()
     mark: str = ""
     elsewhere: tuple[Elsewhere, ...] = ()
     left: str = ""
+    resource: Resource | None = None
+
+    @property
+    def done(self) -> list[Step]:
+        """The steps that were accepted, in their order."""
+        return [step for step, _ in self.timed]
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from ec2kit.lifekeeper import history
+from ec2kit.core import history
 from lab.nodes import Lab, Node
 from tests.support.hierarchy import CREATE, EIP, ROUTE, protected, status
 from tests.support.locks import locked

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from ec2kit.core.errors import ExitCode
+from ec2kit.core.history import Entry
 from ec2kit.core.kinds.route import RouteResource
 from ec2kit.core.serving import Word
-from ec2kit.lifekeeper.history import Entry
 from ec2kit.lifekeeper.info import Info, encode
 from ec2kit.lifekeeper.status import Advice, Part, Relative, Status
 from lab.nodes import Lab

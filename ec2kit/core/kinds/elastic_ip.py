@@ -19,6 +19,7 @@ from typing import ClassVar
 
 from ec2kit.core import messages
 from ec2kit.core.errors import Astray, KitError, Misconfigured, Occupied, Problem, Unavailable
+from ec2kit.core.history import Holders
 from ec2kit.core.kinds.choices import Choices
 from ec2kit.core.kinds.facts import DefaultInterface, ElasticIps, Facts, Holder, InterfaceOf, Interfaces, Link
 from ec2kit.core.kinds.kind import (
@@ -329,6 +330,13 @@ class ElasticIpView(View):
         """The ENI of another node that it is associated with."""
         there = self.association
         return (Elsewhere(there.eni, there.instance or ""),) if there and there.eni and not self.here else ()
+
+    @property
+    def holders(self) -> Holders | None:
+        """What it is associated with; not known where EC2 does not show it."""
+        if self.association is None:
+            return {} if self.allocation else None
+        return {self.association.eni or self.association.id: self.association.instance}
 
     @property
     def subjects(self) -> frozenset[str]:

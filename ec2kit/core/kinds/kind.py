@@ -13,6 +13,7 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import Any, ClassVar, Self, cast
 
 from ec2kit.core.errors import KitError, Misconfigured, Problem
+from ec2kit.core.history import Holders
 from ec2kit.core.kinds.choices import Choices
 from ec2kit.core.kinds.facts import Facts, Metadata
 from ec2kit.core.model import Elsewhere, EniId, NetworkInterface, Node
@@ -242,6 +243,11 @@ class View(ABC):
     def served_elsewhere(self) -> bool:
         """Whether one other node has it, wholly."""
         return len(self.elsewhere) == 1
+
+    @property
+    @abstractmethod
+    def holders(self) -> Holders | None:
+        """What has the address, and whose instance it is, where this look tells; None where it does not say what."""
 
     @property
     @abstractmethod

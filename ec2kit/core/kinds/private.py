@@ -18,6 +18,7 @@ from typing import ClassVar, Self
 
 from ec2kit.core import messages
 from ec2kit.core.errors import Astray, KitError, Misconfigured, Pending, Problem, Unavailable
+from ec2kit.core.history import Holders
 from ec2kit.core.kinds.facts import Facts, Interfaces, Listing, Metadata
 from ec2kit.core.kinds.kind import (
     ADDRESS,
@@ -293,6 +294,15 @@ class PrivateView(View):
     def seat(self) -> EniId | None:
         """The ENI that it is to be on."""
         return self.eni
+
+    @property
+    def holders(self) -> Holders | None:
+        """The ENI that has it; not known where nobody has asked about those of others."""
+        if self.at:
+            return {self.at: self.instance}
+        if self.holder:
+            return {self.holder: self.holds or None}
+        return {} if self.complete else None
 
     @property
     def whose(self) -> str:

@@ -16,6 +16,7 @@ from typing import ClassVar, Self
 
 from ec2kit.core import messages
 from ec2kit.core.errors import Misconfigured, NotHeld, Problem, Unavailable
+from ec2kit.core.history import Holders
 from ec2kit.core.kinds.facts import Facts, Interfaces, RouteTables
 from ec2kit.core.kinds.kind import ADDRESS, TABLE, Kind, Parameter, Resource, View, no_broadcast, no_ipv4
 from ec2kit.core.model import (
@@ -367,6 +368,11 @@ class RouteView(View):
             and active == {*there}
             and all(e.state == ACTIVE for e in self.entries)
         )
+
+    @property
+    def holders(self) -> Holders:
+        """The targets of the entries made by hand."""
+        return {each.target: each.instance or None for each in self.entries}
 
     @property
     def subjects(self) -> frozenset[str]:
