@@ -237,17 +237,16 @@ def _as_json(node: str, outcome: Outcome | KitError, code: int) -> schema.Object
 
 def _show(outcome: Outcome, node: str, *, long: bool) -> None:
     """The verdicts first; then what is not as it should be, each thing once; with `long` also what is right."""
-    from rich.console import Console
-    from rich.text import Text
+    from ec2kit.console import tables
 
-    out = Console(highlight=False, soft_wrap=True)
+    out = tables.screen()
     own = [(report.code, report.verdict(node)) for report in outcome.reports]
     for code, verdict in (*own, *(each for other in outcome.others for each in other.verdicts)):
         style = {ExitCode.OK: "green", ExitCode.NOT_HELD: "bold red"}.get(code, "yellow")
-        out.print(Text(f"{verdict}.", style))
+        tables.line(out, f"{verdict}.", style)
     if outcome.elsewhere:
-        out.print(f"On each other node: {outcome.elsewhere} > FILE; then here, with --with FILE.", markup=False)
-    tell = _Teller(lambda text, style: out.print(Text(text, style)), long=long)
+        tables.line(out, f"On each other node: {outcome.elsewhere} > FILE; then here, with --with FILE.")
+    tell = _Teller(partial(tables.line, out), long=long)
     for report in outcome.reports:
         tell.findings([each.as_json() for each in report.findings])
     for other in outcome.others:
@@ -255,7 +254,7 @@ def _show(outcome: Outcome, node: str, *, long: bool) -> None:
             tell.findings(told["findings"], f" on {other.system}")
     count = {result: sum(f.result is result for r in outcome.reports for f in r.findings) for result in Result}
     skipped = f"; not looked at: {count[Result.SKIPPED]}" if count[Result.SKIPPED] else ""
-    out.print(Text(f"Checks that are right: {count[Result.OK]}{skipped}. All of them: --long", "dim"))
+    tables.line(out, f"Checks that are right: {count[Result.OK]}{skipped}. All of them: --long", "dim")
 
 
 class _Teller:

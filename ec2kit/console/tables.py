@@ -1,4 +1,4 @@
-"""Tables for people; colour only on a terminal. A sentence is one line, so that a command in it can be copied."""
+"""Tables for people; colour only on a terminal. A sentence is one line, on a terminal broken between words alone."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Column, Table
 from rich.text import Text
 
@@ -30,7 +31,7 @@ _DEFAULTS = {"ec2-url": "the Region's", "profile": "the instance's role", "regio
 
 def screen() -> Console:
     """Standard output; what is not a terminal gets each table as wide as it is."""
-    return Console(soft_wrap=True, width=None if Console().is_terminal else _ENDLESS)
+    return Console(highlight=False, width=None if Console().is_terminal else _ENDLESS)
 
 
 def show_view(view: View, nodes: Mapping[str, str], out: Console) -> None:
@@ -135,9 +136,11 @@ def _cell(name: str, value: Property) -> str:
     return one_line(value) if value is not None else _DEFAULTS.get(name, "-")
 
 
-def line(out: Console, text: str) -> None:
-    """Print one line, whatever the text has in it."""
-    out.print(Text(one_line(text)))
+def line(out: Console, text: str, style: str = "") -> None:
+    """Print one line, whatever the text has in it; where the terminal breaks it, its rest begins below its words."""
+    words = one_line(text)
+    indent = len(words) - len(words.lstrip())
+    out.print(Padding(Text(words.lstrip(), style), (0, 0, 0, indent), expand=False))
 
 
 def draw(out: Console, headings: Iterable[str], rows: Iterable[tuple[str | Text, ...]]) -> None:
@@ -159,12 +162,12 @@ def draw(out: Console, headings: Iterable[str], rows: Iterable[tuple[str | Text,
             for heading, cell in zip(headings, map(str, cells), strict=True):
                 if cell:
                     block = f"{heading}: {'; '.join(cell.splitlines())}".removeprefix(": ")
-                    out.print(Text(block), soft_wrap=True)
+                    line(out, block)
             out.print()
         return
     for number, width in kept.items():
         table.columns[number].width = width
-    out.print(table, soft_wrap=False)
+    out.print(table)
 
 
 def _text(cell: str) -> Text:

@@ -58,21 +58,39 @@ def test_a_pipe_gets_each_sentence_in_one_line_and_each_table_whole(either: Prot
 
 @pytest.mark.parametrize("verb", ["status", "plan"])
 def test_a_terminal_of_80_columns_gets_lines_of_80_at_most(either: Protected, lost: Node, verb: str) -> None:
-    """No row of a table is wider, and each name in it is whole; a sentence is one line, to be copied."""
+    """No row of a table is wider, and each name in it is whole."""
     words = ("status", "--long") if verb == "status" else ("plan", *either.words)
-    terminal = Terminal(lost, command(lost), *words, columns=80)
-    assert terminal.ends() == (1 if verb == "status" else 0)
-    lines = [COLOURS.sub("", line).rstrip() for line in terminal.shown.splitlines()]
+    lines = shown(lost, *words, columns=80, code=1 if verb == "status" else 0)
     rows = [line for line in lines if line and line[0] in EDGES[0]]
-    assert max(map(len, rows)) <= 80
     assert len(rows) > 4
     assert all(row[-1] in EDGES[1] for row in rows)
     assert all(any(name in row for row in rows) for name in names(either))
     if verb == "status":
-        assert any(re.search(r"quickCheck on node1: .*LifeKeeper's recover puts it right\.$", line) for line in lines)
+        assert re.search(r"quickCheck on node1: .*LifeKeeper's recover puts it right\.", " ".join(lines))
 
 
-@pytest.mark.parametrize("width", [30, 45, 66, 80, 200])
+@pytest.mark.parametrize("columns", [60, 120])
+def test_no_id_is_broken_however_wide_the_terminal_is(routes: Protected, columns: int) -> None:
+    """By status, plan and doctor: sentences are broken between words, and a table that has no room is lines."""
+    assert routes.verb("hold", routes.lab.node2).returncode == 0
+    for words, code in ((("status", "--long"), 1), (("plan", *routes.words), 0), (("doctor", routes.tag), 0)):
+        lines = shown(routes.lab.node1, *words, columns=columns, code=code)
+        told = re.findall(r"(?:eni|rtb|i|vpc|subnet)-[0-9a-f]+", " ".join(lines))
+        assert told
+        assert {len(each.partition("-")[2]) for each in told} == {17}, lines
+
+
+def shown(node: Node, *words: str, columns: int, code: int) -> list[str]:
+    """The lines that a terminal of that width shows, none of which is longer."""
+    terminal = Terminal(node, command(node), *words, columns=columns)
+    assert terminal.ends() == code, terminal.shown
+    said = [COLOURS.sub("", line).rstrip() for line in terminal.shown.splitlines()]
+    lines = [line for line in said if not re.match(r"[A-Z]+:ec2:", line)]  # without the log
+    assert max(map(len, lines)) <= columns
+    return lines
+
+
+@pytest.mark.parametrize("width", [45, 66, 80, 200])
 def test_each_column_of_a_table_is_there_however_narrow_the_terminal_is(width: int) -> None:
     """No id is broken, at whatever width: where they have no room side by side, each is a line."""
     shown = io.StringIO()
