@@ -106,6 +106,10 @@ _MEANINGS = {  # code: what it means, what to do
         "EC2 shows the address, and this node could not take it. The line says what is in the way.",
         _AS_TOLD,
     ),
+    "ADDRESS_LOST": (
+        "LifeKeeper has the resource in service on this node, and EC2 shows the address elsewhere or nowhere.",
+        "`ec2kit status` says where it is, and since when. The next quickCheck finds it, and recover takes it back.",
+    ),
     "SOURCE_DEST_CHECK_ON": (
         (
             "The source/dest check of this node's ENI would drop packets for the virtual IP. A takeover switches it "

@@ -143,7 +143,17 @@ def _seen(case: Case, facts: Facts) -> str | None:
 def _takable(case: Case, facts: Facts) -> list[Problem] | None:
     if (view := _view(case, facts)) is None:
         return None
-    return [each for each in view.problems(active=case.active) if each.fatal and not each.code]
+    return [each for each in view.problems(active=False) if each.fatal and not each.code]
+
+
+def _lost(case: Case, facts: Facts) -> list[Problem] | None:
+    """Where it is to be now, EC2 shows it to be."""
+    if (view := _view(case, facts)) is None or not case.active:
+        return None
+    if not view.lost:
+        return []
+    what = f"{case.resource} is in service on this node, and EC2 does not show it here"
+    return [Problem(what, "See ec2kit status; the engine's next check finds it, and takes it back")]
 
 
 def _problem(code: str) -> Callable[[Case, Facts], list[Problem] | None]:
@@ -161,7 +171,7 @@ def _problem(code: str) -> Callable[[Case, Facts], list[Problem] | None]:
 def _others(case: Case, facts: Facts) -> list[Problem] | None:
     if (view := _view(case, facts)) is None:
         return None
-    return [each for each in view.problems(active=case.active) if not each.fatal and not each.code]
+    return [each for each in view.problems(active=False) if not each.fatal and not each.code]
 
 
 def _way_out(case: Case, facts: Facts) -> list[Problem] | None:
@@ -287,6 +297,7 @@ CHECKS = (
     Check("ADDRESS_RESERVED", 961040, "VPC", "the address is not one that AWS keeps for itself", _reserved),
     Check(_UNSEEN, 961041, "VPC", "EC2 shows the address", _seen, _LOOKED),
     Check("ADDRESS_NOT_TAKABLE", 961042, "VPC", "this node could take it", _takable, _AT),
+    Check("ADDRESS_LOST", 961089, "VPC", "it is where it is in service", _lost, _AT, blocks=False),
     *(
         Check(code, number, "VPC", right, _problem(code), _AT, blocks=blocks)
         for code, number, right, blocks in (

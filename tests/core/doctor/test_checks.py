@@ -197,6 +197,7 @@ FIRES: dict[str, tuple[Result, dict[str, Any]]] = {
     ),
     "ADDRESS_NOT_SEEN": (Result.FAIL, {"Sight": Misconfigured("another account", "Name a profile")}),
     "ADDRESS_NOT_TAKABLE": (Result.FAIL, eip(others=("203.0.113.9",), displace=False)),
+    "ADDRESS_LOST": (Result.WARN, {"case": replace(HEALTHY, active=True)}),
     "SOURCE_DEST_CHECK_ON": (Result.WARN, sees(source_dest_check=True)),
     "ANOTHER_ACCOUNT": (Result.WARN, sees(owner="111111111111", account="222222222222")),
     "ROUTES_DISAGREE": (
