@@ -93,7 +93,13 @@ def _own_data(target: Target) -> None:
             print(f"{HISTORY} and {CREDENTIALS} stay: this user cannot write there")
             return
     if folder.is_dir() and not folder.is_symlink():
-        places = [HISTORY, *(f"{HISTORY}/{each}" for each in ("changes", "held", "places"))]
+        places = [
+            HISTORY,
+            *(
+                f"{HISTORY}/{each}"
+                for each in ("changes", "held", "places", "runs", "runs/counters", "counters", "doctor")
+            ),
+        ]
         places += [f"{HISTORY}/places/{each.name}" for each in (folder / "places").glob("*")]
         ours = [each for place in places for each in target.at(place).glob("*") if _HISTORY.fullmatch(each.name)]
         for each in ours:

@@ -320,8 +320,8 @@ CATALOGUE = (
     ),
     Explanation(
         messages.HISTORY_LOST,
-        cause="The result of the action could not be written into the folder of EC2KIT_HISTORY (default "
-        "/var/lib/ec2kit); the line says why. This does not affect the action itself.",
+        cause="The result of the run could not be written into the folder of EC2KIT_HISTORY (default "
+        "/var/lib/ec2kit); the line says why. This does not affect the run itself.",
         action="None for the resource. If `ec2kit status` is to tell the last actions, let root write in that "
         "folder.",
     ),

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from ec2kit import __version__
 from ec2kit.console.outcome import Outcome
-from ec2kit.core import messages
+from ec2kit.core import history, messages
 from ec2kit.core.errors import ExitCode, KitError, NotHeld
 from ec2kit.core.kinds.kind import Kind, Parameter, Resource
 from ec2kit.core.kinds.known import KINDS, OWN
@@ -36,7 +36,7 @@ from ec2kit.lifekeeper.options import (
     value_of,
     values_of,
 )
-from ec2kit.verbs import claims, lifecycle
+from ec2kit.verbs import claims, lifecycle, past
 from ec2kit.verbs.process import begin, conclude
 from ec2kit.verbs.run import Run
 
@@ -202,7 +202,7 @@ def _run_verb(options: argparse.Namespace) -> int:
     run = begin(log, lambda settings: options.timeout or settings.seconds(budget), reach)
     if options.verb == "hold":
         run = replace(run, holder=f"{claims.BY_HAND} {options.kind} {options.address}'")
-    deadline = run.deadline
+    run.record.resource, deadline = resource, run.deadline
 
     def tell(error: KitError | None, code: int) -> None:
         outcome = Outcome(options.verb, resource, run.record, error, deadline.spent, code)
@@ -212,6 +212,8 @@ def _run_verb(options: argparse.Namespace) -> int:
             outcome.show(brief=deadline.spent >= deadline.seconds)
         if quiet:
             quiet.conclude(outcome.level, outcome.line)
+        if options.verb != "plan":
+            past.keep_address(past.entry(run, error or outcome.summary, engine=history.BY_HAND), run)
 
     return conclude(run, partial(work, resource, run), partial(_code, options, run), tell)
 

@@ -96,7 +96,7 @@ TRAFFIC_HERE = Message(
 )
 KEY_KEPT = Message(960044, Level.NOTIFY, "EC2 accepted the access key; saved as [{profile}] in {file}")
 KEY_DROPPED = Message(960045, Level.NOTIFY, "the access key of [{profile}] was removed from {file}")
-HISTORY_LOST = Message(960046, Level.INFO, "this run is not recorded for 'ec2kit status': {why}")
+HISTORY_LOST = Message(960046, Level.INFO, "this run is not recorded in the history: {why}")
 DISPLACED_BEFORE = Message(
     960047, Level.WARN, "{public_ip} had taken the place of {others} here, and that is not given back"
 )

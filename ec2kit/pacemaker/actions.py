@@ -21,7 +21,7 @@ from enum import IntEnum
 from functools import cached_property, partial
 from pathlib import Path
 
-from ec2kit.core import messages
+from ec2kit.core import history, messages
 from ec2kit.core.errors import Astray, KitError, Misconfigured, NotHeld, Occupied, brief
 from ec2kit.core.kinds.kind import TRUE, Kind, Resource
 from ec2kit.core.messages import Level
@@ -30,7 +30,7 @@ from ec2kit.host import files, guard
 from ec2kit.host.log import Journal, clock, daemon
 from ec2kit.pacemaker import agents, bare
 from ec2kit.pacemaker.memory import LET_GO, Memory, Word, seat
-from ec2kit.verbs import lifecycle, repeats
+from ec2kit.verbs import lifecycle, past, repeats
 from ec2kit.verbs.process import begin, conclude
 from ec2kit.verbs.proof import proven
 from ec2kit.verbs.run import Run
@@ -39,7 +39,7 @@ _MARGIN = 2.0  # seconds of Pacemaker's time-out that are left for the start and
 _SHARE = 0.25  # of it, at most
 _REASON = "ocf-exit-reason:"
 _MOST = 128  # bytes of the reason that crm_mon shows: Pacemaker's EXIT_REASON_MAX_LEN
-_RELOAD = "reload-agent"
+_RELOAD, _VALIDATE = "reload-agent", "validate-all"
 _LOOK = 10  # the OCF_CHECK_LEVEL from which validate-all looks at AWS
 _TRACES = "/var/lib/heartbeat/trace_ra"
 _LONG = 300.0  # seconds without an answer, after which the cluster is to show it
@@ -137,6 +137,7 @@ def main(kind: str, arguments: Sequence[str] | None = None) -> int:
         run, reach=named.reach, holder=whose, mend=f"Pacemaker restarts {call.instance}, which takes it back"
     )
     run.log.say(messages.BEGIN)
+    run.record.resource = named.resource
     work = partial(_ACTIONS[call.action], call, named.resource, run)
     return conclude(run, work, partial(_code, call, run, named.resource), partial(_tell, call, run))
 
@@ -258,7 +259,7 @@ _ACTIONS: dict[str, Callable[[Call, Resource, Run], str]] = {
     "stop": _stop,
     "monitor": _monitor,
     _RELOAD: _reload,
-    "validate-all": _validate,
+    _VALIDATE: _validate,
 }
 
 
@@ -296,6 +297,8 @@ def _tell(call: Call, run: Run, outcome: str | KitError, code: int) -> None:
     answered = isinstance(outcome, str | NotHeld)
     if call.recurring and answered:
         repeats.keep(call.memory.said, run.log, answered=True)  # before the last line, which Pacemaker shows
+    if call.action != _VALIDATE:
+        past.keep_address(past.entry(run, outcome, engine=history.PACEMAKER, name=call.instance), run)
     if isinstance(outcome, str):
         run.log.say(messages.END_OK, seconds=seconds, what=outcome)
     elif (call.action == "monitor" or call.watches) and not isinstance(outcome, NotHeld):
@@ -313,7 +316,7 @@ def _tell(call: Call, run: Run, outcome: str | KitError, code: int) -> None:
         _fail(run, outcome)
     if call.recurring and not answered:
         repeats.keep(call.memory.said, run.log, answered=False)
-    if call.action != "validate-all":
+    if call.action != _VALIDATE:
         _show(call, run, outcome)
 
 

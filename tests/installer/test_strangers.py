@@ -249,7 +249,15 @@ def test_a_folder_that_leads_out_of_destdir(empty: Stage, tmp_path: Path, name: 
 def test_uninstall_leaves_what_others_have_in_the_kits_other_folders(installed: Stage) -> None:
     """Its history goes, by the names that it gives; a link is not followed."""
     history, keys = installed.root / "var/lib/ec2kit", installed.root / "etc/ec2kit/credentials"
-    for name in ("vip.jsonl", "vip.said", "changes/vip.json", ".vip.jsonl.0123456789abcdef"):
+    below = ("counters/vip.json.0123456789abcdef", "runs/route-10.1.0.10.jsonl", "runs/counters/route-10.1.0.10.json")
+    for name in (
+        "vip.jsonl",
+        "vip.said",
+        "changes/vip.json",
+        "doctor/muted.json",
+        ".vip.jsonl.0123456789abcdef",
+        *below,
+    ):
         stranger(history / name, "file")
     stranger(history / "notes", "folder")
     stranger(keys, "link")

@@ -33,7 +33,7 @@ def test_a_history_that_cannot_be_written_costs_nothing_else(figure1: Lab) -> No
     no_folder(figure1.node1)
     done = figure1.node1.action("restore", "-t", ROUTE, "-i", "EC2-10.1.0.10")
     assert done.returncode == 0
-    assert "960046:this run is not recorded for 'ec2kit status'" in done.stderr
+    assert "960046:this run is not recorded in the history" in done.stderr
 
 
 def no_folder(node: Node) -> None:

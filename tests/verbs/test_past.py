@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from ec2kit.core.history import Entry
+from ec2kit.core.settings import Settings
 from ec2kit.verbs import past
 from lab.nodes import Lab, Node
 from lab.protected import Protected, eni_of
+from tests.support.agent import agent_of, take
 from tests.support.hierarchy import ROUTE, protected, status
 from tests.support.programs import good
 
@@ -69,3 +74,94 @@ def test_what_is_not_known_is_told_so_and_what_was_throttled(routes: Protected) 
     assert entry.calls["DescribeRouteTables"].throttled == 1
     assert entry.calls["ReplaceRoute"].throttled == 0
     assert entry.steps == ()
+
+
+def addresses(node: Node) -> list[Entry]:
+    """What is written down of the node's only address that no resource of LifeKeeper's has."""
+    found = past.all_of(Settings(ec2kit_history=str(folder(node))))
+    ((name, told),) = found.items()
+    assert name == f"runs/{told[0].kind}-{told[0].address}"
+    return told
+
+
+def test_an_agent_of_pacemakers(both: Protected) -> None:
+    """start, monitors of which the first that shows another thing is told, stop; not validate-all, nor meta-data."""
+    agent, node, peer = agent_of(both), both.lab.node2, eni_of(both.lab, "node1")
+    assert agent.probe(node).returncode == 7
+    for action in ("validate-all", "meta-data", "start"):
+        good(agent.run(action, node))
+    for _ in range(2):
+        good(agent.monitor(node))
+    take(both, "node1")
+    for _ in range(2):
+        assert agent.monitor(node).returncode == 7
+    good(agent.run("stop", node))
+    told = addresses(node)
+    assert {(each.engine, each.name) for each in told} == {("Pacemaker", "vip")}
+    assert runs(told) == [("monitor", "NOT_HELD"), ("start", "OK"), ("monitor", "NOT_HELD"), ("stop", "OK")]
+    probe, start, lost, _ = told
+    assert {*(probe.after or ())} == {*(start.before or ())} == {*(lost.after or ())} == {peer}
+    assert start.after == {eni_of(both.lab, "node2"): node.identity.instance_id}
+    assert start.steps
+    assert start.calls
+
+
+def test_a_person(both: Protected) -> None:
+    """hold, release, and a check whose verdict is new; not plan. A hold that sends nothing is told, too."""
+    node = both.lab.node2
+    node.set(EC2_MAX_RETRY=0)
+    for verb, code in (("plan", 0), ("check", 1), ("check", 1), ("hold", 0), ("check", 0), ("release", 0)):
+        assert both.verb(verb, node, "--quiet").returncode == code
+    both.lab.ec2.refuse("denied")
+    assert both.verb("hold", node, "--quiet").returncode == 9
+    told = addresses(node)
+    assert {(each.engine, each.name) for each in told} == {("", "")}
+    assert runs(told) == [("check", "NOT_HELD"), ("hold", "OK"), ("release", "OK"), ("hold", "UNAVAILABLE")]
+    assert [bool(each.steps) for each in told] == [False, True, both.words[0] == "eip", False]
+    assert f"of {node.identity.instance_id}.".rstrip(".") in told[1].what
+    assert told[3].before is None
+
+
+def test_an_odd_file_in_the_place_of_the_history(routes: Protected) -> None:
+    """The run succeeds as ever, in its time; nothing is written anywhere."""
+    place = folder(routes.lab.node1) / "runs"
+    file = place / "route-10.1.0.10.jsonl"
+
+    def instead() -> None:
+        place.rmdir()
+        place.write_text("theirs")
+
+    odd: dict[str, Callable[[], object]] = {
+        "a folder": file.mkdir,
+        "a link": lambda: file.symlink_to(place / "elsewhere"),
+        "a pipe": lambda: os.mkfifo(file),
+        "others can write": lambda: place.chmod(0o777),
+        "no folder": instead,
+    }
+    for make in odd.values():
+        place.mkdir(parents=True)
+        make()
+        before = sorted(place.rglob("*"))
+        done = routes.verb("check", routes.lab.node1, "-v")
+        good(done)
+        assert done.stderr.splitlines()[-1].startswith("INFO:ec2:check:10.1.0.10:960046:this run is not recorded")
+        assert sorted(place.rglob("*")) == before
+        if place.is_dir():
+            shutil.rmtree(place)
+
+
+def test_there_are_so_many_files_at_most(routes: Protected) -> None:
+    """The one that was written least recently goes; what is not the kit's stays."""
+    place = folder(routes.lab.node1) / "runs"
+    place.mkdir(parents=True)
+    for number in range(200):
+        file = place / f"route-192.0.2.{number}.jsonl"
+        file.write_text("{}")
+        os.utime(file, (number + 1, number + 1))
+    (place / "theirs.jsonl").mkdir()
+    os.utime(place / "theirs.jsonl", (0, 0))
+    good(routes.verb("check", routes.lab.node1))
+    there = {each.name for each in place.iterdir()}
+    assert len(there) == 201
+    assert {"theirs.jsonl", "route-10.1.0.10.jsonl", "route-192.0.2.199.jsonl"} <= there
+    assert "route-192.0.2.0.jsonl" not in there
