@@ -212,8 +212,7 @@ def _run_verb(options: argparse.Namespace) -> int:
             outcome.show(brief=deadline.spent >= deadline.seconds)
         if quiet:
             quiet.conclude(outcome.level, outcome.line)
-        if options.verb != "plan":
-            past.keep_address(past.entry(run, error or outcome.summary, engine=history.BY_HAND), run)
+        past.keep_address(past.entry(run, error or outcome.summary, engine=history.BY_HAND), run)
 
     return conclude(run, partial(work, resource, run), partial(_code, options, run), tell)
 

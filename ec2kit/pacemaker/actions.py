@@ -39,7 +39,7 @@ _MARGIN = 2.0  # seconds of Pacemaker's time-out that are left for the start and
 _SHARE = 0.25  # of it, at most
 _REASON = "ocf-exit-reason:"
 _MOST = 128  # bytes of the reason that crm_mon shows: Pacemaker's EXIT_REASON_MAX_LEN
-_RELOAD, _VALIDATE = "reload-agent", "validate-all"
+_RELOAD = "reload-agent"
 _LOOK = 10  # the OCF_CHECK_LEVEL from which validate-all looks at AWS
 _TRACES = "/var/lib/heartbeat/trace_ra"
 _LONG = 300.0  # seconds without an answer, after which the cluster is to show it
@@ -259,7 +259,7 @@ _ACTIONS: dict[str, Callable[[Call, Resource, Run], str]] = {
     "stop": _stop,
     "monitor": _monitor,
     _RELOAD: _reload,
-    _VALIDATE: _validate,
+    "validate-all": _validate,
 }
 
 
@@ -297,8 +297,7 @@ def _tell(call: Call, run: Run, outcome: str | KitError, code: int) -> None:
     answered = isinstance(outcome, str | NotHeld)
     if call.recurring and answered:
         repeats.keep(call.memory.said, run.log, answered=True)  # before the last line, which Pacemaker shows
-    if call.action != _VALIDATE:
-        past.keep_address(past.entry(run, outcome, engine=history.PACEMAKER, name=call.instance), run)
+    past.keep_address(past.entry(run, outcome, engine=history.PACEMAKER, name=call.instance), run)
     if isinstance(outcome, str):
         run.log.say(messages.END_OK, seconds=seconds, what=outcome)
     elif (call.action == "monitor" or call.watches) and not isinstance(outcome, NotHeld):
@@ -316,7 +315,7 @@ def _tell(call: Call, run: Run, outcome: str | KitError, code: int) -> None:
         _fail(run, outcome)
     if call.recurring and not answered:
         repeats.keep(call.memory.said, run.log, answered=False)
-    if call.action != _VALIDATE:
+    if call.action != "validate-all":
         _show(call, run, outcome)
 
 

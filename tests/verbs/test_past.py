@@ -14,6 +14,7 @@ from lab.nodes import Lab, Node
 from lab.protected import Protected, eni_of
 from tests.support.agent import agent_of, take
 from tests.support.hierarchy import ROUTE, protected, status
+from tests.support.locks import locked
 from tests.support.programs import good
 
 
@@ -158,10 +159,47 @@ def test_there_are_so_many_files_at_most(routes: Protected) -> None:
         file = place / f"route-192.0.2.{number}.jsonl"
         file.write_text("{}")
         os.utime(file, (number + 1, number + 1))
+    (place / "counters").mkdir()
+    (place / "counters/route-192.0.2.0.json").write_text("{}")
     (place / "theirs.jsonl").mkdir()
     os.utime(place / "theirs.jsonl", (0, 0))
     good(routes.verb("check", routes.lab.node1))
-    there = {each.name for each in place.iterdir()}
+    there = {each.name for each in place.glob("*.jsonl")}
     assert len(there) == 201
     assert {"theirs.jsonl", "route-10.1.0.10.jsonl", "route-192.0.2.199.jsonl"} <= there
     assert "route-192.0.2.0.jsonl" not in there
+    assert [each.name for each in (place / "counters").iterdir()] == ["route-10.1.0.10.json"]
+
+
+def test_each_run_is_counted_and_no_number_goes_back(routes: Protected) -> None:
+    """Also checks that say nothing new, and those that run while somebody holds the lock: these are added later."""
+    node, settings = routes.lab.node1, Settings(ec2kit_history=str(folder(routes.lab.node1)))
+
+    def counted() -> tuple[int, int]:
+        told = past.counters(settings)["runs/route-10.1.0.10"]
+        return told.runs["check", "OK"], told.calls["DescribeRouteTables"].count
+
+    for number in (1, 2):
+        good(routes.verb("check", node))
+        assert counted() == (number, number)
+    with locked(folder(node) / "runs/counters"):
+        good(routes.verb("check", node))
+        assert counted() == (2, 2)
+    good(routes.verb("check", node))
+    assert counted() == (4, 4)
+    assert runs(addresses(node)) == [("check", "OK")]
+    assert [each.name for each in (folder(node) / "runs/counters").iterdir()] == ["route-10.1.0.10.json"]
+
+
+def test_a_lock_that_is_never_released_costs_no_place(routes: Protected) -> None:
+    """What waits to be counted is bounded."""
+    node, place = routes.lab.node1, folder(routes.lab.node1) / "counters"
+    place.mkdir(parents=True)
+    waiting = [place / f"{routes.tag}.json.{number:016x}" for number in range(100)]
+    for each in waiting:
+        each.write_text("{}")
+    with locked(place):
+        good(routes.run("quickCheck", node))
+    assert sorted(place.iterdir()) == waiting
+    good(routes.run("quickCheck", node))
+    assert [each.name for each in place.iterdir()] == [f"{routes.tag}.json"]
