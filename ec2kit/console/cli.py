@@ -22,11 +22,15 @@ from ec2kit.core.kinds.known import KINDS, OWN
 from ec2kit.core.messages import Level
 from ec2kit.core.model import Reach
 from ec2kit.core.settings import Budget
-from ec2kit.core.words import one_line
+from ec2kit.core.words import meant, one_line
 from ec2kit.host import guard
 from ec2kit.host.log import Journal, Quiet
 from ec2kit.lifekeeper import contract
 from ec2kit.lifekeeper.options import (
+    SWITCHBACK_HELP,
+    URL_HELP,
+    URL_OPTIONS,
+    Parser,
     create_parser,
     creation,
     creation_of,
@@ -41,9 +45,12 @@ from ec2kit.verbs.process import begin, conclude
 from ec2kit.verbs.run import Run
 
 T = TypeVar("T")
+_SAME_AS = {"help": "--help", "version": "--version"}
 UNASKED: dict[str, Any] = {"switchback": "intelligent", "server": None, "access_key_id": None, "generic": True}
 _DAY = 86_400  # seconds
 _MUTED_DAYS = 90
+_OUTPUT = "text for people (the default), or JSON"
+_TAG = "tag of the resource in LifeKeeper"
 Verb = Callable[[Resource, Run], None]
 
 
@@ -126,7 +133,18 @@ def create(arguments: Sequence[str] | None = None) -> int:
 
 
 def _options(given: list[str]) -> argparse.Namespace:
+    if not given:
+        sys.stderr.write(parser().format_help())
+        sys.exit(ExitCode.USAGE)
     options = parser().parse_args(given)
+    if options.verb in _SAME_AS:
+        about = getattr(options, "about", [])
+        if about == ["exit-codes"]:
+            from ec2kit.console import manual
+
+            sys.stdout.write(manual.exit_codes())
+            sys.exit(ExitCode.OK)
+        parser().parse_args([*about, _SAME_AS[options.verb]])
     if options.verb == "doctor":
         _name(options)
     if options.verb == "create":
@@ -171,7 +189,10 @@ def _name(options: argparse.Namespace) -> None:
                 form = KINDS[name].address.form
                 options.refuse(f"{address!r} is not {form.what}, such as {form.like}")
         case _:
-            options.refuse(f"name a resource by its TAG, or {' or '.join(KINDS)} and its address")
+            hint = meant(options.what[0], KINDS) if options.what[0] not in KINDS else ""
+            options.refuse(
+                f"name a resource by its TAG, or {' or '.join(KINDS)} and its address. {hint}".rstrip(". ")
+            )
 
 
 def _parsed(parse: Callable[[list[str]], T], given: list[str]) -> T:
@@ -236,21 +257,56 @@ def _resource(options: argparse.Namespace) -> Resource:
     return kind.having({**values, "interface": options.interface})
 
 
+class Below(argparse._SubParsersAction):  # type: ignore[type-arg]  # noqa: SLF001  nothing public does it
+    """The parsers below one; the line by which the list tells a parser is its description as well."""
+
+    def add_parser(self, name: str, **more: Any) -> Any:
+        """As argparse's."""
+        about = more["help"]
+        return super().add_parser(name, **{"description": f"{about[:1].upper()}{about[1:]}."} | more)
+
+
+class _Manual(Parser):
+    """A parser whose help has examples and exit codes; that of the top lists the verbs in groups."""
+
+    below: Below | None = None
+
+    def add_subparsers(self, **more: Any) -> Any:
+        """As argparse's."""
+        made: Any = super().add_subparsers(action=Below, **more)
+        self.below = made
+        return made
+
+    def format_help(self) -> str:
+        """The whole help, which is put together only here: most runs do not need it."""
+        from ec2kit.console import manual
+
+        _, *words = self.prog.split()
+        if self.below and not words:
+            return manual.overview({name: each.description for name, each in self.below.choices.items()})
+        return f"{super().format_help()}\n{manual.end(*words)}"
+
+
 def parser() -> argparse.ArgumentParser:
     """The whole grammar."""
-    top = argparse.ArgumentParser("ec2kit", description="Move a cluster's address between EC2 instances.")
-    top.add_argument("--version", action="version", version=f"ec2kit {__version__}")
+    top = _Manual("ec2kit")
+    top.add_argument("--version", action="version", version=f"ec2kit {__version__}", help="the same as version")
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
     for name, (_, _, help_) in _VERBS.items():
         kinds = verbs.add_parser(name, help=help_).add_subparsers(dest="kind", required=True, metavar="KIND")
         for kind in KINDS.values():
-            _add_parameters(kinds.add_parser(kind.name, parents=[_common(), _special(name)], help=kind.help), kind)
-    asks = "Without any option, or with --generic alone, it asks for all of it on a terminal."
-    about = "create a LifeKeeper resource"
-    creating = verbs.add_parser("create", parents=[create_parser()], help=about, epilog=asks)
+            about = f"{help_.capitalize()}: {kind.help}."
+            taken = [_common(), _special(name)]
+            _add_parameters(kinds.add_parser(kind.name, parents=taken, help=kind.help, description=about), kind)
+    about = "create a LifeKeeper resource; without options, or with --generic alone, it asks on a terminal"
+    creating = verbs.add_parser("create", parents=[create_parser()], help=about)
     creating.set_defaults(refuse=creating.error)
     _add_doctor(verbs)
     _add_hierarchy(verbs)
+    told = verbs.add_parser("help", help="list the verbs, or tell all about one")
+    about = "a verb, and a KIND behind it if you like; or exit-codes (default: list all verbs)"
+    told.add_argument("about", nargs="*", metavar="VERB", help=about)
+    verbs.add_parser("version", help="print the version")
     return top
 
 
@@ -259,7 +315,10 @@ def _add_doctor(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     about = "tell whether this node could take over now, and what would hinder it; changes nothing"
     doctor = verbs.add_parser("doctor", parents=[_common(engines=False)], help=about)
     doctor.add_argument(
-        "what", nargs="*", metavar="TAG | KIND ADDRESS", help="(default: all that LifeKeeper has here)"
+        "what",
+        nargs="*",
+        metavar="TAG | KIND ADDRESS",
+        help="the resource (default: all that LifeKeeper or Pacemaker has here)",
     )
     doctor.add_argument("--long", action="store_true", help="also what is right")
     doctor.add_argument("--all-systems", action="store_true", help="also on the other nodes of the cluster")
@@ -278,7 +337,8 @@ def _known_code(text: str) -> str:
     from ec2kit.core.doctor.checks import BY_CODE
 
     if text.upper() not in BY_CODE:
-        raise argparse.ArgumentTypeError(f"{text!r} is not the code of a check; ec2kit doctor --long shows them")
+        told = meant(text, BY_CODE) or "ec2kit doctor --long shows them"
+        raise argparse.ArgumentTypeError(f"{text!r} is not the code of a check. {told}")
     return text.upper()
 
 
@@ -303,47 +363,51 @@ def _add_parameters(parser: argparse.ArgumentParser, kind: Kind) -> None:
 def _add_parameter(parser: argparse.ArgumentParser, each: Parameter) -> None:
     more: dict[str, Any] = {"action": "extend", "default": []} if each.many else {"default": each.default}
     name, read = each.option or "address", values_of(each) if each.many else value_of(each.form)
-    parser.add_argument(name, type=read, metavar=each.metavar, help=each.help, **more)
+    parser.add_argument(name, type=read, metavar=each.metavar, help=each.help or each.short, **more)
 
 
 def _add_hierarchy(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """The commands for LifeKeeper's hierarchy, beside create."""
     extend = verbs.add_parser("extend", help="extend a LifeKeeper resource to another system")
-    extend.add_argument("tag")
-    extend.add_argument("--to", required=True, metavar="SYSTEM")
+    extend.add_argument("tag", help=_TAG)
+    extend.add_argument("--to", required=True, metavar="SYSTEM", help="the system that is to have it, too")
     own_options(
         extend,
         interface="network interface there (default: the one of the same name)",
         private_ip="private address there that gets the Elastic IP (default: the same one, if one is named)",
     )
-    extend.add_argument("--switchback", choices=list(contract.SWITCHBACK), help="(default: as it is)")
+    extend.add_argument(
+        "--switchback", choices=list(contract.SWITCHBACK), help=f"{SWITCHBACK_HELP} (default: as it is)"
+    )
     for name, text in (
-        ("--template-priority", "of this system, at the first extend; lower is higher (default: 1)"),
-        ("--target-priority", "of the other system; lower is higher (default: 10, else the first unused)"),
+        ("--template-priority", "priority of this system, at the first extend; lower is higher (default: 1)"),
+        ("--target-priority", "priority of the other system; lower is higher (default: 10, else the first unused)"),
     ):
         extend.add_argument(name, type=int, choices=range(1, 1000), metavar="1-999", help=text)
     about = (
         "print the info field that a resource has on this system, or would have, after create's or extend's checks"
     )
     shown = verbs.add_parser("info", parents=[resource_parser(required=False)], help=about)
-    shown.add_argument("of", nargs="?", metavar="TAG")
+    shown.add_argument("of", nargs="?", metavar="TAG", help="a resource that is there")
     shown.add_argument("--template", metavar="SYSTEM", help="the system that has TAG, which is to be extended here")
-    shown.add_argument("--profile", help="as create's")
+    shown.add_argument("--profile", help="profile in the AWS configuration files, as of create")
     shown.set_defaults(refuse=shown.error, **UNASKED)
     unextend = verbs.add_parser("unextend", help="remove a resource from a system on which it is not in service")
-    unextend.add_argument("tag")
-    unextend.add_argument("--from", dest="system", required=True, metavar="SYSTEM")
+    unextend.add_argument("tag", help=_TAG)
+    unextend.add_argument(
+        "--from", dest="system", required=True, metavar="SYSTEM", help="the system that is to lose it"
+    )
     delete = verbs.add_parser("delete", help="remove a resource from all systems; AWS stays as it is")
-    delete.add_argument("tag")
+    delete.add_argument("tag", help=_TAG)
     delete.add_argument("--yes", action="store_true", help="do not ask")
     bring = verbs.add_parser("in-service", help="bring into service here, with all that it depends on")
-    bring.add_argument("tag")
+    bring.add_argument("tag", help=_TAG)
     about = "also when it is not proven that this system could take the addresses"
     bring.add_argument("--force", action="store_true", help=about)
     about = "take out of service here, with all that depends on it"
-    verbs.add_parser("out-of-service", help=about).add_argument("tag")
+    verbs.add_parser("out-of-service", help=about).add_argument("tag", help=_TAG)
     shown = verbs.add_parser("properties", help="show a resource's properties, or change them")
-    shown.add_argument("tag")
+    shown.add_argument("tag", help=_TAG)
     shown.add_argument(
         "--set",
         action="append",
@@ -352,24 +416,27 @@ def _add_hierarchy(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -
         help="switchback=intelligent|automatic, priority=1-999 (of this system), ec2-url=URL, profile=NAME "
         "(empty: the default), tables=refresh, peers=refresh, type=gen/app|comm/ec2; repeat for several",
     )
-    shown.add_argument("--output", choices=["text", "json"], default="text")
+    shown.add_argument("--output", choices=["text", "json"], default="text", help=_OUTPUT)
     key = verbs.add_parser("key", help="give this system an access key for a resource; its secret is asked for")
-    key.add_argument("tag")
-    key.add_argument("--access-key-id", required=True, metavar="ID")
+    key.add_argument("tag", help=_TAG)
+    key.add_argument("--access-key-id", required=True, metavar="ID", help="id of the access key")
     choices = verbs.add_parser("choices", help="what create can choose from on this system, as JSON")
-    choices.add_argument("--profile")
+    choices.add_argument("--profile", help="profile in the AWS configuration files (default: the role)")
     for each in (key, choices):
-        each.add_argument("--ec2-url", metavar="URL")
+        each.add_argument(*reversed(URL_OPTIONS), metavar="URL", help=URL_HELP)
     status = verbs.add_parser("status", help="what is protected, where, what EC2 says of it, and what was done")
-    status.add_argument("tag", nargs="?")
+    about = f"{_TAG}, or of one that stands on such resources (default: all of them)"
+    status.add_argument("tag", nargs="?", help=about)
     status.add_argument("--long", action="store_true", help="all that is known of each")
     status.add_argument("--watch", action="store_true", help="again and again, every 5 seconds, until Ctrl-C")
     status.add_argument("--here", action="store_true", help="this system's part alone")
-    status.add_argument("--output", choices=["text", "json"], default="text")
+    status.add_argument("--output", choices=["text", "json"], default="text", help=_OUTPUT)
     explain = verbs.add_parser("explain", help="tell why a line of the log appears and what to do about it")
     about = "a message's number, or a line of the log in quotation marks (default: list all messages)"
     explain.add_argument("line", nargs="*", metavar="NUMBER", help=about)
-    explain.add_argument("--output", choices=["text", "json", "markdown"], default="text")
+    explain.add_argument(
+        "--output", choices=["text", "json", "markdown"], default="text", help=f"{_OUTPUT}, or Markdown"
+    )
 
 
 def _assignment(text: str) -> tuple[str, str]:
@@ -382,16 +449,18 @@ def _assignment(text: str) -> tuple[str, str]:
 
 
 def _common(*, engines: bool = True) -> argparse.ArgumentParser:
-    common = argparse.ArgumentParser(add_help=False)
+    common = Parser(add_help=False)
     common.add_argument(
         "--interface",
         help="network interface of this node (default: the one that has the address, else that of the default route)",
     )
-    common.add_argument("--region", help="(default: the instance's)")
+    common.add_argument("--region", help="Region of EC2 (default: the instance's)")
     common.add_argument("--profile", help="credentials: profile of the AWS configuration files (default: the role)")
-    common.add_argument("--endpoint-url", metavar="URL", help="EC2 URL (default: the Region's)")
-    common.add_argument("--timeout", type=_seconds, metavar="SECONDS", help="(default: the settings file's)")
-    common.add_argument("--output", choices=["text", "json"], default="text")
+    common.add_argument(*URL_OPTIONS, metavar="URL", help=URL_HELP)
+    common.add_argument(
+        "--timeout", type=_seconds, metavar="SECONDS", help="time for the run (default: the settings file's)"
+    )
+    common.add_argument("--output", choices=["text", "json"], default="text", help=_OUTPUT)
     if not engines:
         return common
     loud = common.add_mutually_exclusive_group()
@@ -402,7 +471,7 @@ def _common(*, engines: bool = True) -> argparse.ArgumentParser:
 
 def _special(verb: str) -> argparse.ArgumentParser:
     """The options of one verb alone."""
-    special = argparse.ArgumentParser(add_help=False)
+    special = Parser(add_help=False)
     if verb == "hold":
         about = "change nothing where EC2 has changed since the plan that printed this mark"
         special.add_argument("--if-plan", type=_mark, metavar="MARK", help=about)

@@ -14,8 +14,39 @@ from ec2kit.core.kinds.kind import ADDRESS, PRIVATE_ADDRESS, Kind, Parameter
 from ec2kit.core.kinds.kind import Form as Written
 from ec2kit.core.kinds.known import OWN, TYPES
 from ec2kit.core.model import BY_SETTINGS, AccessKey, Reach
+from ec2kit.core.words import meant
 from ec2kit.lifekeeper import contract
 from ec2kit.lifekeeper.forms import Form
+
+URL_OPTIONS, URL_HELP = ("--endpoint-url", "--ec2-url"), "EC2's URL (default: the Region's)"
+SWITCHBACK_HELP = "whether it goes back by itself to the system of the best priority (automatic) or stays"
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse's, but that it takes no abbreviated option, and tells what a wrong word may have been meant to be."""
+
+    def __init__(self, *given: Any, **more: Any) -> None:
+        super().__init__(*given, **{"allow_abbrev": False} | more)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        """As argparse's, but it refuses what it does not know: so the usage that is shown is that of the verb."""
+        found, left = super().parse_known_args(args, namespace)
+        if left:
+            options = (each.partition("=")[0] for each in left if each.startswith("-"))
+            hints = (meant(each, self._option_string_actions) for each in options)
+            self.error(f"not known here: {' '.join(left)}. {next(filter(None, hints), '')}".rstrip())
+        return found, left
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is None or value in action.choices:
+            return
+        known = [str(each) for each in action.choices if isinstance(each, str)]
+        listed = f"Choose from {', '.join(known) or action.metavar}"
+        if action.dest == "verb":
+            listed = "ec2kit help lists them"
+        below = isinstance(action, argparse._SubParsersAction)  # noqa: SLF001  nothing public tells it
+        what = f"{str(value)!r} is not a valid {action.metavar if below else 'value'}"
+        raise argparse.ArgumentError(None if below else action, f"{what}. {meant(str(value), known) or listed}")
 
 
 @dataclass(frozen=True)
@@ -58,26 +89,30 @@ class Creation:
 
 def resource_parser(*, required: bool) -> argparse.ArgumentParser:
     """The options that name a resource, and EC2's URL. required: whether --type is."""
-    parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument("--type", choices=list(TYPES), required=required)
+    parser = Parser(add_help=False)
+    parser.add_argument("--type", choices=list(TYPES), required=required, help="the kind of address")
     parser.add_argument("--ip-resource", metavar="TAG", help="the IP resource whose address is to move")
     parser.add_argument("--interface", help="network interface of this node, such as eth1")
     for each in _creation().values():
-        parser.add_argument(str(each.creation), type=value_of(each.form), metavar=_metavar(each), help=each.help)
+        parser.add_argument(
+            str(each.creation), type=value_of(each.form), metavar=_metavar(each), help=each.help or each.short
+        )
     parser.add_argument("--tag", help="tag of the new resource (default: ec2-<resource>)")
-    parser.add_argument("--ec2-url", metavar="URL")
+    parser.add_argument(*reversed(URL_OPTIONS), metavar="URL", help=URL_HELP)
     return parser
 
 
 def create_parser() -> argparse.ArgumentParser:
     """The options of create, for the action and for the admin's command line."""
-    parser = argparse.ArgumentParser("create", add_help=False, parents=[resource_parser(required=True)])
+    parser = Parser("create", add_help=False, parents=[resource_parser(required=True)])
     parser.add_argument(
         "--generic",
         action="store_true",
         help="let LifeKeeper run it as a Generic Application (gen/app), not as a kit of its own (comm/ec2)",
     )
-    parser.add_argument("--switchback", choices=list(contract.SWITCHBACK), default="intelligent")
+    parser.add_argument(
+        "--switchback", choices=list(contract.SWITCHBACK), default="intelligent", help=SWITCHBACK_HELP
+    )
     parser.add_argument("--server", metavar="SYSTEM", help="where to create it (default: on this system)")
     signer = parser.add_mutually_exclusive_group()
     signer.add_argument("--profile", help="profile in the AWS configuration files (default: the instance's role)")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any
 
-from ec2kit.console import cli
+from ec2kit.console import cli, manual
 from ec2kit.core.errors import ExitCode
 from ec2kit.core.settings import AWS_NAMES, Settings
 from ec2kit.ec2.shapes import OPERATIONS
@@ -54,9 +54,9 @@ def test_the_shipped_settings_file_has_nothing_that_the_page_does_not_tell() -> 
 
 
 def test_the_exit_codes_are_those_of_the_code() -> None:
-    """Each has one row: its number and its name."""
-    told = [(int(number), name) for number, name, *_ in table("docs/reference.md", "Exit codes")]
-    assert told == [(int(each), each.name) for each in ExitCode]
+    """Each has one row: its number, its name, and what `ec2kit help exit-codes` says of it."""
+    told = [(int(number), name, text) for number, name, text, _ in table("docs/reference.md", "Exit codes")]
+    assert told == [(int(each), each.name, manual.MEANINGS[each]) for each in ExitCode]
 
 
 def test_each_agent_has_the_parameters_that_its_page_tells() -> None:

@@ -431,7 +431,7 @@ def usage(on: Bench, *command: str) -> dict[str, str]:
 @ROUTE_ALONE
 def test_the_command_line(on: Bench) -> None:
     """All commands with their options, and what the actions and the agents say of how they are called."""
-    found = usage(on)
+    found = usage(on) | usage(on, "choices")  # which the list of verbs does not show
     done = run(Case(("--nonsense",), program="create"), on)
     found["create"] = " ".join(done.err.partition("create: error")[0].split()).removeprefix("usage: ")
     for action in ("restore", "remove", "recover", "quickCheck", "delete", "canextend", "extend"):
