@@ -7,12 +7,13 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ec2kit.core.errors import ExitCode, KitError, Misconfigured, Unavailable
 from ec2kit.core.settings import Settings
+from ec2kit.core.words import meant
 from ec2kit.host.deadline import Deadline
 from ec2kit.host.log import tell
 from ec2kit.lifekeeper import contract
@@ -24,6 +25,7 @@ from ec2kit.verbs.process import settings_now
 PATIENCE = 900
 _ASK_SECONDS = 5.0  # for one question to another system
 _UNLOCK_SECONDS = 15.0  # for one system to give a lock back
+_NAMED = 8  # so many tags are named
 _SPARED = 0.1  # of its time, for giving locks back where another system hangs
 
 
@@ -49,7 +51,41 @@ class Cluster:
         """The resource of that tag on this system, whichever kit's. Raises Misconfigured when there is none."""
         if found := self.lcd.instance(tag):
             return found
-        raise Misconfigured(f'there is no resource "{tag}" on {self.system}', "See the tags with ec2kit status")
+        raise self.missing(tag)
+
+    def missing(self, tag: str) -> Misconfigured:
+        """The error that this system does not have that tag; it tells what tag was meant, or which there are."""
+        return Misconfigured(f'there is no resource "{tag}" on {self.system}', self._named(tag))
+
+    def _named(self, tag: str) -> str:
+        """What to say to somebody who has named a tag that does not fit: one like it, or those of the kit here."""
+        try:
+            found = self.lcd.all(most=_ASK_SECONDS)
+        except KitError:  # it is about a better text only
+            found = []
+        ours = sorted(each.tag for each in found if each.form)[:_NAMED]
+        named = f"Name one of: {' '.join(ours)}" if ours else "See the tags with ec2kit status"
+        return meant(tag, (each.tag for each in found if each.tag != tag)) or named
+
+    def below(self, tag: str) -> list[str]:
+        """The tag, and all that it depends on here."""
+        return reached(tag, lambda each: self.lcd.children(each, system=self.system))
+
+    def beneath(self, tag: str) -> list[Instance]:
+        """This kit's resource of that tag here; of another kit's, those of this kit that it depends on.
+
+        Raises Misconfigured when there is none.
+        """
+        found = self.need(tag)
+        if found.form:
+            return [found]
+        _, *below = self.below(tag)
+        ours = [there for each in below if (there := self.lcd.instance(each)) and there.form]
+        if not ours:
+            named = f", only on {', '.join(below)}" if below else ""
+            what = f'"{tag}" is a resource of another kit ({found.app}/{found.type})'
+            raise Misconfigured(f"{what}, and does not depend on an EC2 resource{named}", self._named(""))
+        return sorted(ours, key=lambda each: each.tag)
 
     def need_system(self, system: str, *, other: bool = False) -> None:
         """Raise Misconfigured where the cluster has no system of that name. other: than this one."""
@@ -76,9 +112,7 @@ class Cluster:
                 return found
         if silent:
             return None
-        raise Misconfigured(
-            f'no system has a resource "{tag}"', "See the tags with ec2kit status, or create it first"
-        )
+        raise Misconfigured(f'no system has a resource "{tag}"', self._named(tag))
 
     def systems_with(self, tag: str) -> dict[str, str]:
         """The systems that the resource is extended to, this one first, each with its tag there."""
@@ -166,6 +200,14 @@ class Cluster:
                 f"another administration is under way on {system} ({others[0]})",
                 f"Wait until it ends; if it has died: flg_remove -d {system} -f {shlex.quote(others[0])}",
             )
+
+
+def reached(tag: str, related: Callable[[str], list[str]]) -> list[str]:
+    """The tag, and all that is reached from it, step by step."""
+    found = [tag]
+    for each in found:  # it grows meanwhile
+        found += [more for more in related(each) if more not in found]
+    return found
 
 
 def cluster_of(settings: Settings, deadline: Deadline) -> Cluster:

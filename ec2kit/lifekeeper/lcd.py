@@ -195,6 +195,10 @@ class Lcd:
                 return found
         raise Unavailable(f"LifeKeeper's ins_list does not show {tag} in a known form")
 
+    def all(self, *, most: float = math.inf) -> list[Instance]:
+        """All instances of every kit on this system. most: as of run."""
+        return list(map(Instance.of, (self._ask("ins_list", most=most) or "").splitlines()))
+
     def instances(self, app: str, kind: str, *, system: str | None = None, most: float = math.inf) -> list[Instance]:
         """All instances of one application and type, on this system or on another. most: as of run."""
         where = ("-d", system) if system else ()
@@ -206,11 +210,6 @@ class Lcd:
         whole = [self.instances(*form.value, system=system, most=most) for form in Form]
         found = [each for instances in whole for each in instances if each.form]
         return sorted(found, key=lambda each: each.tag)
-
-    def everything(self, system: str | None = None) -> list[Instance]:
-        """All instances on this system, or on another, whichever kit's."""
-        output = self._ask("ins_list", *(("-d", system) if system else ()))
-        return list(map(Instance.of, (output or "").splitlines()))
 
     def systems(self) -> list[str]:
         """The names of all systems that LifeKeeper knows."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -17,7 +17,7 @@ from ec2kit.core.history import TAKEN_OUT, Entry
 from ec2kit.core.settings import Budget
 from ec2kit.host.deadline import Deadline
 from ec2kit.lifekeeper import info
-from ec2kit.lifekeeper.cluster import Cluster, cluster_of
+from ec2kit.lifekeeper.cluster import Cluster, cluster_of, reached
 from ec2kit.lifekeeper.contract import IN_SERVICE_STATES
 from ec2kit.lifekeeper.info import Info
 from ec2kit.lifekeeper.past import file_of
@@ -125,19 +125,6 @@ def _command(tag: str, *more: str) -> str:
 # ---- what LifeKeeper knows
 
 
-def _reached(tag: str, related: Callable[[str], list[str]]) -> list[str]:
-    """The tag, and all that is reached from it, step by step."""
-    found = [tag]
-    for each in found:  # it grows meanwhile
-        found += [more for more in related(each) if more not in found]
-    return found
-
-
-def _below(tag: str, cluster: Cluster) -> list[str]:
-    """The tag, and all that it depends on here."""
-    return _reached(tag, lambda each: cluster.lcd.children(each, system=cluster.system))
-
-
 def _standing(tag: str, cluster: Cluster) -> _Standing:
     """Where a resource is, as far as each system tells it in a few seconds."""
     try:
@@ -159,8 +146,8 @@ def _state(tag: str, system: str, cluster: Cluster) -> str:
 def _stays(tag: str, cluster: Cluster) -> list[str]:
     """What is in service here still, of that hierarchy and what shares a part with it; what EC2 keeps by design."""
     lcd, system = cluster.lcd, cluster.system
-    above = _reached(tag, lambda each: lcd.parents(each, system=system))
-    shared = _reached(tag, lambda each: [*lcd.parents(each, system=system), *lcd.children(each, system=system)])
+    above = reached(tag, lambda each: lcd.parents(each, system=system))
+    shared = reached(tag, lambda each: [*lcd.parents(each, system=system), *lcd.children(each, system=system)])
     found = {each: there for each in shared if (there := lcd.instance(each))}
     serving = [each for each, there in found.items() if there.state in IN_SERVICE_STATES]
     told = [f"{', '.join(serving)} {'stay' if len(serving) > 1 else 'stays'} in service here"] if serving else []
@@ -207,13 +194,13 @@ def _proven(tag: str, cluster: Cluster, run: Run) -> list[str]:
 
 
 def _standings(tag: str, cluster: Cluster) -> list[_Standing]:
-    return [_standing(each, cluster) for each in _below(tag, cluster)]
+    return [_standing(each, cluster) for each in cluster.below(tag)]
 
 
 def _troubles(tag: str, cluster: Cluster, run: Run) -> list[KitError]:
     """Why this system could not take the EC2 resources that come into service with that tag; empty when it could."""
     try:
-        found = [cluster.lcd.instance(each) for each in _below(tag, cluster)]
+        found = [cluster.lcd.instance(each) for each in cluster.below(tag)]
         coming = [each for each in found if each and each.form and each.state not in IN_SERVICE_STATES]
         known = [info.decode(each.info) for each in coming]
         along = {each.resource.address for each in known if each.resource.gathers}

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from ec2kit.core import history, messages, schema
-from ec2kit.core.errors import ExitCode, KitError, Misconfigured, NotHeld
+from ec2kit.core.errors import ExitCode, KitError, NotHeld
 from ec2kit.core.history import Entry
 from ec2kit.core.kinds.kind import View
 from ec2kit.core.kinds.known import read_view
@@ -227,16 +227,12 @@ def collect(tag: str | None, cluster: Cluster, run: Run, *, here: bool = False) 
 
     Raises Misconfigured where there is none of that tag, and none under it.
     """
-    everything = {each.tag: each for each in cluster.lcd.everything()}
-    pairs = cluster.lcd.dependencies(system=cluster.system) if everything else []
-    alone = tag if tag in everything and everything[tag].form else None
-    wanted = [alone] if alone else _under(tag, pairs) if tag else everything
-    found = [each for name, each in sorted(everything.items()) if name in wanted and each.form]
-    if tag and not found:
-        cluster.need(tag)
-        raise Misconfigured(f"no EC2 resource stands under {tag}", "See the tags with ec2kit status")
+    everything = {each.tag: each for each in cluster.lcd.all()}
+    found = cluster.beneath(tag) if tag else [each for _, each in sorted(everything.items()) if each.form]
     if not found:
         return []
+    pairs = cluster.lcd.dependencies(system=cluster.system)
+    alone = tag if tag == found[0].tag else None
     others = {} if here else cluster.lcd.counterparts(system=cluster.system)
     asked = sorted({system for each in found for system in others.get(each.tag, {})})
     own, *told = run.deadline.together(
@@ -260,14 +256,6 @@ def collect(tag: str | None, cluster: Cluster, run: Run, *, here: bool = False) 
         )
         for each in found
     ]
-
-
-def _under(tag: str, pairs: Sequence[tuple[str, str]]) -> list[str]:
-    """The tag with all that it stands on."""
-    found = [tag]
-    for each in found:  # it grows meanwhile
-        found += [child for parent, child in pairs if parent == each and child not in found]
-    return found
 
 
 def _named(here: Instance) -> str:

@@ -1,13 +1,14 @@
-"""The cluster as this system sees it: one administration at a time."""
+"""The cluster as this system sees it: what stands where, and one administration at a time."""
 
 from __future__ import annotations
 
+import json
 import shlex
 
 from ec2kit.lifekeeper import contract
 from ec2kit.lifekeeper.places import SCRIPTS
 from lab.nodes import Lab
-from tests.support.hierarchy import CREATE, EIP, ROUTE, no_locks, states
+from tests.support.hierarchy import CREATE, EIP, ROUTE, no_locks, protected, states, with_key
 from tests.support.programs import good, replaced
 
 
@@ -79,3 +80,37 @@ def test_a_lock_that_was_taken_by_a_program_that_hung_is_given_back(figure1: Lab
     assert done.returncode == 9
     assert no_locks(figure1)
     assert "given back" not in done.stderr
+
+
+def test_status_of_what_stands_on_a_resource_of_the_kit(figure1: Lab) -> None:
+    """The IP resource's tag shows the EC2 resource that it depends on; one without such a resource says so."""
+    protected(figure1, ROUTE)
+    node = figure1.node2
+    whole = json.loads(good(node.ec2kit("status", ROUTE, "--output", "json")))
+    above = json.loads(good(node.ec2kit("status", "ip-vip", "--output", "json")))
+    assert [each["tag"] for each in above["resources"]] == [each["tag"] for each in whole["resources"]] == [ROUTE]
+    good(node.lk("ins_create", "-a", "comm", "-r", "ip", "-t", "ip-top", "-i", "IP-10.9.9.9", "-v", "x"))
+    good(node.lk("dep_create", "-p", "ip-top", "-c", "ip-vip"))
+    assert ROUTE in good(node.ec2kit("status", "ip-top"))
+    good(node.lk("dep_remove", "-p", "ip-vip", "-c", ROUTE))
+    done = node.ec2kit("status", "ip-top")
+    assert (done.returncode, done.stdout) == (5, "")
+    why = '"ip-top" is a resource of another kit (comm/ip), and does not depend on an EC2 resource, only on ip-vip'
+    assert f"{why}. Name one of: {ROUTE}." in done.stderr
+
+
+def test_a_tag_that_is_not_there_is_told_those_that_are(figure1: Lab) -> None:
+    """One that is like it, of whichever kit, else those of the kit; where nobody tells them, how to see them."""
+    protected(figure1, ROUTE)
+    node = figure1.node1
+    for words, cure in (
+        (("status", "ec2-ip-vp"), f"Did you mean {ROUTE}?"),
+        (("in-service", "ip-vp"), "Did you mean ip-vip?"),
+        (("properties", "nobody"), f"Name one of: {ROUTE}."),
+        (("key", "nobody"), f"Name one of: {ROUTE}."),
+    ):
+        done = with_key(node, *words) if words[0] == "key" else node.ec2kit(*words)
+        assert done.returncode == 5, done.stderr
+        assert f"{done.stdout}{done.stderr}".rstrip().endswith(cure)
+    replaced(node, "ins_list", 'case " $* " in *" -t "*) exec "$0.kept" "$@";; esac\nexit 9')
+    assert node.ec2kit("properties", "nobody").stderr.endswith("See the tags with ec2kit status.\n")
