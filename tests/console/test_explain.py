@@ -12,11 +12,15 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from ec2kit.console import explain
+from ec2kit.console import cli, explain
+from ec2kit.console.callers import CALLERS
 from ec2kit.console.findings import ALL as CATALOGUE
+from ec2kit.lifekeeper import actions as lifekeeper
+from ec2kit.pacemaker.agents import ACTIONS as AGENT_ACTIONS
 from lab import PROJECT
 
 NUMBERS = [entry.message.number for entry in CATALOGUE]
+RANGE = f"Its numbers are from {NUMBERS[0]} to {NUMBERS[-1]}"
 LINE = 'ERROR:ec2:restore:ec2-ip-vip:960003:END failed restore of "ec2-ip-vip" after 2.3 s: EC2 denied. Allow it.'
 
 
@@ -68,16 +72,63 @@ def test_explain_what_doctor_has_found(word: str) -> None:
     assert (done.returncode, done.stdout.startswith("961043  ")) == (0, True), done.stderr
 
 
-def test_explain_for_a_person() -> None:
-    """Number, level, text with readable placeholders, cause, action; no colours where there is no terminal."""
-    done = run(LINE)
+HEADING = '960003  ERROR   END failed <action> of "<tag>" after <seconds> s: <why>'
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_explain_for_a_person(columns: int) -> None:
+    """Number, level, text with readable placeholders, cause, action, as wide as the page; no colours in a pipe."""
+    done = run("960003", columns=str(columns))
     assert done.returncode == 0, done.stderr
-    heading, cause, action = done.stdout.splitlines()
-    assert heading == '960003  ERROR   END failed <action> of "<tag>" after <seconds> s: <why>'
+    heading, *lines = done.stdout.splitlines()
+    assert heading == HEADING
     entry = CATALOGUE[NUMBERS.index(960003)]
-    assert (cause, action) == (f"Cause   {entry.cause}", f"Action  {entry.action}")
-    assert "1: a look at EC2 shows" in cause
-    assert "ec2kit plan" in action
+    assert " ".join(" ".join(lines).split()) == f"Cause {entry.cause} Action {entry.action}"
+    assert columns - 20 < max(map(len, lines)) <= columns
+    assert {line[:8].strip() for line in lines} == {"Cause", "Action", ""}
+
+
+@pytest.mark.parametrize("width", [50, 80])
+def test_a_command_to_copy_is_in_one_line(width: int) -> None:
+    """However long it is; and nothing else makes a line longer than the page is wide."""
+    long = []
+    for text in [text for entry in CATALOGUE for text in (entry.cause, entry.action)]:
+        lines = explain.wrapped(text, width).splitlines()
+        assert [line for line in lines if line.count("`") % 2] == []
+        assert " ".join(" ".join(lines).split()) == text
+        long += [line for line in lines if len(line) > width]
+    assert [line for line in long if not re.fullmatch(" {8}[(]?`[^`]*`[^ ]*", line)] == []
+    assert long
+
+
+@pytest.mark.parametrize(
+    ("line", "who", "then"),
+    [
+        (LINE, "restore of LifeKeeper for ec2-ip-vip", "nor is what depends on it"),
+        ("ERROR:ec2:quickCheck:a:b:960003:END failed", "quickCheck of LifeKeeper for a:b", "runs recover here next"),
+        ("x[1]: WARN:ec2:monitor:vip-route:960004:END", "monitor of Pacemaker for vip-route", "changes nothing"),
+        ("WARN:ec2:quickCheck:ec2-ip-vip:960004:END", "quickCheck of LifeKeeper for ec2-ip-vip", "exit code 0"),
+        ("ERROR:ec2:stop:vip:960003:END", "stop of Pacemaker for vip", "fences this node"),
+        ("WARN:ec2:hold:10.1.0.10:960022:could", "hold of the command line for 10.1.0.10", "by itself"),
+        ("ERROR:ec2:restore::960007:usage", "restore of LifeKeeper", "into service"),
+    ],
+)
+def test_a_line_is_told_whose_it_is_first_and_what_comes_next(line: str, who: str, then: str) -> None:
+    """Then all that its number says; of a number alone nobody knows the action."""
+    first, *lines = run(line).stdout.splitlines()
+    (heading,) = [number for number, each in enumerate(lines) if re.match("96[0-9]{4}  ", each)]
+    assert first == who
+    assert then in " ".join(" ".join(lines[:heading]).split())
+    assert lines[heading:] == run(re.findall("9600[0-9]{2}", line)[-1]).stdout.splitlines()
+
+
+def test_each_action_that_the_log_can_name_is_told_of() -> None:
+    """Of either engine and of the command line's verbs for any engine; each command in it is one that there is."""
+    actions = {*lifekeeper._ACTIONS, "create", *(AGENT_ACTIONS.keys() - {"meta-data"}), *cli._VERBS}
+    assert {*CALLERS} == actions
+    for each in CALLERS.values():
+        for command in re.findall("`ec2kit (.*?)`", " ".join([each.why, *each.then.values()])):
+            cli.parser().parse_args(command.split())
 
 
 def test_explain_for_programs() -> None:
@@ -104,20 +155,21 @@ def test_explain_alone_lists_every_message() -> None:
 
 
 @pytest.mark.parametrize(
-    ("word", "what"),
+    ("word", "what", "then"),
     [
-        ("960999", "this kit has no message 960999"),
-        ("960023", "this kit has no message 960023"),  # retired
-        ("42", "this kit has no message 42"),
-        ("ERROR:ip:restore:ip-vip:123456:failed", "that has no message number of this kit"),
-        ("", "that has no message number of this kit"),
+        ("960999", "this kit has no message 960999", "Did you mean 96"),
+        ("960023", "this kit has no message 960023", "Did you mean 96"),  # retired
+        ("42", "this kit has no message 42", ""),
+        ("ERROR:ip:restore:ip-vip:123456:failed", "that has no message number of this kit", ""),
+        ("", "that has no message number of this kit", ""),
+        ("SOURCE_DEST_CHEK_ON", "that has no message number of this kit", "Did you mean SOURCE_DEST_CHECK_ON?"),
     ],
 )
-def test_explain_of_an_unknown_number(word: str, what: str) -> None:
-    """Says so and names the range that exists; exit code 2, nothing on standard output."""
+def test_explain_of_an_unknown_number(word: str, what: str, then: str) -> None:
+    """Says so and names what was meant, or the range that exists; exit code 2, nothing on standard output."""
     done = run(word, "--output", "json")
     assert (done.returncode, done.stdout) == (2, "")
-    assert told(done).startswith(f"ec2kit explain: {what}. Its numbers are from {NUMBERS[0]} to {NUMBERS[-1]}")
+    assert told(done).startswith(f"ec2kit explain: {what}. {then or RANGE}")
 
 
 def test_explain_imports_nothing_that_reaches_out() -> None:
