@@ -30,7 +30,11 @@ GROUPS = {
 }
 HIDDEN = ("choices",)  # for programs: it has its own help, but no line in the list
 EXAMPLES = {
-    "hold": ("hold route 10.1.0.10 --interface eth1", "hold private 10.0.1.50 --peer eni-2"),
+    "hold": (
+        "hold route 10.1.0.10 --interface eth1",
+        "hold eip 203.0.113.10 --force",
+        "hold private 10.0.1.50 --peer eni-2",
+    ),
     "check": ("check route 10.1.0.10 --interface eth1",),
     "release": ("release eip 203.0.113.10 --interface eth1",),
     "plan": ("plan eip 203.0.113.10 --interface eth1",),
@@ -46,7 +50,7 @@ EXAMPLES = {
     "key": ("key ec2-ip-vip --access-key-id AKIAIOSFODNN7EXAMPLE",),
     "unextend": ("unextend ec2-ip-vip --from node2",),
     "delete": ("delete ec2-ip-vip",),
-    "status": ("status", "status ip-vip"),
+    "status": ("status", "status ip-vip", "status --watch"),
     "doctor": ("doctor", "doctor ec2-ip-vip", "doctor route 10.1.0.10 --interface eth1"),
     "explain": ("explain 960003", "explain 'ERROR:ec2:restore:ec2-ip-vip:960003:END failed restore of ...'"),
     "help": ("help hold route", "help exit-codes"),
@@ -73,8 +77,8 @@ _OWN = {  # what a verb's exit codes mean besides
     "in-service": {ExitCode.OK: "it is in service here", ExitCode.NOT_HELD: "it is not in service here"},
     "out-of-service": {ExitCode.OK: "it is out of service here"},
     "status": {
-        ExitCode.OK: "every resource in service is held",
-        ExitCode.NOT_HELD: "one is proven lost",
+        ExitCode.OK: "every address is served, or taken out of service on purpose",
+        ExitCode.NOT_HELD: "an outage: one that should be served is not",
         ExitCode.UNAVAILABLE: "of one it is not known",
     },
     "doctor": {
