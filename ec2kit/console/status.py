@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from ec2kit.console.remembered import Remembered
+from ec2kit.console.remembered import collect as remembered
 from ec2kit.core import schema
 from ec2kit.core.errors import ExitCode, KitError, Misconfigured
 from ec2kit.core.messages import Level
@@ -49,11 +51,16 @@ class Found:
     system: str
     lifekeeper: Sequence[Status]
     pacemaker: Sequence[Standing]
+    remembered: Sequence[Remembered] = ()
 
     @property
     def serving(self) -> list[Serving]:
         """Whether each is served."""
-        return [*(each.serving for each in self.lifekeeper), *(each.serving for each in self.pacemaker)]
+        return [each.serving for each in self._all]
+
+    @property
+    def _all(self) -> list[Status | Standing | Remembered]:
+        return [*self.lifekeeper, *self.pacemaker, *self.remembered]
 
     @property
     def code(self) -> ExitCode:
@@ -62,7 +69,7 @@ class Found:
 
     def as_json(self) -> Object:
         """All of it."""
-        resources = [*(each.as_json() for each in self.lifekeeper), *(each.as_json() for each in self.pacemaker)]
+        resources = [each.as_json() for each in self._all]
         return schema.VERSION | {"system": self.system, "resources": resources}
 
     def show(self, *, long: bool) -> None:
@@ -88,15 +95,21 @@ class Found:
 
 
 def collect(tag: str | None, cluster: Cluster, run: Run, *, here: bool) -> Found:
-    """The resource of that tag, or of that name in Pacemaker, or every one. here: of this system's part alone."""
+    """The resource of that tag, or of that name in Pacemaker, or every one. here: LifeKeeper's part here alone."""
+    system, lifekeeper = cluster.system, cluster.lcd.has("ins_list")
+    if here:
+        return Found(system, of_lifekeeper(tag, cluster, run, here=True), ())
     standings = of_pacemaker(tag, run)
-    if standings is None:  # and where there is no LifeKeeper either, this says what is missing
-        return Found(cluster.system, of_lifekeeper(tag, cluster, run, here=here), ())
-    lifekeeper = cluster.lcd.has("ins_list") and not (tag and standings)
-    statuses = of_lifekeeper(tag, cluster, run, here=here) if lifekeeper else []
-    if tag and not (statuses or standings):
-        raise Misconfigured(f'Pacemaker has no resource "{tag}" of the kit\'s', "See the names with ec2kit status")
-    return Found(cluster.system, statuses, standings)
+    statuses = of_lifekeeper(tag, cluster, run) if lifekeeper and not (tag and standings) else []
+    others = [] if tag else remembered({str(each.resource) for each in (*statuses, *(standings or ()))}, system, run)
+    if not (lifekeeper or standings or others):
+        if standings is None:
+            of_lifekeeper(tag, cluster, run)  # says what is missing
+        if tag:
+            raise Misconfigured(
+                f'Pacemaker has no resource "{tag}" of the kit\'s', "See the names with ec2kit status"
+            )
+    return Found(system, statuses, standings or (), others)
 
 
 def watch(options: argparse.Namespace) -> int:

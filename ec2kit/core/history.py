@@ -94,6 +94,11 @@ class Entry:
         return self.action in _CHECKS | _TAKES
 
     @property
+    def takes(self) -> bool:
+        """Whether it was to bring the address to this node."""
+        return self.action in _TAKES
+
+    @property
     def ends(self) -> bool:
         """Whether it has taken the address out of service."""
         return self.action in _LETS_GO | {TAKEN_OUT} and self.code == ExitCode.OK

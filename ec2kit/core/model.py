@@ -231,10 +231,22 @@ class Elsewhere:
     name: str = ""
     state: str = ""
 
+    @property
+    def runs(self) -> bool:
+        """Whether nothing speaks against it that the instance runs."""
+        return self.state in {"", "running", "pending"}
+
     def __str__(self) -> str:
         """As people read it: `eni-2 of i-2 (node2, running)`."""
         known = ", ".join(filter(None, (self.name, self.state)))
         return self.eni + f" of {self.instance}" * bool(self.instance) + f" ({known})" * bool(known)
+
+    @classmethod
+    def of_json(cls, told: object) -> Elsewhere | None:
+        """What as_json gave, here or in another version; None for anything else."""
+        if not isinstance(told, dict) or not isinstance(told.get("eni"), str):
+            return None
+        return cls(EniId(told["eni"]), *(str(told.get(name) or "") for name in ("instance", "name", "state")))
 
     def as_json(self) -> dict[str, str | None]:
         """All of it; null: not known."""

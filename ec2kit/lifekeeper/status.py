@@ -16,6 +16,7 @@ from ec2kit.core.errors import ExitCode, KitError, NotHeld
 from ec2kit.core.history import Entry
 from ec2kit.core.kinds.kind import View
 from ec2kit.core.kinds.known import read_view
+from ec2kit.core.model import Elsewhere
 from ec2kit.core.schema import Object
 from ec2kit.core.serving import Serving, Word
 from ec2kit.host.log import clock
@@ -79,7 +80,8 @@ class Part:
 
     state, switchback: LifeKeeper's. verdict: a word or two for people; outcome: the exit code's name; why: what the
     look failed for. since: when what is so began, in seconds since 1970. interface, eni: this system's. actions: the
-    last ones, oldest first. parents, children: what stands on it and below it there. doctor: what it has said last.
+    last ones, oldest first. parents, children: what stands on it and below it there. doctor: what it has said
+    last. elsewhere: who has it instead, where it is in service.
     """
 
     system: str
@@ -96,6 +98,7 @@ class Part:
     parents: tuple[Relative, ...] = ()
     children: tuple[Relative, ...] = ()
     doctor: Advice | None = None
+    elsewhere: tuple[Elsewhere, ...] = ()
 
     @property
     def serves(self) -> bool:
@@ -119,6 +122,7 @@ class Part:
             "parents": [each.as_json() for each in self.parents],
             "children": [each.as_json() for each in self.children],
             "doctor": self.doctor.as_json() if self.doctor else None,
+            "elsewhere": [each.as_json() for each in self.elsewhere],
         }
 
     @classmethod
@@ -130,7 +134,7 @@ class Part:
         system, state, verdict = told["system"], told["state"], told["verdict"]
         if not all(isinstance(word, str) for word in (system, state, verdict)):
             raise TypeError("a system, a state and a verdict are texts")
-        since, actions = told.get("since"), told.get("actions")
+        since, actions, elsewhere = told.get("since"), told.get("actions"), told.get("elsewhere")
         entries = map(history.of_json, actions if isinstance(actions, list) else [])
         return cls(
             system=system,
@@ -147,6 +151,7 @@ class Part:
             parents=_relatives(told.get("parents")),
             children=_relatives(told.get("children")),
             doctor=Advice.of_json(told.get("doctor")),
+            elsewhere=tuple(filter(None, map(Elsewhere.of_json, elsewhere if isinstance(elsewhere, list) else []))),
         )
 
 
@@ -174,9 +179,9 @@ class Status:
             return self._nowhere(silent)
         (part, *_) = sorted(serving, key=lambda each: _VERDICTS.get(each.verdict, 0))
         if part.verdict == "lost":
-            return self._told(
-                Word.OUTAGE, f"is in service on {part.system}, but lost", f": {part.why}", since=part.since
-            )
+            has = f" to {', '.join(map(str, part.elsewhere))}" if part.elsewhere else ""
+            so = f"is in service on {part.system}, but lost{has}"
+            return self._told(Word.OUTAGE, so, f": {part.why}", since=part.since)
         if part.verdict == _UNKNOWN:
             so = f"is in service on {part.system}; whether it is held is not known"
             return self._told(Word.UNKNOWN, so, f": {part.why}")
@@ -339,6 +344,7 @@ def _own_part(
         parents=relations[0],
         children=relations[1],
         doctor=advice,
+        elsewhere=answer.elsewhere if serves else (),
     )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from ec2kit.core.errors import ExitCode, KitError, NotHeld, Unavailable
+from ec2kit.core.errors import KitError, NotHeld, Unavailable
 from ec2kit.core.schema import Object
 from ec2kit.core.serving import Serving, Word
 from ec2kit.host import programs
@@ -41,16 +41,8 @@ class Standing:
 
     def as_json(self) -> Object:
         """All of it."""
-        error, node, view = self.answer.error, self.answer.node, self.answer.view
-        part = {
-            "system": self.here,
-            "state": "Started" if self.here in self.state.nodes else "Stopped",
-            "why": error.why if error else "",
-            "outcome": (error.code if error else ExitCode.OK).name,
-            "interface": node.interface if node else None,
-            "eni": node.eni if node else None,
-            "view": view.as_json() if view else None,
-        }
+        state = "Started" if self.here in self.state.nodes else "Stopped"
+        part = {"system": self.here, "state": state} | self.answer.as_json()
         about = {"tag": self.primitive.id, "resource": self.resource, "type": self.primitive.agent}
         return (
             about
@@ -91,11 +83,11 @@ class Standing:
     @property
     def _seen(self) -> str:
         """What EC2 shows, from here."""
-        error, view = self.answer.error, self.answer.view
+        error = self.answer.error
         if error is None:
             return f"EC2 shows {self.resource} on this node"
-        if view and view.elsewhere:
-            return f"EC2 shows {self.resource} on {', '.join(map(str, view.elsewhere))}"
+        if self.answer.elsewhere:
+            return f"EC2 shows {self.resource} on {', '.join(map(str, self.answer.elsewhere))}"
         return str(error) if isinstance(error, NotHeld) else f"what EC2 shows is not known: {error}"
 
     def _told(self, word: Word, so: str, why: str = "", cure: str = "") -> Serving:
@@ -125,7 +117,7 @@ def collect(name: str | None, run: Run) -> list[Standing] | None:
         else:
             mend = f"Pacemaker restarts {each.id}, which takes it back"
             serving = here in states.get(each.id, State()).nodes
-            cases[each.id] = Case(each.named.resource, each.named.reach, serving, mend)
+            cases[each.id] = Case(each.named.resource, each.named.reach, serving, mend, whose=True)
     answers |= zip(cases, checks(list(cases.values()), run), strict=True)
     return [Standing(each, states.get(each.id, State()), here, answers[each.id]) for each in found]
 

@@ -3,44 +3,59 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from ec2kit.core.errors import KitError, NotHeld
+from ec2kit.core.errors import ExitCode, KitError, NotHeld
 from ec2kit.core.evidence import CONFIRM_PAUSE
 from ec2kit.core.kinds.kind import Resource, View
-from ec2kit.core.model import Node, Reach
+from ec2kit.core.model import Elsewhere, Node, Reach
+from ec2kit.core.schema import Object
 from ec2kit.verbs.lifecycle import Doubt, doubt, lost_wholly
 from ec2kit.verbs.locate import here, locate
 from ec2kit.verbs.look import looks
 from ec2kit.verbs.process import attempt
 from ec2kit.verbs.run import Record, Run, Site
+from ec2kit.verbs.whereabouts import asked
 
 
 @dataclass(frozen=True)
 class Case:
     """An address to be looked at. serving: it is to be on this node, so a loss counts only when two looks show it.
 
-    mend: what puts a loss right, in words.
+    mend: what puts a loss right, in words. whose: who has it instead is to be told by name, wherever it is to be.
     """
 
     resource: Resource
     reach: Reach
     serving: bool
     mend: str = ""
+    whose: bool = False
 
 
 @dataclass(frozen=True)
 class Answer:
     """What a look has shown. error: why this node does not hold the address, or why that is not known; None: it does.
 
-    node: at the interface that has it, or would have it.
+    node: at the interface that has it, or would have it. elsewhere: who has it instead.
     """
 
     error: KitError | None
     view: View | None = None
     node: Node | None = None
+    elsewhere: tuple[Elsewhere, ...] = ()
+
+    def as_json(self) -> Object:
+        """What every system tells of its look."""
+        return {
+            "why": self.error.why if self.error else "",
+            "outcome": (self.error.code if self.error else ExitCode.OK).name,
+            "interface": self.node.interface if self.node else None,
+            "eni": self.node.eni if self.node else None,
+            "view": self.view.as_json() if self.view else None,
+            "elsewhere": [each.as_json() for each in self.elsewhere],
+        }
 
 
 def checks(cases: Sequence[Case], run: Run) -> list[Answer]:
@@ -73,7 +88,27 @@ def _checked(cases: Sequence[Case], run: Run) -> list[Answer]:
             answers[number] = (None, replace(answer, error=confirmed))
     for message, values in [told for _, answer in answers if answer.view for told in answer.view.notices]:
         run.log.say(message, **values)
-    return [answer for _, answer in answers]
+    named = _named(cases, [answer for _, answer in answers], sites, run)
+    return [
+        replace(answer, elsewhere=tuple(named.get(each, each) for each in answer.view.elsewhere))
+        if answer.error and answer.view
+        else answer
+        for _, answer in answers
+    ]
+
+
+def _named(
+    cases: Sequence[Case], answers: Sequence[Answer], sites: Mapping[str | None, Site | KitError], run: Run
+) -> dict[Elsewhere, Elsewhere]:
+    """Who has the addresses that are not here, with name and state, as far as that is to be told."""
+    there = {
+        each: None
+        for case, answer in zip(cases, answers, strict=True)
+        if answer.error and answer.view and (case.serving or case.whose)
+        for each in answer.view.elsewhere
+    }
+    ec2 = next((site.ec2 for site in sites.values() if isinstance(site, Site)), None)
+    return dict(zip(there, asked(list(there), ec2, run)(), strict=True)) if there and ec2 else {}
 
 
 def _site(interface: str | None, known: Site | None, run: Run) -> Site | KitError:

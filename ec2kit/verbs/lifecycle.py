@@ -107,7 +107,7 @@ def plan(resource: Resource, run: Run) -> None:
     run.record.mark = binding.mark(resource, view, run.record.todo)
     for problem in view.cautions:
         run.log.say(messages.CAUTION, problem=problem)
-    run.record.elsewhere = whereabouts.asked(view, site.ec2, run)()
+    run.record.elsewhere = whereabouts.asked(view.elsewhere, site.ec2, run)()
 
 
 @dataclass(frozen=True)
@@ -288,7 +288,7 @@ class _Task:
         if self.let_go and not run.record.acted:
             self.shown = witness.here(self.resource, run) is True
         if not (self.let_go or self.before) and run.record.view:
-            self.before = whereabouts.asked(run.record.view, ec2, run)
+            self.before = whereabouts.asked(run.record.view.elsewhere, ec2, run)
         run.record.acted = run.record.outdated = True
         done = len(run.record.done)
         refused: dict[Step, KitError] = {}

@@ -148,6 +148,11 @@ def all_of(settings: Settings) -> dict[str, list[Entry]]:
     return {name: told for name, told in found.items() if told}
 
 
+def addresses(settings: Settings) -> list[list[Entry]]:
+    """What has been written down of each address without LifeKeeper; what cannot be read is left out."""
+    return [told for name, told in all_of(settings).items() if name.startswith(f"{_RUNS}/")]
+
+
 def forget(file: Path) -> None:
     """Remove what is written down there, and the counters. Raises Misconfigured."""
     counted = _counters_of(file)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import TimeoutError as NotYet
 from dataclasses import replace
 from functools import partial
@@ -11,20 +11,19 @@ from typing import TYPE_CHECKING
 
 from ec2kit.core import messages
 from ec2kit.core.errors import DeadlineExceeded, KitError
-from ec2kit.core.kinds.kind import View
 from ec2kit.core.model import Ec2Instance, Elsewhere
 from ec2kit.verbs.run import Run
 
 if TYPE_CHECKING:
     from ec2kit.ec2.client import Ec2
 
+_MOST = 200  # values of a filter
 _PATIENCE = 1.0  # seconds, when all else is done
 
 
-def asked(view: View, ec2: Ec2, run: Run) -> Callable[[], tuple[Elsewhere, ...]]:
-    """Ask EC2 by one call, beside all else; what gives the answer: what the look has shown, and what EC2 has told."""
-    there = view.elsewhere
-    ids = sorted({each.instance for each in there} - {""})
+def asked(there: Sequence[Elsewhere], ec2: Ec2, run: Run) -> Callable[[], tuple[Elsewhere, ...]]:
+    """Ask EC2 by one call, beside all else, whose instances these are; what gives the answer, with what is known."""
+    ids = sorted({each.instance for each in there} - {""})[:_MOST]
     answer = run.deadline.aside(partial(ec2.instances, ids)) if ids else None
 
     def told() -> tuple[Elsewhere, ...]:

@@ -49,7 +49,7 @@ def test_status_tells_what_is_so_and_since_when(figure1: Lab) -> None:
     assert told["node2"]["verdict"] == "lost"
     assert figure1.vpc.tables["A"] in str(told["node2"]["why"])
     shown = figure1.node1.ec2kit("status", "--long")
-    assert shown.stdout.startswith(f"OUTAGE: {ROUTE} is in service on node2, but lost: ")
+    assert shown.stdout.startswith(f"OUTAGE: {ROUTE} is in service on node2, but lost to eni-")
     assert "node1 eth1" in shown.stdout
 
     figure1.node2.set(EC2_MAX_RETRY=0)
