@@ -35,6 +35,15 @@ def nodes(pair: PacemakerPair) -> tuple[str, str]:
     return active, next(name for name in NODES if name != active)
 
 
+def test_status_and_hold_know_pacemaker(pair: PacemakerPair, nodes: tuple[str, str]) -> None:
+    """status on either node says that both addresses are served; hold by hand is 5, and names the resource."""
+    for node in nodes:
+        done = pair.lab.hosts[node].run("ec2kit", "status")
+        assert (done.returncode, done.stdout) == (0, f"All 2 addresses are served ({nodes[0]} 2).\n"), done
+    refused = pair.lab.hosts[nodes[1]].run("ec2kit", "hold", "route", pair.lab.vpc.vip)
+    assert (refused.returncode, "Pacemaker's resource vip-route has" in refused.stderr) == (5, True), refused
+
+
 def test_another_table_needs_no_restart(pair: PacemakerPair, nodes: tuple[str, str]) -> None:
     """reload-agent makes the entry; neither the route nor the address before it is stopped, and no packet is lost."""
     active, _ = nodes
