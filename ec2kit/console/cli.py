@@ -155,7 +155,7 @@ def _options(given: list[str]) -> argparse.Namespace:
         if options.template and not options.of:
             options.refuse("--template needs the TAG of a resource that SYSTEM has")
         named = {name for name, value in vars(options).items() if value is not None}
-        allowed = {"verb", "of", "template", "refuse", *UNASKED, *(OWN if options.template else ())}
+        allowed = {"verb", "of", "template", "refuse", "output", *UNASKED, *(OWN if options.template else ())}
         if options.of and named - allowed:
             own = " ".join(f"[{each.option} {(each.metavar or name).upper()}]" for name, each in OWN.items())
             options.refuse(f"with a TAG there is only --template SYSTEM {own}")
@@ -205,11 +205,21 @@ def _parsed(parse: Callable[[list[str]], T], given: list[str]) -> T:
         guard.verdict(end.code if isinstance(end.code, int) else ExitCode.OK)
         sys.stdout.write(said.getvalue())
         lines = [one_line(each) for each in wrong.getvalue().splitlines()]
+        if lines and "json" in (word.removeprefix("--output=") for word in given):
+            _report_misuse(given[0], lines[-1])
         if "--quiet" in given and lines:
             Quiet("", "").conclude(Level.ERROR, lines[-1])
         else:
             sys.stderr.writelines(f"{each}\n" for each in lines)
         raise
+
+
+def _report_misuse(verb: str, why: str) -> None:
+    """Tell bad arguments to a program, too, that has asked for JSON."""
+    from ec2kit.console import hierarchy
+
+    if verb in hierarchy.REPORTED:
+        print(json.dumps(hierarchy.reported(verb, "", why, ExitCode.USAGE)))
 
 
 def _run_verb(options: argparse.Namespace) -> int:
@@ -300,6 +310,7 @@ def parser() -> argparse.ArgumentParser:
             _add_parameters(kinds.add_parser(kind.name, parents=taken, help=kind.help, description=about), kind)
     about = "create a LifeKeeper resource; without options, or with --generic alone, it asks on a terminal"
     creating = verbs.add_parser("create", parents=[create_parser()], help=about)
+    creating.add_argument("--output", choices=["text", "json"], default="text", help=_OUTPUT)
     creating.set_defaults(refuse=creating.error)
     _add_doctor(verbs)
     _add_hierarchy(verbs)
@@ -387,7 +398,7 @@ def _add_hierarchy(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -
     about = (
         "print the info field that a resource has on this system, or would have, after create's or extend's checks"
     )
-    shown = verbs.add_parser("info", parents=[resource_parser(required=False)], help=about)
+    info = shown = verbs.add_parser("info", parents=[resource_parser(required=False)], help=about)
     shown.add_argument("of", nargs="?", metavar="TAG", help="a resource that is there")
     shown.add_argument("--template", metavar="SYSTEM", help="the system that has TAG, which is to be extended here")
     shown.add_argument("--profile", help="profile in the AWS configuration files, as of create")
@@ -405,7 +416,8 @@ def _add_hierarchy(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -
     about = "also when it is not proven that this system could take the addresses"
     bring.add_argument("--force", action="store_true", help=about)
     about = "take out of service here, with all that depends on it"
-    verbs.add_parser("out-of-service", help=about).add_argument("tag", help=_TAG)
+    leave = verbs.add_parser("out-of-service", help=about)
+    leave.add_argument("tag", help=_TAG)
     shown = verbs.add_parser("properties", help="show a resource's properties, or change them")
     shown.add_argument("tag", help=_TAG)
     shown.add_argument(
@@ -422,6 +434,8 @@ def _add_hierarchy(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -
     key.add_argument("--access-key-id", required=True, metavar="ID", help="id of the access key")
     choices = verbs.add_parser("choices", help="what create can choose from on this system, as JSON")
     choices.add_argument("--profile", help="profile in the AWS configuration files (default: the role)")
+    for each in (extend, info, unextend, delete, bring, leave, key):
+        each.add_argument("--output", choices=["text", "json"], default="text", help=_OUTPUT)
     for each in (key, choices):
         each.add_argument(*reversed(URL_OPTIONS), metavar="URL", help=URL_HELP)
     status = verbs.add_parser("status", help="what is protected, where, what EC2 says of it, and what was done")

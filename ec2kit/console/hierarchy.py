@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
-from ec2kit.core import messages
+from ec2kit.core import messages, schema
 from ec2kit.core.errors import ExitCode, KitError, Misconfigured
 from ec2kit.core.messages import Level
 from ec2kit.core.model import BY_SETTINGS, Reach
@@ -38,13 +40,53 @@ from ec2kit.lifekeeper.options import ask_key, own_of
 from ec2kit.verbs.process import attempt, begin, conclude, forget_strangers, settings_now
 from ec2kit.verbs.run import Run
 
+REPORTED = frozenset({"create", "extend", "unextend", "delete", "in-service", "out-of-service", "key", "info"})
+_STDOUT, _STDERR = 1, 2
+
 
 @dataclass(frozen=True)
 class Done:
-    """What a command has come to: its exit code, and what prints what it has found, once the code is fixed."""
+    """What a command has come to: its exit code, and its last line, or what prints what it has found."""
 
     code: int = ExitCode.OK
-    show: Callable[[], None] = lambda: None
+    what: str = ""
+    show: Callable[[], None] | None = None
+
+    def tell(self) -> None:
+        """Print it."""
+        if self.show:
+            self.show()
+        elif self.what:
+            print(self.what)
+
+
+class _Report:
+    """A command's one JSON object on standard output; what LifeKeeper's programs print goes to standard error."""
+
+    def __init__(self, verb: str, tag: str) -> None:
+        self._verb, self._tag, self._output = verb, tag, -1
+        with suppress(OSError):  # where it is closed, nobody reads
+            self._output = os.dup(_STDOUT)
+            os.dup2(_STDERR, _STDOUT)
+
+    def outcome(self, what: str | KitError, code: int) -> None:
+        """Print it."""
+        with suppress(OSError):
+            os.dup2(self._output, _STDOUT)
+        print(json.dumps(reported(self._verb, self._tag, what, code)), flush=True)
+
+
+def reported(verb: str, tag: str, what: str | KitError, code: int) -> schema.Object:
+    """What a command for LifeKeeper's hierarchy has come to."""
+    message, cure = (what, "") if isinstance(what, str) else (str(what), what.cure)
+    return schema.VERSION | {
+        "verb": verb,
+        "tag": tag or None,
+        "outcome": ExitCode(code).name,
+        "exit_code": int(code),
+        "message": message,
+        "cure": cure,
+    }
 
 
 def run(options: argparse.Namespace) -> int:
@@ -58,8 +100,10 @@ def run(options: argparse.Namespace) -> int:
     named = getattr(options, "wanted", None) or options
     tag = getattr(options, "of", None) or getattr(named, "tag", None) or ""
     log = Journal(options.verb, tag, least=Level.WARN if quiet else Level.INFO)
+    report = _Report(options.verb, tag) if options.verb in REPORTED and options.output == "json" else None
     if options.verb == "create" and options.wanted.server in {None, system_name(settings_now())}:
-        return actions.create_asking(options.wanted)  # as LifeKeeper's own create does
+        then = report.outcome if report else lambda _outcome, _code: None
+        return actions.create_asking(options.wanted, then)  # as LifeKeeper's own create does
     if options.verb == "key":
         guard.allow(math.inf)  # a person's typing of the secret is not of the run's time
         options.key = attempt(lambda: ask_key(options.access_key_id), log)
@@ -69,7 +113,7 @@ def run(options: argparse.Namespace) -> int:
     run = begin(log, lambda settings: settings.seconds(budget) if budget else PATIENCE)
     cluster = cluster_of(run.settings, run.deadline)
     command = partial(_command, options, cluster, run)
-    return conclude(run, command, lambda done: done.code, partial(_tell, log))
+    return conclude(run, command, lambda done: done.code, partial(_tell, log, report))
 
 
 def _command(options: argparse.Namespace, cluster: Cluster, run: Run) -> Done:
@@ -84,11 +128,13 @@ def _command(options: argparse.Namespace, cluster: Cluster, run: Run) -> Done:
     return _COMMANDS[options.verb](options, cluster, run)
 
 
-def _tell(log: Journal, done: Done | KitError, _code: int) -> None:
+def _tell(log: Journal, report: _Report | None, done: Done | KitError, code: int) -> None:
     if isinstance(done, KitError):
         log.say(messages.FAILED, why=done.why)
-    else:
-        done.show()
+    elif report is None:
+        done.tell()
+    if report:
+        report.outcome(done if isinstance(done, KitError) else done.what, code)
 
 
 def _create(options: argparse.Namespace, cluster: Cluster, _run: Run) -> Done:
@@ -98,7 +144,7 @@ def _create(options: argparse.Namespace, cluster: Cluster, _run: Run) -> Done:
     if wanted.key_id:
         raise Misconfigured("an access key is given on the system that keeps it", f"Run this on {wanted.server}")
     code, output = cluster.ask("create", wanted.server, *wanted.arguments())
-    return Done(code, partial(print, output, end=""))
+    return Done(code, output.strip())
 
 
 def _choices(options: argparse.Namespace, _cluster: Cluster, run: Run) -> Done:
@@ -122,7 +168,7 @@ def _info(options: argparse.Namespace, cluster: Cluster, run: Run) -> Done:
         peers.tell(known.resource, options.template, options.of, cluster.lcd)
     else:
         known = info.decode(cluster.ours(options.of).info)
-    return Done(show=partial(print, info.encode(known)))
+    return Done(what=info.encode(known))
 
 
 def _key(options: argparse.Namespace, cluster: Cluster, run: Run) -> Done:
@@ -140,11 +186,11 @@ def _key(options: argparse.Namespace, cluster: Cluster, run: Run) -> Done:
 
 
 def _in_service(options: argparse.Namespace, cluster: Cluster, run: Run) -> Done:
-    return Done(show=partial(print, service.bring_in(options.tag, cluster, run, force=options.force)))
+    return Done(what=service.bring_in(options.tag, cluster, run, force=options.force))
 
 
 def _out_of_service(options: argparse.Namespace, cluster: Cluster, run: Run) -> Done:
-    return Done(show=partial(print, service.take_out(options.tag, cluster, run)))
+    return Done(what=service.take_out(options.tag, cluster, run))
 
 
 def _extend(options: argparse.Namespace, cluster: Cluster, _run: Run) -> Done:
@@ -202,8 +248,8 @@ def _status(options: argparse.Namespace, cluster: Cluster, run: Run) -> Done:
 
     found = status.collect(options.tag, cluster, run, here=options.here)
     if options.output == "json":
-        return Done(found.code, partial(print, json.dumps(found.as_json())))
-    return Done(found.code, partial(found.show, long=options.long or options.tag is not None))
+        return Done(found.code, show=partial(print, json.dumps(found.as_json())))
+    return Done(found.code, show=partial(found.show, long=options.long or options.tag is not None))
 
 
 _BUDGETS = {

@@ -47,6 +47,9 @@ _BUDGET = {
 }
 
 
+Then = Callable[[str | KitError, int], None]  # hears what a run has come to, and its exit code
+
+
 @dataclass(frozen=True)
 class Call:
     """One call of an action, for the resource of that tag."""
@@ -68,8 +71,11 @@ def main(action: str, arguments: Sequence[str] | None = None) -> int:
     return _carry_out(call, run, partial(_ACTIONS[action], call, run))
 
 
-def create_asking(wanted: Creation) -> int:
-    """Run the action create once the secret of its access key is known, if it has one; the exit code."""
+def create_asking(wanted: Creation, then: Then = lambda _outcome, _code: None) -> int:
+    """Run the action create once the secret of its access key is known, if it has one; the exit code.
+
+    then: hears what it has come to, when that is logged.
+    """
     from ec2kit.lifekeeper.options import ask_key
 
     guard.allow(math.inf)  # a person's typing of the secret is not of its time
@@ -78,15 +84,16 @@ def create_asking(wanted: Creation) -> int:
     if isinstance(key, KitError):
         guard.verdict(key.code)
         log.say(messages.FAILED, why=key.why)
+        then(key, key.code)
         return key.code
-    return create(wanted, key)
+    return create(wanted, key, then)
 
 
-def create(wanted: Creation, key: AccessKey | None) -> int:
-    """Run the action create on time; the exit code."""
+def create(wanted: Creation, key: AccessKey | None, then: Then = lambda _outcome, _code: None) -> int:
+    """Run the action create on time; the exit code. then: as of create_asking."""
     call = Call("create", wanted.tag, ())
     run = replace(_begin(call), key=key, reach=wanted.reach)
-    return _carry_out(call, run, partial(_create, wanted, run))
+    return _carry_out(call, run, partial(_create, wanted, run), then)
 
 
 def _begin(call: Call) -> Run:
@@ -102,9 +109,13 @@ def holder(tag: str) -> str:
     return f"LifeKeeper's resource {tag}"
 
 
-def _carry_out(call: Call, run: Run, work: Callable[[], str]) -> int:
+def _carry_out(call: Call, run: Run, work: Callable[[], str], then: Then = lambda _outcome, _code: None) -> int:
+    def tell(outcome: str | KitError, code: int) -> None:
+        _tell(call, run, outcome, code)
+        then(outcome, code)
+
     run.log.say(messages.BEGIN)
-    return conclude(run, work, partial(code_of, call.action), partial(_tell, call, run))
+    return conclude(run, work, partial(code_of, call.action), tell)
 
 
 def code_of(action: str, outcome: str | KitError) -> int:

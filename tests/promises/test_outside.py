@@ -142,6 +142,29 @@ def _extended_and_moved(made: Protected) -> None:
     moved(made)
 
 
+@ROUTE_ALONE
+def test_the_json_of_the_hierarchy(on: Bench) -> None:
+    """One object a command, whatever LifeKeeper's programs print: of what is done, of errors and of bad arguments."""
+    tag, json_ = on.made.tag, ("--output", "json")
+    cases = {
+        "info": Case(("info", tag, *json_), start=extended),
+        "extend": Case(("extend", tag, "--to", "node2", *json_), start=extended),
+        "in-service": Case(("in-service", tag, *json_), start=extended),
+        "out-of-service": Case(("out-of-service", tag, *json_), start=extended),
+        "unextend": Case(("unextend", tag, "--from", "node2", *json_), start=extended),
+        "delete": Case(("delete", tag, "--yes", *json_), start=extended),
+        "create": Case(("create", "--type", "route-table", "--ip-resource", "nobody", *json_), start=extended),
+        "key": Case(("key", "nobody", *json_), start=extended),
+    }
+    found, ended = {}, []
+    for name, case in cases.items():
+        done = run(case, on)
+        assert json.loads(done.out)["exit_code"] == done.code
+        found[f"{name}.json"] = pretty(done.out)
+        ended.append(f"{name}: {done.code}\n")
+    compare("hierarchy", found | {"exit-codes.txt": "".join(ended)})
+
+
 def pacemaker(on: Bench) -> dict[str, str]:
     """The environment of a node on which Pacemaker has the address, too."""
     folder = on.folder / "pacemaker"
