@@ -92,11 +92,12 @@ format: $(VENV)/check.done ## mend what of that can be mended by itself
 	$(BIN)/ruff format $(CODE)
 	$(BIN)/ruff check --fix $(CODE)
 
-docs: $(VENV)/demo.done ## docs/messages.md, reference.md's table, OCF meta-data
+docs: $(VENV)/demo.done ## messages.md, reference.md's table, JSON schema, meta-data
 	$(BIN)/ec2kit explain --output markdown > docs/messages.md.new
 	mv docs/messages.md.new docs/messages.md
 	$(BIN)/python -m ec2kit.console.parameters < docs/reference.md > docs/reference.md.new
 	mv docs/reference.md.new docs/reference.md
+	$(BIN)/python -m ec2kit.console.json_schema < docs/json.md > etc/json/ec2kit.schema.json
 	for agent in $(AGENTS); do \
 	  $(BIN)/python -m ec2kit.pacemaker.actions $$agent > ocf/$$agent.xml.new; mv ocf/$$agent.xml.new ocf/$$agent.xml; \
 	done
