@@ -111,10 +111,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         return explain.run(options.line, options.output)
     if options.verb == "doctor":
-        from ec2kit.console import doctor
+        from ec2kit.console import doctor, policy
 
         options.reach = Reach(options.region, options.profile, options.endpoint_url)
-        return doctor.run(options, _resource(options) if options.kind else None)
+        resource = _resource(options) if options.kind else None
+        return policy.run(options, resource) if options.policy else doctor.run(options, resource)
     from ec2kit.console import hierarchy
 
     return hierarchy.run(options)
@@ -167,6 +168,8 @@ def _name(options: argparse.Namespace) -> None:
     """Read what doctor is to examine: a kind and an address, or a tag; and what other nodes have told."""
     from ec2kit.console import doctor
 
+    if options.policy and (not options.what or options.all_systems or options.files or options.mute or options.long):
+        options.refuse("--policy needs a TAG, or KIND ADDRESS, and none of the other answers of doctor")
     if bool(options.mute) != bool(options.mute_for):
         options.refuse("--mute CODE and --for TIME belong together")
     try:
@@ -333,6 +336,8 @@ def _add_doctor(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     )
     doctor.add_argument("--long", action="store_true", help="also what is right")
     doctor.add_argument("--all-systems", action="store_true", help="also on the other nodes of the cluster")
+    about = "print the least IAM policy for the address on this node, and nothing else"
+    doctor.add_argument("--policy", action="store_true", help=about)
     about = "what doctor --output json has printed on another node; repeat"
     doctor.add_argument("--with", dest="files", action="append", default=[], metavar="FILE", help=about)
     doctor.add_argument("--mute", type=_known_code, metavar="CODE", help="do not count what that check finds now")

@@ -74,14 +74,14 @@ def of_file(path: str) -> Told:
 
 
 def _examined(options: argparse.Namespace, resource: Resource | None, run: Run) -> Outcome:
-    cases = _cases(options, resource, run)
+    wanted = cases(options, resource, run)
     ask = options.all_systems and _has_lifekeeper(run)
     found, told = run.deadline.both(
-        lambda: run.deadline.together([partial(examine, case, CHECKS, run) for case in cases], at_most=_AT_ONCE),
+        lambda: run.deadline.together([partial(examine, case, CHECKS, run) for case in wanted], at_most=_AT_ONCE),
         lambda: _elsewhere(options, run) if ask else [],
     )
     own, others = Told(system_name(run.settings), ExitCode.OK, _versions()), (*told, *options.others)
-    reports = _reports(options, [*zip(cases, found, strict=True)], compared(own, others), run)
+    reports = _reports(options, [*zip(wanted, found, strict=True)], compared(own, others), run)
     words = ["ec2kit", "doctor", *options.what, *_reach(options), "--output", "json"]
     return Outcome(own, tuple(reports), others, shlex.join(words) if options.all_systems and not ask else None)
 
@@ -138,8 +138,8 @@ def _reports(
     return reports
 
 
-def _cases(options: argparse.Namespace, resource: Resource | None, run: Run) -> list[Case]:
-    """What is examined: what is named; else each resource that LifeKeeper or Pacemaker has; else any address."""
+def cases(options: argparse.Namespace, resource: Resource | None, run: Run) -> list[Case]:
+    """What is examined: what is named; else each resource that LifeKeeper or Pacemaker has; else any."""
     lifekeeper = _has_lifekeeper(run)
     if lifekeeper and not resource:
         cluster = cluster_of(run.settings, run.deadline)

@@ -85,7 +85,10 @@ _MEANINGS = {  # code: what it means, what to do
             "EC2 would refuse a call of a takeover by this node. It was asked by DryRun, with the true table, "
             "interface and address, and nothing was changed."
         ),
-        "Allow the calls that are told: docs/reference.md has the whole IAM policy.",
+        (
+            "Allow the calls that are told: `ec2kit doctor route 10.1.0.10 --policy` prints the policy for just that "
+            "address on this node."
+        ),
     ),
     "PERMISSION_UNPROVABLE": (
         (

@@ -102,6 +102,23 @@ class Ec2Step(Step):
 
 
 @dataclass(frozen=True)
+class Grant:
+    """What credentials must be allowed: to send calls of those classes, about those resources of EC2's.
+
+    resources: as their ARNs end, `route-table/rtb-1`. account: whose they are; empty: that of this node's ENI.
+    """
+
+    steps: tuple[type[Ec2Step], ...]
+    resources: tuple[str, ...]
+    account: str = ""
+
+    @property
+    def operations(self) -> tuple[str, ...]:
+        """EC2's names of the calls."""
+        return tuple(called(each.method) for each in self.steps)
+
+
+@dataclass(frozen=True)
 class BringLinkUp(Step):
     """Take the interface down and up again because it has no link. The only step that is not an EC2 call."""
 

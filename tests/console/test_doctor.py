@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 
 import pytest
@@ -42,6 +43,7 @@ def test_a_standby_without_rights(either: Protected) -> None:
         denied = either.lab.node2.ec2kit("doctor", *either.words)
         assert (denied.returncode, denied.stdout.count("PERMISSION_MISSING (961031)") > 0) == (1, True), denied
         assert "Allow ec2:" in denied.stdout
+        assert re.search(rf"ec2kit doctor {either.words[0]} .* --policy", denied.stdout)
         either.lab.ec2.mend()
     assert either.lab.node2.ec2kit("doctor", *either.words).returncode == 0
 

@@ -5,6 +5,7 @@ A check that several addresses share comes first. `needs` names what hides it: o
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable
 from ipaddress import IPv4Address, IPv4Network, ip_address
 from urllib.parse import urlsplit
@@ -15,7 +16,7 @@ from ec2kit.core.doctor.asked import Addresses, Here, Options, Probe, Rehearsal,
 from ec2kit.core.doctor.finding import HERE, Case, Check
 from ec2kit.core.errors import KitError, Misconfigured, NotHeld, Problem, Unavailable
 from ec2kit.core.kinds.facts import Facts, Interfaces, RouteTables
-from ec2kit.core.kinds.kind import View
+from ec2kit.core.kinds.kind import Resource, View
 from ec2kit.core.model import BY_HAND
 
 _METADATA, _CREDENTIALS, _ENDPOINT = "METADATA_SILENT", "CREDENTIALS_UNFIT", "ENDPOINT_SILENT"
@@ -239,9 +240,7 @@ def _reserved(case: Case, _facts: Facts) -> list[Problem] | None:
 
 def _rights(case: Case, facts: Facts) -> list[Problem] | None:
     """Have EC2 say of each call that a takeover may send whether these credentials may send it."""
-    if (view := _view(case, facts)) is None:
-        return None
-    if not (steps := view.rehearsal()):
+    if case.resource is None or (view := _view(case, facts)) is None or not (steps := view.rehearsal()):
         return None
     facts.want(*map(Rehearsal, steps))
     problems, doubt = [], None
@@ -250,12 +249,20 @@ def _rights(case: Case, facts: Facts) -> list[Problem] | None:
             facts.of(Rehearsal(step))
         except KitError as error:
             if error.refused:
-                problems.append(Problem.of(error))
+                problems.append(Problem.of(error) if step.denied else _with_policy(error, case.resource, case))
             else:
                 doubt = doubt or error
     if doubt and not problems:
         raise doubt
     return problems
+
+
+def _with_policy(error: KitError, resource: Resource, case: Case) -> Problem:
+    """The problem, with the command that prints what is to be allowed."""
+    at = ["--interface", case.interface] if case.interface else []
+    words = [case.name] if case.name else [resource.kind, resource.address, *at]
+    command = shlex.join(["ec2kit", "doctor", *words, "--policy"])
+    return Problem(str(error), f"{error.cure}. The policy for it: {command}")
 
 
 def _unprovable(case: Case, facts: Facts) -> str | None:

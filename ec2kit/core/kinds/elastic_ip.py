@@ -47,7 +47,7 @@ from ec2kit.core.model import (
     untold,
 )
 from ec2kit.core.schema import Object, optional
-from ec2kit.core.steps import BringLinkUp, Change, Ec2Step, Plan, Step, Told
+from ec2kit.core.steps import BringLinkUp, Change, Ec2Step, Grant, Plan, Step, Told
 
 
 @dataclass(frozen=True)
@@ -491,6 +491,17 @@ class ElasticIpView(View):
         taken = self.association is not None
         associate = AssociateAddress(self.public_ip, self.allocation, self.eni, self.private_ip, taken=taken)
         return (associate,)
+
+    reads: ClassVar = ("DescribeAddresses", *View.reads)
+
+    def grants(self) -> tuple[Grant, ...]:
+        """To associate it with this node's ENI, and to end that."""
+        if self.allocation is None:
+            raise self.bar or untold("the allocation id", self.public_ip)
+        if self.eni is None:
+            raise self.lack or Misconfigured(f"this node has no interface for {self.public_ip}")
+        resources = (f"elastic-ip/{self.allocation}", f"network-interface/{self.eni}")
+        return (Grant((AssociateAddress, DisassociateAddress), resources),)
 
     def problems(self, *, active: bool) -> list[Problem]:
         """That it is not the account's, that this node cannot hold it, and whom it would displace.

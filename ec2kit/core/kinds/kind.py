@@ -19,7 +19,7 @@ from ec2kit.core.kinds.facts import Facts, Metadata
 from ec2kit.core.model import Elsewhere, EniId, NetworkInterface, Node
 from ec2kit.core.schema import Object
 from ec2kit.core.settings import Settings
-from ec2kit.core.steps import Ec2Step, Plan, Told, steps_of
+from ec2kit.core.steps import Ec2Step, Grant, Plan, Told, steps_of
 
 # ---- what is written: parameters
 
@@ -224,7 +224,7 @@ class View(ABC):
     """One complete look.
 
     finds: the codes of its problems and findings. unprovable: calls of a takeover or a release that no DryRun can
-    prove.
+    prove. reads: the calls of a look, and of create and extend.
     """
 
     headings: ClassVar[tuple[str, ...]]
@@ -314,6 +314,12 @@ class View(ABC):
 
     def rehearsal(self) -> tuple[Ec2Step, ...]:
         """The calls that a takeover by this node could send, with what they would name: those that have a DryRun."""
+        return ()
+
+    reads: ClassVar[tuple[str, ...]] = ("DescribeNetworkInterfaces", "DescribeRouteTables", "DescribeInstances")
+
+    def grants(self) -> tuple[Grant, ...]:
+        """What this node must be allowed to change, to take the address and to let go of it. Raises KitError."""
         return ()
 
     @abstractmethod

@@ -33,7 +33,7 @@ from ec2kit.core.kinds.kind import (
 )
 from ec2kit.core.model import Elsewhere, EniId, NetworkInterface, Node, VpcId, untold
 from ec2kit.core.schema import Object, optional
-from ec2kit.core.steps import Change, Ec2Step, Plan, Told
+from ec2kit.core.steps import Change, Ec2Step, Grant, Plan, Told
 
 _FIRST, _LAST = 4, 1  # addresses of a subnet that AWS keeps: its first four and its last, VPC user guide
 
@@ -398,6 +398,13 @@ class PrivateView(View):
         return ((UnassignPrivateIpAddresses(self.private_ip, self.at, self.elastic_ip),),)
 
     unprovable: ClassVar = ("AssignPrivateIpAddresses", "UnassignPrivateIpAddresses")
+
+    def grants(self) -> tuple[Grant, ...]:
+        """To give it to this node's ENI, from there or from a peer's, and to take it off."""
+        if self.eni is None:
+            raise self.lack or Misconfigured(f"this node has no interface for {self.private_ip}")
+        resources = tuple(f"network-interface/{each}" for each in sorted({self.eni, *self.peers}))
+        return (Grant((AssignPrivateIpAddresses, UnassignPrivateIpAddresses), resources),)
 
     @property
     def cautions(self) -> list[Problem]:

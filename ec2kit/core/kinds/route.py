@@ -33,7 +33,7 @@ from ec2kit.core.model import (
     untold,
 )
 from ec2kit.core.schema import Object
-from ec2kit.core.steps import Change, Ec2Step, Plan, Step, Told, steps_of
+from ec2kit.core.steps import Change, Ec2Step, Grant, Plan, Step, Told, steps_of
 
 
 @dataclass(frozen=True)
@@ -519,6 +519,14 @@ class RouteView(View):
         own = self.account if self.owner else ""
         check = (DisableSourceDestCheck(self.eni, own),) if self.source_dest_check else ()
         return (*check, *replaces, *creates)
+
+    def grants(self) -> tuple[Grant, ...]:
+        """To move the entries of these tables, and to switch off the check of this node's ENI."""
+        tables = tuple(f"route-table/{each}" for each in sorted(self.subjects))
+        return (
+            Grant((ReplaceRoute, CreateRoute), tables, self.owner),
+            Grant((DisableSourceDestCheck,), (f"network-interface/{self.eni}",)),
+        )
 
     def rows(self, nodes: Mapping[str, str]) -> list[tuple[str, ...]]:
         """Each route table, with its target and whose that is."""
