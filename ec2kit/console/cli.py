@@ -116,6 +116,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.reach = Reach(options.region, options.profile, options.endpoint_url)
         resource = _resource(options) if options.kind else None
         return policy.run(options, resource) if options.policy else doctor.run(options, resource)
+    if options.verb == "collect":
+        from ec2kit.console import collect
+
+        return collect.run(options)
     from ec2kit.console import hierarchy
 
     return hierarchy.run(options)
@@ -317,6 +321,7 @@ def parser() -> argparse.ArgumentParser:
     creating.set_defaults(refuse=creating.error)
     _add_doctor(verbs)
     _add_hierarchy(verbs)
+    _add_looking(verbs)
     told = verbs.add_parser("help", help="list the verbs, or tell all about one")
     about = "a verb, and a KIND behind it if you like; or exit-codes (default: list all verbs)"
     told.add_argument("about", nargs="*", metavar="VERB", help=about)
@@ -443,6 +448,10 @@ def _add_hierarchy(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -
         each.add_argument("--output", choices=["text", "json"], default="text", help=_OUTPUT)
     for each in (key, choices):
         each.add_argument(*reversed(URL_OPTIONS), metavar="URL", help=URL_HELP)
+
+
+def _add_looking(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """What tells, and changes nothing: status, collect, explain."""
     status = verbs.add_parser("status", help="what is protected, where, what EC2 says of it, and what was done")
     about = f"{_TAG}, or of one that stands on such resources (default: all of them)"
     status.add_argument("tag", nargs="?", help=about)
@@ -450,6 +459,12 @@ def _add_hierarchy(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -
     status.add_argument("--watch", action="store_true", help="again and again, every 5 seconds, until Ctrl-C")
     status.add_argument("--here", action="store_true", help="this system's part alone")
     status.add_argument("--output", choices=["text", "json"], default="text", help=_OUTPUT)
+    about = "write one archive for support: what this node and its engines tell, without secrets"
+    collect = verbs.add_parser("collect", help=about)
+    collect.add_argument(
+        "--output", metavar="FILE", help="the archive (default: ec2kit-NODE-TIME.tar.gz, in this folder)"
+    )
+    collect.add_argument("--timeout", type=_seconds, metavar="SECONDS", help="for all of it (default: 60)")
     explain = verbs.add_parser("explain", help="tell why a line of the log appears and what to do about it")
     about = "a message's number, or a line of the log in quotation marks (default: list all messages)"
     explain.add_argument("line", nargs="*", metavar="NUMBER", help=about)

@@ -26,7 +26,7 @@ GROUPS = {
     "LifeKeeper's resources": (
         *("create", "extend", "in-service", "out-of-service", "properties", "info", "key", "unextend", "delete"),
     ),
-    "To look and to understand": ("status", "doctor", "explain", "help", "version"),
+    "To look and to understand": ("status", "doctor", "explain", "collect", "help", "version"),
 }
 HIDDEN = ("choices",)  # for programs: it has its own help, but no line in the list
 EXAMPLES = {
@@ -53,6 +53,7 @@ EXAMPLES = {
     "status": ("status", "status ip-vip", "status --watch"),
     "doctor": ("doctor", "doctor ec2-ip-vip", "doctor route 10.1.0.10 --interface eth1"),
     "explain": ("explain 960003", "explain 'ERROR:ec2:restore:ec2-ip-vip:960003:END failed restore of ...'"),
+    "collect": ("collect", "collect --output /root/for-support.tar.gz"),
     "help": ("help hold route", "help exit-codes"),
     "version": ("version",),
     "choices": ("choices",),

@@ -48,6 +48,18 @@ def names(text: str) -> list[str]:
     return list(dict.fromkeys(each.section for each in _lines(text) if each.section))
 
 
+def values(text: str) -> Iterator[tuple[str, str, str]]:
+    """What each line gives: profile, key, value. One that goes on with a value has the same key."""
+    key = ""
+    for each in _lines(text):
+        if not each.option:
+            continue
+        value = said = each.text.strip()
+        if said == each.option:
+            key, _, value = (part.strip() for part in re.sub(r"[=:]", "=", said, count=1).partition("="))
+        yield each.section, key, value
+
+
 def put(text: str, profile: str, key: AccessKey) -> str:
     """The file with that profile, added or with the new key in the place of an older one.
 

@@ -205,6 +205,45 @@ def append(path: Path, line: str, *, most: int, keep: int) -> None:
         replace(path, "".join(read(path).splitlines(keepends=True)[-keep:]))
 
 
+def create(path: Path, content: bytes) -> None:
+    """Write a new file, for root alone, in whatever folder. Raises Misconfigured, also when it is there."""
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINK, _MODE)
+    except FileExistsError as error:
+        raise Misconfigured(f"{path} is there already", "Name another file") from error
+    except OSError as error:
+        raise _refused("written", path, error) from error
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+    except BaseException as error:  # also when the time is up: no half of it is left
+        path.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise _refused("written", path, error) from error
+        raise
+
+
+def end(path: Path, most: int) -> str:
+    """The end of a plain file that is not reached through a link as its last part: so many bytes. Raises OSError."""
+    handle = os.open(path, os.O_RDONLY | _NO_LINK)
+    with os.fdopen(handle, "rb") as file:
+        _refuse_odd(handle)
+        length = file.seek(0, os.SEEK_END)
+        file.seek(max(0, length - most))
+        return file.read(most).decode("utf-8", errors="replace")
+
+
+def below(folder: Path, most: int) -> list[Path]:
+    """The plain files below a folder, in their order, so many at most; no link is followed."""
+    found: list[Path] = []
+    for root, folders, names in os.walk(folder):
+        folders.sort()
+        found += [path for name in sorted(names) if (path := Path(root, name)).is_file() and not path.is_symlink()]
+        if len(found) >= most:
+            break
+    return found[:most]
+
+
 def begin(path: Path) -> int:
     """Open a file that lines are added to, for root alone; its folder is made when it is missing. Raises OSError."""
     _make(path.parent)

@@ -13,8 +13,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ec2kit.core import scrub
 from ec2kit.core.doctor.finding import SetUp
 from ec2kit.core.errors import KitError, Misconfigured, Problem, Unavailable
+from ec2kit.core.words import one_line
 from ec2kit.pacemaker import agents
 
 if TYPE_CHECKING:
@@ -130,6 +132,24 @@ def read(text: str, node: str) -> list[Primitive]:
     cib = _parsed(text, node)
     found = [_primitive(place, cib) for place in _places(cib)]
     return sorted(found, key=lambda each: each.id)
+
+
+def shown(text: str) -> str:
+    """The primitives of the kit's agents, and the templates that they go by, as others may see them.
+
+    Raises Unavailable when it is not a CIB.
+    """
+    from xml.etree import ElementTree as ET
+
+    told: list[str] = []
+    for place in _places(_parsed(text, "")):
+        told += [f"in {each.tag} {one_line(each.get('id', ''))}:" for each in reversed(place.around)]
+        for element in place.own:
+            for each in element.iter("nvpair"):
+                if scrub.is_secret(each.get("name", "")):
+                    each.set("value", scrub.OUT)
+            told.append(ET.tostring(element, encoding="unicode").strip())
+    return "".join(f"{each}\n" for each in told)
 
 
 def _parsed(text: str, node: str) -> _Cib:
