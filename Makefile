@@ -4,7 +4,7 @@ SHELL := bash
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
-CODE = .ci/audit ec2kit actions bin ocf installer install lab bench tests
+CODE = .ci/audit ec2kit actions bin ocf etc installer install lab bench tests
 AGENTS = $(filter-out %.xml,$(notdir $(wildcard ocf/*)))
 
 EVENTS ?= 100
