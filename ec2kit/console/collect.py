@@ -71,18 +71,17 @@ def run(options: argparse.Namespace) -> int:
 def _collect(output: str | None, run: Run) -> Archive:
     stem = f"ec2kit-{re.sub('[^A-Za-z0-9.-]', '_', system_name(run.settings))}-{time.strftime('%Y%m%dT%H%M%S')}"
     path = Path(output or f"{stem}.tar.gz").absolute()
-    run.deadline.check()
-    (secrets,) = run.deadline.together([partial(_secrets, run.settings)])
-    if isinstance(secrets, KitError):
-        raise secrets
-    scrubber = Scrubber(secrets)
+    (known,) = run.deadline.together([partial(_secrets, run.settings)])
+    if isinstance(known, KitError):
+        raise known
+    scrubber = Scrubber(known.values)
     found, missing = _parts(run)
-    told = {name: scrubber.clean(text) for name, text in sorted(found.items())}
-    lacking = tuple(scrubber.clean(each).strip() for each in missing)
+    told = {scrubber.clean(name).strip(): scrubber.clean(text) for name, text in sorted(found.items())}
+    lacking = tuple(scrubber.clean(each).strip() for each in (*known.doubts, *missing))
     about = [f"ec2kit {__version__} collect on {system_name(run.settings)}", *_SAYS, "", *told, "", *lacking]
     told["collect.txt"] = scrubber.clean("".join(f"{one_line(each)}\n" for each in about))
     run.deadline.check()
-    files.create(path, _packed({f"{stem}/{scrubber.clean(name).strip()}": text for name, text in told.items()}))
+    files.create(path, _packed({f"{stem}/{name}": text for name, text in told.items()}))
     return Archive(path, tuple(told), lacking)
 
 
@@ -129,10 +128,29 @@ def _all(run: Run) -> dict[str, Callable[[], Texts]]:
 # ---- what is secret here
 
 
-def _secrets(settings: Settings) -> set[str]:
-    """All that this node knows to be secret; a file that is not there, or cannot be read, has none to be told."""
-    given = [*os.environ.items(), *settings.aws.items(), *scrub.lines(_text(_defaults()))]
-    return scrub.of_settings(given).union(*(scrub.of_profiles(_text(path)) for path in _keys(settings)))
+@dataclass(frozen=True)
+class Known:
+    """What this node knows to be secret. doubts: the files that could not be read for it, in words."""
+
+    values: frozenset[str]
+    doubts: tuple[str, ...]
+
+
+def _secrets(settings: Settings) -> Known:
+    values = scrub.of_settings([*os.environ.items(), *settings.aws.items()])
+    doubts: list[str] = []
+    for path in (_defaults(), *_keys(settings)):
+        try:
+            text = files.read_anyones(path)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            doubts.append(
+                f"{path} cannot be read ({error.strerror}): of its secrets, only what looks like one is left out"
+            )
+            continue
+        values |= scrub.of_settings(scrub.lines(text)) if path == _defaults() else scrub.of_profiles(text)
+    return Known(frozenset(values), tuple(doubts))
 
 
 def _keys(settings: Settings) -> list[Path]:
@@ -224,7 +242,9 @@ def _records(settings: Settings) -> Texts:
 def _own(name: str, run: Run, *words: str) -> Texts:
     """What another run of the kit tells, in its own process: what is wrong there ends nothing here."""
     seconds = max(1.0, _SHARE * run.deadline.seconds - run.deadline.spent)
-    done = programs.tell([str(Path(sys.argv[0]).absolute()), *words, "--output", "json"], seconds)
+    program = Path(sys.argv[0]).absolute()
+    kit = [str(program)] if os.access(program, os.X_OK) else [sys.executable, "-m", "ec2kit"]
+    done = programs.tell([*kit, *words, "--output", "json"], seconds)
     if not done.stdout.strip():
         raise Unavailable(
             f"'ec2kit {words[0]}' told nothing (exit code {done.returncode}): {done.stderr.strip()[:_OF_ONE]}"

@@ -82,16 +82,21 @@ def test_what_hangs_or_is_missing_is_told(routes: Protected) -> None:
     routes.lab.ec2.refuse("hang")
     program(node, "journalctl", "exec sleep 60")
     program(node, "cibadmin", "exit 102")
+    (node.root / ".aws/credentials").mkdir(parents=True)
+    shared = node.root / "shared"
+    shared.mkdir()
+    shared.chmod(0o777)
     began = time.monotonic()
-    done = node.run("/bin/sh", "-c", f"cd {node.root} && umask 0 && exec bin/ec2kit collect --timeout 6")
+    done = node.run("/bin/sh", "-c", f"cd {shared} && umask 0 && exec ../bin/ec2kit collect --timeout 6")
     assert (done.returncode, time.monotonic() - began < 12) == (0, True), done
     path = Path(done.stdout.splitlines()[-1])
-    assert (path.parent, path.stat().st_mode & 0o777) == (node.root, 0o600)
+    assert (path.parent, path.stat().st_mode & 0o777) == (shared, 0o600)
     assert path.name.startswith("ec2kit-node2-")
     found = members(path)
     assert "log.txt" not in found
     assert "log.txt: " in found["collect.txt"]
     assert "pacemaker.txt: Pacemaker is installed here, and does not tell" in found["collect.txt"]
+    assert f"{node.root}/.aws/credentials cannot be read" in found["collect.txt"]
     assert "versions.json" in found
     assert "lifekeeper.txt" in found
     routes.lab.ec2.mend()
