@@ -23,6 +23,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from ipaddress import IPv4Network
+from tempfile import TemporaryDirectory
 from typing import Any, ClassVar, TypeVar, cast
 
 import pytest
@@ -82,6 +83,7 @@ REFUSALS = {
 SEATS = ("named", "named", "named", "default", "no default route")  # how the resource says which interface it is for
 LACK = Unavailable("this host has no default route now")
 VANISHED = Misconfigured("eth1 is not a network interface of this EC2 instance")
+HISTORY = TemporaryDirectory()  # both nodes' claims; it goes with this process
 AIMED = {"DisassociateAddress", "UnassignPrivateIpAddresses"}  # at what was read, and at nothing that came after it
 
 
@@ -482,7 +484,8 @@ class TwoNodes(RuleBasedStateMachine):
         log = Journal(verb, "x", least=Level.ERROR)
         node.past.told.clear()
         aws = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": node.metadata.url}
-        run = Run(Settings(ec2_max_retry=1, ip_nolinkcheck=1, aws=aws), budget, log)
+        settings = Settings(ec2_max_retry=1, ip_nolinkcheck=1, ec2kit_history=HISTORY.name, aws=aws)
+        run = Run(settings, budget, log)
         work = partial(
             attempt, partial(VERBS[verb], RESOURCES[self.scenario], run, node.site(self.timeline.now)), log
         )
