@@ -183,6 +183,8 @@ def _name(options: argparse.Namespace) -> None:
     match options.what:
         case []:
             return
+        case [name] if name in KINDS:
+            options.refuse(f"{name} needs its address, such as {KINDS[name].address.form.like}")
         case [tag]:
             options.tag = tag
             own = ("interface", "region", "profile", "endpoint_url", "table", "private_ip", "peer")

@@ -29,7 +29,7 @@ from ec2kit.host.log import Journal, clock
 from ec2kit.lifekeeper import contract, info, preflight
 from ec2kit.lifekeeper.cluster import Cluster, cluster_of
 from ec2kit.lifekeeper.lcd import system_name
-from ec2kit.lifekeeper.systems import told_by_others
+from ec2kit.lifekeeper.systems import hierarchy, not_here, told_by_others
 from ec2kit.pacemaker import cib
 from ec2kit.pacemaker.cib import Primitive
 from ec2kit.verbs import verdicts
@@ -146,7 +146,10 @@ def cases(options: argparse.Namespace, resource: Resource | None, run: Run) -> l
         tags = [options.tag] if options.tag else [each.tag for each in cluster.lcd.ours(most=_LIFEKEEPER_SECONDS)]
         if tags:
             return [_case(tag, cluster, run) for tag in tags]
-    known, alone = _pacemakers(run), Case(resource, run.settings, options.reach, options.interface)
+        alone = Case(resource, run.settings, options.reach, options.interface, set_up=not_here(cluster))
+    else:
+        alone = Case(resource, run.settings, options.reach, options.interface)
+    known = _pacemakers(run)
     if options.tag:
         return [_of_name(options.tag, known)]
     if resource:
@@ -179,7 +182,7 @@ def _case(tag: str, cluster: Cluster, run: Run) -> Case:
     except KitError as error:
         return Case(None, run.settings, name=tag, unfit=error)
     active = there.state in contract.IN_SERVICE_STATES
-    set_up = preflight.set_up(run.settings, KINDS[known.resource.kind])
+    set_up = preflight.set_up(run.settings, KINDS[known.resource.kind], hierarchy(tag, cluster))
     return Case(
         known.resource, run.settings, known.reach, known.resource.interface, active, known.vpc, tag, set_up=set_up
     )

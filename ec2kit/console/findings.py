@@ -109,6 +109,14 @@ _MEANINGS = {  # code: what it means, what to do
         "EC2 shows the address, and this node could not take it. The line says what is in the way.",
         _AS_TOLD,
     ),
+    "NOT_EXTENDED": (
+        "LifeKeeper has the resource on one system alone, so no other one can take it over.",
+        "`ec2kit extend TAG --to SYSTEM`, on the system that has it.",
+    ),
+    "DEPENDENCY_MISSING": (
+        "On another system something stands on the resource, and here not: it would come into service without it.",
+        _AS_TOLD,
+    ),
     "ADDRESS_LOST": (
         "LifeKeeper has the resource in service on this node, and EC2 shows the address elsewhere or nowhere.",
         "`ec2kit status` says where it is, and since when. The next quickCheck finds it, and recover takes it back.",

@@ -132,7 +132,7 @@ class Outcome:
             summary = one_line(f" {self.summary}")
             out.print(Text.assemble((name, style), summary, (f"  ({self.seconds:.2f} s{calls})", "dim")))
         for step in record.done or steps_of(record.todo):
-            tables.line(out, f"  - {step}")
+            tables.line(out, f"  * {step}")
         if record.mark:
             self._show_plan(out)
         if record.view:
@@ -146,7 +146,9 @@ class Outcome:
         for change in changes:
             tables.line(out, f"  {change}")
         counts = [f"{sum(each.sign == sign for each in changes)} to {verb} ({sign})" for sign, verb in _SIGNS.items()]
-        tables.line(out, f"Plan: {', '.join(counts)}. Mark: {self.record.mark} (hold --if-plan {self.record.mark})")
+        mark = self.record.mark
+        tables.line(out, f"Plan: {', '.join(counts)}. Mark: {mark}")
+        tables.line(out, f"To do this and nothing else: hold with the same options and --if-plan {mark}")
 
     def _show_failure(self, error: KitError, *, plain: bool) -> None:
         why = one_line(f" {self.verb} {self.resource}: {error.why}")

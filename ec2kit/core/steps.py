@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
+from ec2kit.core.errors import Unavailable
 from ec2kit.core.messages import Message
 
 Told = tuple[Message, dict[str, object]]  # a line for the log: the message, and what fills its text
@@ -146,6 +147,14 @@ def called(method: str) -> str:
 
 Batch = tuple[Step, ...]  # independent of each other: they go out together
 Plan = tuple[Batch, ...]  # one batch after the other; the next only when the one before was accepted
+
+
+def refuse_linkless(todo: Plan) -> None:
+    """Raise Unavailable where an interface has no link: nobody knows whether it comes up again."""
+    for step in steps_of(todo):
+        if isinstance(step, BringLinkUp):
+            what = f"{step.interface} has no link, and whether its repair helps is not known"
+            raise Unavailable(what, f"See what it needs: ip link show {step.interface}")
 
 
 def steps_of(plan: Plan) -> list[Step]:

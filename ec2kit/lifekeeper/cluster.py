@@ -87,6 +87,25 @@ class Cluster:
             raise Misconfigured(f"{what}, and does not depend on an EC2 resource{named}", self._named(""))
         return sorted(ours, key=lambda each: each.tag)
 
+    def missing_dependencies(self, tag: str) -> list[tuple[str, str, str]]:
+        """What stands on what on another system and not on this one, of the tag's hierarchy: system, parent, child.
+
+        By this system's tags. A system that does not tell is left out.
+        """
+        here = set(self.lcd.dependencies(system=self.system))
+        found = []
+        for system in {each.system for each in self.lcd.equivalents(tag, system=self.system)}:
+            try:
+                pairs = self.lcd.dependencies(system=system)
+                names = {its: tags.get(self.system) for its, tags in self.lcd.counterparts(system=system).items()}
+            except KitError:
+                continue
+            told = [(names.get(parent), names.get(child)) for parent, child in pairs]
+            known = [(parent, child) for parent, child in told if parent and child]
+            near = _around(tag, known)
+            found += [(system, *pair) for pair in known if pair[0] in near and pair not in here]
+        return sorted(found)
+
     def need_system(self, system: str, *, other: bool = False) -> None:
         """Raise Misconfigured where the cluster has no system of that name. other: than this one."""
         names = [each for each in self.lcd.systems() if not (other and each == self.system)]
@@ -200,6 +219,12 @@ class Cluster:
                 f"another administration is under way on {system} ({others[0]})",
                 f"Wait until it ends; if it has died: flg_remove -d {system} -f {shlex.quote(others[0])}",
             )
+
+
+def _around(tag: str, pairs: Iterable[tuple[str, str]]) -> list[str]:
+    """All that hangs together with a tag. pairs: parent and child."""
+    both = [*pairs, *((child, parent) for parent, child in pairs)]
+    return reached(tag, lambda each: [other for one, other in both if one == each])
 
 
 def reached(tag: str, related: Callable[[str], list[str]]) -> list[str]:

@@ -14,9 +14,9 @@ _ADVISED_RESRVRECTIMEOUT = 300  # the guide, "User System Setup", notes
 _FINDS = frozenset({"BROADCAST_PING_ON", "RECOVERY_TIME_SHORT", "CHECKS_OVERLAP"})
 
 
-def set_up(settings: Settings, kind: Kind) -> SetUp:
+def set_up(settings: Settings, kind: Kind, more: SetUp) -> SetUp:
     """The same check, for the doctor."""
-    return SetUp(tuple(host(settings, kind)), _FINDS)
+    return SetUp((*host(settings, kind), *more.problems), _FINDS | more.finds)
 
 
 def host(settings: Settings, kind: Kind) -> list[Problem]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from ec2kit.core import messages
-from ec2kit.core.errors import ExitCode, KitError, NotHeld
+from ec2kit.core.errors import ExitCode, KitError, Misconfigured, NotHeld
 from ec2kit.core.history import TAKEN_OUT, Entry
 from ec2kit.core.settings import Budget
 from ec2kit.host.deadline import Deadline
@@ -93,7 +93,15 @@ def take_out(tag: str, cluster: Cluster, run: Run) -> str:
         told += _stays(tag, cluster)
     except KitError as error:
         told.append(f"what stays in service here is not known: {error}")
-    return f"{'; '.join(told)}. To bring it back: {_command(tag)}"
+    return f"{'; '.join(told)}. To bring it back: {_command(_top(tag, cluster))}"
+
+
+def _top(tag: str, cluster: Cluster) -> str:
+    """What stands on top of it here, and comes back with all that it stands on."""
+    try:
+        return reached(tag, lambda each: cluster.lcd.parents(each, system=cluster.system))[-1]
+    except KitError:
+        return tag
 
 
 def _remember(tag: str, cluster: Cluster, run: Run) -> None:
@@ -204,6 +212,9 @@ def _troubles(tag: str, cluster: Cluster, run: Run) -> list[KitError]:
         coming = [each for each in found if each and each.form and each.state not in IN_SERVICE_STATES]
         known = [info.decode(each.info) for each in coming]
         along = {each.resource.address for each in known if each.resource.gathers}
+        for system, parent, child in cluster.missing_dependencies(tag):
+            what = f"on {system} {parent} stands on {child}, and on {cluster.system} it does not"
+            return [Misconfigured(what, f"Make it so here: {cluster.lcd.path('dep_create')} -p {parent} -c {child}")]
         answers = run.deadline.together([partial(_could_take, each, along, run) for each in known])
     except KitError as error:
         return [error]

@@ -21,7 +21,7 @@ from ec2kit.core.schema import Object
 from ec2kit.core.serving import Serving, Word
 from ec2kit.host.log import clock
 from ec2kit.lifekeeper import info
-from ec2kit.lifekeeper.cluster import Cluster
+from ec2kit.lifekeeper.cluster import Cluster, reached
 from ec2kit.lifekeeper.contract import FAILED, IN_SERVICE_STATES, MEND
 from ec2kit.lifekeeper.lcd import Instance
 from ec2kit.lifekeeper.past import file_of
@@ -163,6 +163,7 @@ class Status:
     resource: str
     type: str
     parts: tuple[Part, ...]
+    top: str = ""
 
     def as_json(self) -> Object:
         """All of it as one JSON object."""
@@ -213,11 +214,11 @@ class Status:
         telling = [(entry, system) for entry, system in done if entry.counts or entry.ends]
         last, where = telling[-1] if telling else (None, "")
         failed = any(part.state == FAILED for part in self.parts)
-        cure = f"To bring it in service here: ec2kit in-service {self.tag}"
+        cure = f"To bring it in service here: ec2kit in-service {self.top or self.tag}"
         if last and not failed and last.ends:
             return self._told(Word.STOPPED, "is out of service", f" (taken out on {where})", cure, last.at)
         states = ", ".join(f"{part.state} on {part.system}" for part in self.parts)
-        began = next((entry.at for entry, _ in reversed(telling) if entry.held is False), None)
+        began = last.at if last and last.held is False else None
         why = f"; the last that was done: {last.action} on {where}: {last.what}" if last else ""
         return self._told(Word.OUTAGE, "is in service nowhere", f" ({states}){why}", cure, began)
 
@@ -258,6 +259,7 @@ def collect(tag: str | None, cluster: Cluster, run: Run, *, here: bool = False) 
                 own[each.tag],
                 *(_part(system, its, elsewhere[system], cluster) for system, its in others.get(each.tag, {}).items()),
             ),
+            reached(each.tag, lambda tag: [parent for parent, child in pairs if child == tag])[-1],
         )
         for each in found
     ]

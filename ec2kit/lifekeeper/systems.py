@@ -6,8 +6,9 @@ import json
 from collections.abc import Sequence
 from functools import partial
 
+from ec2kit.core.doctor.finding import SetUp
 from ec2kit.core.doctor.others import Told
-from ec2kit.core.errors import ExitCode, KitError, Unavailable
+from ec2kit.core.errors import ExitCode, KitError, Problem, Unavailable
 from ec2kit.lifekeeper.cluster import Cluster
 from ec2kit.verbs.run import Run
 
@@ -43,3 +44,40 @@ def _ask(system: str, words: Sequence[str], cluster: Cluster, seconds: float) ->
         if code == ExitCode.UNAVAILABLE and not output.strip():
             what = "LifeKeeper does not reach it"
         raise Unavailable(what, f"Run it on {system}: ec2kit doctor") from None
+
+
+_FINDS = frozenset({"NOT_EXTENDED", "DEPENDENCY_MISSING"})
+
+
+def hierarchy(tag: str, cluster: Cluster) -> SetUp:
+    """Whether another system has the resource, and the same stands on it here as there. Raises KitError."""
+    problems = [
+        Problem(
+            f"on {system} {parent} stands on {child}, and here it does not: it would come into service without it",
+            f"Make it so here: {cluster.lcd.path('dep_create')} -p {parent} -c {child}",
+            code="DEPENDENCY_MISSING",
+        )
+        for system, parent, child in cluster.missing_dependencies(tag)
+    ]
+    if len(cluster.systems_with(tag)) == 1:
+        what = f"{tag} is on {cluster.system} alone: no other system can take it over"
+        cure = f"Extend it, for another system to take over: ec2kit extend {tag} --to SYSTEM"
+        problems.append(Problem(what, cure, fatal=False, code="NOT_EXTENDED"))
+    return SetUp(tuple(problems), _FINDS)
+
+
+def not_here(cluster: Cluster) -> SetUp:
+    """What the other systems have, where this one has no resource of the kit; what does not tell is left out."""
+    problems = []
+    for system in cluster.lcd.systems():
+        try:
+            tags = [each.tag for each in cluster.lcd.ours(system)] if system != cluster.system else []
+        except KitError:
+            continue
+        if tags:
+            what = (
+                f"{', '.join(tags)} of {system} {'are' if len(tags) > 1 else 'is'} not extended to {cluster.system}"
+            )
+            cure = f"On {system}: ec2kit extend {tags[0]} --to {cluster.system}"
+            problems.append(Problem(what, cure, fatal=False, code="NOT_EXTENDED"))
+    return SetUp(tuple(problems), frozenset({"NOT_EXTENDED"}))

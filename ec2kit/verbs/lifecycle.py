@@ -263,8 +263,8 @@ class _Task:
 
         if (now := binding.mark(self.resource, view, todo)) != self.planned:
             raise Misconfigured(
-                f"EC2 has changed since the plan: its mark is {self.planned}, and now it would be {now}. Nothing was "
-                "done",
+                f"EC2 has changed since the plan, or the options are others: its mark is {self.planned}, and now it "
+                f"would be {now}. Nothing was done",
                 f"Run plan again: ec2kit plan {self.resource.kind} {self.resource.address}, with the same options",
                 permanent=True,
             )

@@ -11,6 +11,7 @@ from ec2kit.core.errors import KitError, Misconfigured, NotHeld, Problem, Unavai
 from ec2kit.core.kinds.facts import RouteTables
 from ec2kit.core.kinds.kind import Resource, View
 from ec2kit.core.model import VpcId
+from ec2kit.core.steps import refuse_linkless
 from ec2kit.host import nic
 from ec2kit.verbs.locate import locate
 from ec2kit.verbs.look import look
@@ -59,7 +60,9 @@ def could_take(resource: Resource, run: Run, along: Collection[str] = ()) -> Non
     view = look(resource, site, run)
     if view.awaited in along:
         return
-    rehearsal = view.rehearsal() if view.drift() else ()
+    todo = view.drift()
+    refuse_linkless(todo)
+    rehearsal = view.rehearsal() if todo else ()
     for outcome in run.deadline.together([partial(site.ec2.rehearse, each) for each in rehearsal]):
         if isinstance(outcome, KitError) and outcome.refused:
             raise outcome

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from lab.nodes import Lab
-from tests.support.hierarchy import EIP, FORMS, ROUTE, protected, states
-from tests.support.programs import good, replaced
+from tests.support.hierarchy import EIP, FORMS, ROUTE, create, protected, states
+from tests.support.programs import good, last, replaced
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -66,4 +66,51 @@ def test_out_of_service_says_what_stays(figure1: Lab) -> None:
     assert f"ip-vip is out of service on node1; {ROUTE} stays in service here." in done
     done = good(figure1.node1.ec2kit("out-of-service", ROUTE))
     assert "in EC2 route 10.1.0.10/32 stays as it is until another system takes it" in done
-    assert f"To bring it back: ec2kit in-service {ROUTE}" in done
+    assert f"To bring it back: ec2kit in-service ip-vip" in done
+
+
+def test_what_depends_on_it_elsewhere_and_not_here(figure1: Lab) -> None:
+    """The virtual IP would come without its route: in-service refuses, doctor says so; both name the command."""
+    protected(figure1, ROUTE)
+    node = figure1.node2
+    good(node.lk("dep_remove", "-p", "ip-vip", "-c", ROUTE))
+    refused = node.ec2kit("in-service", "ip-vip")
+    assert refused.returncode == 5, refused
+    assert f"on node1 ip-vip stands on {ROUTE}, and on node2 it does not; nothing was changed" in last(refused)
+    assert states(figure1, "ip-vip") == {"node1": "ISP", "node2": "OSU"}
+    doctor = node.ec2kit("doctor", ROUTE)
+    assert (doctor.returncode, "DEPENDENCY_MISSING" in doctor.stdout.splitlines()[0]) == (1, True), doctor
+    good(node.lk("dep_create", "-p", "ip-vip", "-c", ROUTE))
+    good(node.ec2kit("doctor", ROUTE))
+    good(node.ec2kit("in-service", "ip-vip"))
+    good(figure1.node2.lk("dep_remove", "-p", "ip-vip", "-c", ROUTE))
+    good(figure1.node1.lk("lksystem", "down", "node2"))
+    assert figure1.node1.ec2kit("in-service", "ip-vip").returncode != 5, "a system that is down says nothing"
+
+
+def test_an_interface_without_link(figure2: Lab) -> None:
+    """Nobody knows whether it comes up: in-service leaves the Elastic IP where it is, and doctor does not know."""
+    protected(figure2, EIP, "--interface", "eth1")
+    node = figure2.node2
+    (node.sysfs / "class/net/eth1/carrier").write_text("0\n")
+    (node.sysfs / "class/net/eth1/operstate").write_text("down\n")
+    refused = node.ec2kit("in-service", EIP)
+    assert (refused.returncode, "eth1 has no link" in last(refused)) == (9, True), refused
+    assert states(figure2, EIP) == {"node1": "ISP", "node2": "OSU"}
+    doctor = node.ec2kit("doctor", EIP)
+    assert (doctor.returncode, doctor.stdout.startswith("Whether node2 can take over ")) == (9, True), doctor
+
+
+def test_the_way_back_is_by_what_stands_on_top(figure1: Lab) -> None:
+    """A resource that is taken out with its parent is not brought back alone; status says the same."""
+    protected(figure1, ROUTE)
+    done = good(figure1.node1.ec2kit("out-of-service", ROUTE))
+    assert done.rstrip().endswith("To bring it back: ec2kit in-service ip-vip"), done
+    assert "ec2kit in-service ip-vip." in good(figure1.node2.ec2kit("status"))
+
+
+def test_a_resource_on_one_system_alone(figure1: Lab) -> None:
+    """doctor warns on both: nobody could take it over."""
+    good(figure1.node1.ec2kit(*create(ROUTE, "comm/ec2")))
+    assert f"{ROUTE} is on node1 alone" in good(figure1.node1.ec2kit("doctor"))
+    assert f"{ROUTE} of node1 is not extended to node2" in good(figure1.node2.ec2kit("doctor"))

@@ -5,8 +5,10 @@ A check that several addresses share comes first. `needs` names what hides it: o
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network, ip_address
 from urllib.parse import urlsplit
 
@@ -18,6 +20,7 @@ from ec2kit.core.errors import KitError, Misconfigured, NotHeld, Problem, Unavai
 from ec2kit.core.kinds.facts import Facts, Interfaces, RouteTables
 from ec2kit.core.kinds.kind import Resource, View
 from ec2kit.core.model import BY_HAND
+from ec2kit.core.steps import refuse_linkless
 
 _METADATA, _CREDENTIALS, _ENDPOINT = "METADATA_SILENT", "CREDENTIALS_UNFIT", "ENDPOINT_SILENT"
 _REFUSED, _UNSEEN = "EC2_REFUSES", "ADDRESS_NOT_SEEN"
@@ -138,13 +141,18 @@ def _seen(case: Case, facts: Facts) -> str | None:
         todo = sum(len(batch) for batch in view.drift())
     except (Misconfigured, NotHeld):  # told by the next check
         return "EC2 shows it"
-    return f"EC2 shows it; {todo} step{'' if todo == 1 else 's'} would take it" if todo else HERE
+    if todo:
+        return f"EC2 shows it; {todo} step{'' if todo == 1 else 's'} would take it"
+    return HERE if case.active or not case.name else "EC2 shows it here, where it is not in service"
 
 
 def _takable(case: Case, facts: Facts) -> list[Problem] | None:
     if (view := _view(case, facts)) is None:
         return None
-    return [each for each in view.problems(active=False) if each.fatal and not each.code]
+    found = [each for each in view.problems(active=False) if each.fatal and not each.code]
+    if not found:
+        refuse_linkless(view.drift())
+    return found
 
 
 def _lost(case: Case, facts: Facts) -> list[Problem] | None:
@@ -164,7 +172,8 @@ def _problem(code: str) -> Callable[[Case, Facts], list[Problem] | None]:
         if (view := _view(case, facts)) is None:
             return None
         found = [*view.problems(active=case.active), *view.findings()]
-        return [each for each in found if each.code == code] or (None if code not in view.finds else [])
+        own = [replace(each, cure=re.sub(r"\bTAG\b", case.name or "TAG", each.cure)) for each in found]
+        return [each for each in own if each.code == code] or (None if code not in view.finds else [])
 
     return rule
 
@@ -344,6 +353,8 @@ CHECKS = (
         for code, number, right, blocks in (
             ("BROADCAST_PING_ON", 961070, "NOBCASTPING is as the address needs it", False),
             ("RECOVERY_TIME_SHORT", 961071, "RESRVRECTIMEOUT is long enough", False),
+            ("NOT_EXTENDED", 961090, "another system has it, too", False),
+            ("DEPENDENCY_MISSING", 961091, "the same stands on it as on the other systems", True),
             ("CHECKS_OVERLAP", 961072, "a quickCheck ends before the next one is due", False),
             ("PACEMAKER_SILENT", 961073, "Pacemaker tells its configuration", False),
             ("OPERATION_TIMEOUT_SHORT", 961074, "Pacemaker gives the operations time enough", False),

@@ -25,7 +25,7 @@ from ec2kit.core.doctor.asked import (
 )
 from ec2kit.core.doctor.checks import BY_CODE, CHECKS
 from ec2kit.core.doctor.finding import HERE, Case, Finding, Report, Result, SetUp, findings, muted, quiet
-from ec2kit.core.errors import ExitCode, KitError, Misconfigured, Unavailable
+from ec2kit.core.errors import ExitCode, KitError, Misconfigured, Problem, Unavailable
 from ec2kit.core.kinds.elastic_ip import ElasticIpResource, ElasticIpView
 from ec2kit.core.kinds.facts import Answers, Interfaces, RouteTables
 from ec2kit.core.kinds.known import KINDS
@@ -160,7 +160,12 @@ def pacemaker(changes: dict[str, str], tag: str = "primitive") -> dict[str, Any]
 def lifekeeper(**settings: int) -> dict[str, Any]:
     """A case of LifeKeeper's, with such settings."""
     named = Settings(**{"nobcastping": 1, "resrvrectimeout": 300, **settings})  # type: ignore[arg-type]  # numbers
-    return {"case": replace(HEALTHY, set_up=preflight.set_up(named, KINDS["route"]))}
+    return {"case": replace(HEALTHY, set_up=preflight.set_up(named, KINDS["route"], SetUp()))}
+
+
+def engine(problem: Problem) -> dict[str, Any]:
+    """A case with what its engine shows."""
+    return {"case": replace(HEALTHY, set_up=SetUp((problem,), frozenset({problem.code})))}
 
 
 def without(word: str) -> dict[str, Any]:
@@ -240,6 +245,8 @@ FIRES: dict[str, tuple[Result, dict[str, Any]]] = {
     "BROADCAST_PING_ON": (Result.WARN, lifekeeper(nobcastping=0)),
     "RECOVERY_TIME_SHORT": (Result.WARN, lifekeeper(resrvrectimeout=60)),
     "CHECKS_OVERLAP": (Result.WARN, lifekeeper(lkcheckinterval=90)),
+    "NOT_EXTENDED": (Result.WARN, engine(Problem("on node1 alone", "Extend it", fatal=False, code="NOT_EXTENDED"))),
+    "DEPENDENCY_MISSING": (Result.FAIL, engine(Problem("not here", "dep_create", code="DEPENDENCY_MISSING"))),
     "PACEMAKER_SILENT": (Result.WARN, {"case": replace(HEALTHY, set_up=SetUp((cib.SILENT,), cib.FINDS))}),
     "OPERATION_TIMEOUT_SHORT": (Result.WARN, pacemaker({'timeout="120s"': 'timeout="1min"'})),
     "RESOURCE_NOT_MONITORED": (Result.WARN, pacemaker({'interval="30s"': 'interval="0"'})),
