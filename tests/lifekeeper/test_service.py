@@ -66,7 +66,7 @@ def test_out_of_service_says_what_stays(figure1: Lab) -> None:
     assert f"ip-vip is out of service on node1; {ROUTE} stays in service here." in done
     done = good(figure1.node1.ec2kit("out-of-service", ROUTE))
     assert "in EC2 route 10.1.0.10/32 stays as it is until another system takes it" in done
-    assert f"To bring it back: ec2kit in-service ip-vip" in done
+    assert "To bring it back: ec2kit in-service ip-vip" in done
 
 
 def test_what_depends_on_it_elsewhere_and_not_here(figure1: Lab) -> None:
