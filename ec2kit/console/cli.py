@@ -454,7 +454,7 @@ def _add_hierarchy(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def _add_looking(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """What tells, and changes nothing: status, collect, explain."""
-    status = verbs.add_parser("status", help="what is protected, where, what EC2 says of it, and what was done")
+    status = verbs.add_parser("status", help="is each address served? Since when not, why, and what brings it back")
     about = f"{_TAG}, or of one that stands on such resources (default: all of them)"
     status.add_argument("tag", nargs="?", help=about)
     status.add_argument("--long", action="store_true", help="all that is known of each")

@@ -104,7 +104,10 @@ def collect(tag: str | None, cluster: Cluster, run: Run, *, here: bool) -> Found
     others = [] if tag else remembered({str(each.resource) for each in (*statuses, *(standings or ()))}, system, run)
     if not (lifekeeper or standings or others):
         if standings is None:
-            of_lifekeeper(tag, cluster, run)  # says what is missing
+            what = f"there is neither LifeKeeper in {cluster.lkroot} nor a Pacemaker that runs, and nothing was taken here"
+            raise Misconfigured(
+                what, "To look at one address: ec2kit plan KIND ADDRESS, or ec2kit doctor KIND ADDRESS"
+            )
         if tag:
             raise Misconfigured(
                 f'Pacemaker has no resource "{tag}" of the kit\'s', "See the names with ec2kit status"

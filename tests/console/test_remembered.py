@@ -15,7 +15,9 @@ def test_what_was_taken_by_hand(either: Protected) -> None:
     for each in lab.nodes.values():
         each.set(LKROOT=each.root / "nowhere")
     empty = node.ec2kit("status")
-    assert (empty.returncode, "cannot be run" in last(empty)) == (5, True), "no engine, and nothing was ever taken"
+    assert (empty.returncode, "neither LifeKeeper in" in last(empty)) == (5, True), (
+        "no engine, and nothing was ever taken"
+    )
     good(node.ec2kit("hold", *words))
     assert "is served: held by node2." in good(node.ec2kit("status"))
     told = json.loads(good(node.ec2kit("status", "--output", "json")))
