@@ -252,7 +252,8 @@ def _run_verb(options: argparse.Namespace) -> int:
             outcome.show(brief=deadline.spent >= deadline.seconds)
         if quiet:
             quiet.conclude(outcome.level, outcome.line)
-        past.keep_address(past.entry(run, error or outcome.summary, engine=history.BY_HAND), run)
+        new = past.entry(run, error or outcome.summary, engine=history.BY_HAND)
+        past.keep_address(replace(new, script=bool(quiet)), run)
 
     return conclude(run, partial(work, resource, run), partial(_code, options, run), tell)
 

@@ -69,7 +69,7 @@ def of_file(path: str) -> Told:
         return Told.of_json(json.loads(files.read_anyones(Path(path))))
     except OSError as error:
         raise ValueError(f"cannot read {path} ({error.strerror})") from error
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         raise ValueError(f"{path} is not what 'ec2kit doctor --output json' prints") from None
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import platform
 import shlex
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from functools import partial
 
 from ec2kit.core import messages
@@ -17,6 +16,7 @@ from ec2kit.lifekeeper import info
 from ec2kit.lifekeeper.contract import IN_SERVICE_STATES
 from ec2kit.lifekeeper.lcd import Instance, Lcd
 from ec2kit.pacemaker import cib
+from ec2kit.pacemaker.status import node_name
 from ec2kit.verbs.run import Run
 
 _LEAST = 0.1
@@ -34,23 +34,29 @@ class Owner:
 def ask(resource: Resource, run: Run) -> Owner | None:
     """The resource of an engine on this machine that has the address; None where none is known to have it.
 
-    An engine that does not answer in time is told, and is not an obstacle.
+    An engine that does not answer in time is told, and is not an obstacle, nor hides what another one says.
     """
-    deadline = Deadline(max(_LEAST, min(_PATIENCE, run.deadline.seconds - run.deadline.spent)))
-    lcd = Lcd(run.settings.lkroot, deadline)
-    for engine, question in (
-        ("LifeKeeper", partial(_of_lifekeeper, resource, lcd)),
-        ("Pacemaker", partial(_of_pacemaker, resource, deadline, run)),
-    ):
-        try:
-            if found := next(question(), None):
-                return found
-        except (KitError, DeadlineExceeded) as error:
-            what = f"whether {engine} has {resource} as its resource is not known: {error}"
-            run.log.say(
-                messages.CAUTION, problem=Unavailable(what, "See to it that it knows of what is done here").why
-            )
-    return None
+    seconds = max(_LEAST, min(_PATIENCE, run.deadline.seconds - run.deadline.spent - _LEAST))
+    questions = {
+        "LifeKeeper": lambda within: _of_lifekeeper(resource, Lcd(run.settings.lkroot, within.deadline)),
+        "Pacemaker": lambda within: _of_pacemaker(resource, within),
+    }
+    calls = [partial(_answered, each, replace(run, deadline=Deadline(seconds))) for each in questions.values()]
+    found = None
+    for engine, told in zip(questions, run.deadline.together(calls), strict=True):
+        if isinstance(told, KitError):
+            what = f"whether {engine} has {resource} as its resource is not known: {told}"
+            why = Unavailable(what, "See to it that it knows of what is done here").why
+            run.log.say(messages.CAUTION, problem=why)
+        found = found or (None if isinstance(told, KitError) else told)
+    return found
+
+
+def _answered(question: Callable[[Run], Iterator[Owner]], within: Run) -> Owner | None:
+    try:
+        return next(question(within), None)
+    except DeadlineExceeded as error:
+        raise Unavailable(str(error)) from error
 
 
 def refuse(resource: Resource, run: Run) -> None:
@@ -81,15 +87,15 @@ def _names(instance: Instance, resource: Resource) -> bool:
     return _same(known, resource)
 
 
-def _of_pacemaker(resource: Resource, deadline: Deadline, run: Run) -> Iterator[Owner]:
+def _of_pacemaker(resource: Resource, run: Run) -> Iterator[Owner]:
     if not programs.installed(cib.QUERY[0]):
         return
-    done = programs.tell(cib.QUERY, deadline.left)
+    done = programs.tell(cib.QUERY, run.deadline.left)
     if done.returncode == cib.NOT_RUNNING:
         return
     if done.returncode:
         raise Unavailable(f"{cib.QUERY[0]} ended with {done.returncode}")
-    node = run.settings.ec2kit_system or platform.node()
+    node = node_name(run)
     for each in cib.read(done.stdout, node):
         if not isinstance(each.named, KitError) and _same(each.named.resource, resource):
             move = shlex.join(["crm_resource", "--move", "--resource", each.id, "--node", node])

@@ -28,7 +28,7 @@ class Remembered:
 
     def as_json(self) -> Object:
         """All of it."""
-        about = {"tag": self.last.name, "resource": str(self.resource), "type": self.resource.kind}
+        about = {"tag": "", "resource": str(self.resource), "type": self.resource.kind}
         part = {"system": self.here, "state": "-"} | self.answer.as_json()
         return about | {"engine": self.last.engine} | self.serving.as_json() | {"systems": [part]}
 
@@ -43,7 +43,7 @@ class Remembered:
         seen = f"EC2 shows it on {', '.join(map(str, there))}" if there else str(error)
         if not (view or isinstance(error, NotHeld)):
             return self._told(Word.UNKNOWN, "is not known", f": {error.why}")
-        if self.last.ends:
+        if self.last.ends and not (self.last.script or self.last.engine):  # by a person
             what = f" (the last that was done here: {self.last.action})"
             return self._told(Word.STOPPED, "is out of service", what, since=self.last.at)
         words = f"{self.resource.kind} {self.resource.address}"
@@ -57,7 +57,7 @@ class Remembered:
     ) -> Serving:
         by = f"last {self.last.action} by {self.last.engine or 'hand'}"
         name = str(self.resource)
-        return Serving(word, self.last.name, name, by, f"{name} {so}", why, cure, since, system)
+        return Serving(word, "", name, by, f"{name} {so}", why, cure, since, system)
 
 
 def collect(known: Collection[str], here: str, run: Run) -> list[Remembered]:

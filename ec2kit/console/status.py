@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
+import select
 import shutil
 import sys
 import textwrap
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 from ec2kit.console.remembered import Remembered
 from ec2kit.console.remembered import collect as remembered
 from ec2kit.core import schema
-from ec2kit.core.errors import ExitCode, KitError, Misconfigured
+from ec2kit.core.errors import ExitCode, KitError, Misconfigured, Unavailable
 from ec2kit.core.messages import Level
 from ec2kit.core.schema import Object
 from ec2kit.core.serving import Serving, Word, code, headline, sorted_, total
 from ec2kit.core.settings import Budget
 from ec2kit.core.words import one_line
+from ec2kit.host import guard
 from ec2kit.host.log import Journal, clock
 from ec2kit.lifekeeper.cluster import Cluster, cluster_of
 from ec2kit.lifekeeper.status import Status
@@ -31,6 +35,7 @@ from ec2kit.pacemaker.status import collect as of_pacemaker
 from ec2kit.verbs.process import attempt, begin
 from ec2kit.verbs.run import Run
 
+T = TypeVar("T")
 _NONE = (
     "{system} has no EC2 resource. One of another system is extended from there: ec2kit extend TAG --to {system}. To "
     "make a new one: ec2kit create"
@@ -46,17 +51,18 @@ _PAUSE = 5.0  # seconds
 
 @dataclass(frozen=True)
 class Found:
-    """What is known of each address that an engine of this machine has. system: this one's name."""
+    """What is known of each address of this machine. system: this one's name; silent: engines that do not tell."""
 
     system: str
     lifekeeper: Sequence[Status]
     pacemaker: Sequence[Standing]
     remembered: Sequence[Remembered] = ()
+    silent: Sequence[Serving] = ()
 
     @property
     def serving(self) -> list[Serving]:
         """Whether each is served."""
-        return [each.serving for each in self._all]
+        return [*(each.serving for each in self._all), *self.silent]
 
     @property
     def _all(self) -> list[Status | Standing | Remembered]:
@@ -99,20 +105,39 @@ def collect(tag: str | None, cluster: Cluster, run: Run, *, here: bool) -> Found
     system, lifekeeper = cluster.system, cluster.lcd.has("ins_list")
     if here:
         return Found(system, of_lifekeeper(tag, cluster, run, here=True), ())
-    standings = of_pacemaker(tag, run)
-    statuses = of_lifekeeper(tag, cluster, run) if lifekeeper and not (tag and standings) else []
-    others = [] if tag else remembered({str(each.resource) for each in (*statuses, *(standings or ()))}, system, run)
+    silent: dict[str, KitError] = {}
+    standings = _told("Pacemaker", partial(of_pacemaker, tag, run), silent)
+    statuses: list[Status] | None = None
+    if lifekeeper and not (tag and standings):
+        statuses = _told("LifeKeeper", partial(of_lifekeeper, tag, cluster, run), silent)
+    for error in silent.values():
+        if tag or not (statuses or standings):  # nothing else is to be told
+            raise error
+    known = {str(each.resource) for each in (*(statuses or ()), *(standings or ()))}
+    others = [] if tag else remembered(known, system, run)
     if not (lifekeeper or standings or others):
         if standings is None:
-            what = f"there is neither LifeKeeper in {cluster.lkroot} nor a Pacemaker that runs, and nothing was taken here"
-            raise Misconfigured(
-                what, "To look at one address: ec2kit plan KIND ADDRESS, or ec2kit doctor KIND ADDRESS"
-            )
+            what = f"there is neither LifeKeeper in {cluster.lkroot} nor a Pacemaker that runs; nothing was taken"
+            cure = "To look at one address: ec2kit plan KIND ADDRESS, or ec2kit doctor KIND ADDRESS"
+            raise Misconfigured(what, cure)
         if tag:
-            raise Misconfigured(
-                f'Pacemaker has no resource "{tag}" of the kit\'s', "See the names with ec2kit status"
-            )
-    return Found(system, statuses, standings or (), others)
+            what = f'Pacemaker has no resource "{tag}" of the kit\'s'
+            raise Misconfigured(what, "See the names with ec2kit status")
+    unknown = [
+        Serving(Word.UNKNOWN, name, "", "", f"{name} does not tell", f": {why.why}") for name, why in silent.items()
+    ]
+    return Found(system, statuses or (), standings or (), others, unknown)
+
+
+def _told(engine: str, ask: Callable[[], T | None], silent: dict[str, KitError]) -> T | None:
+    """What an engine tells; nothing, with why in `silent`, when it does not."""
+    try:
+        return ask()
+    except KitError as error:
+        if not isinstance(error, Unavailable):  # it has answered
+            raise
+        silent[engine] = error
+        return None
 
 
 def watch(options: argparse.Namespace) -> int:
@@ -138,7 +163,17 @@ def watch(options: argparse.Namespace) -> int:
             else:
                 found.show(long=options.long)
         sys.stdout.flush()
+        guard.allow(math.inf)  # the pause is not of a run's time
+        if _unread():
+            return ExitCode.OK
         time.sleep(_PAUSE)
+
+
+def _unread() -> bool:
+    """Whether nobody reads standard output any more."""
+    poll = select.poll()
+    poll.register(1, 0)
+    return bool(poll.poll(0))
 
 
 def _show_each(ordered: Sequence[Serving]) -> None:

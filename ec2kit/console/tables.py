@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -13,6 +12,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from ec2kit.core.words import one_line
+from ec2kit.host.log import clock
 from ec2kit.lifekeeper.contract import IN_SERVICE
 
 if TYPE_CHECKING:  # a verb's outcome needs nothing of LifeKeeper's
@@ -110,11 +110,8 @@ def _action(system: str, entry: Entry) -> tuple[str, ...]:
 
 
 def _when(at: float | None) -> str:
-    """A time for people; a dash for none, and for one outside of every calendar, as a damaged file may have it."""
-    try:
-        return datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M:%S") if at else "-"
-    except (OverflowError, ValueError, OSError):
-        return "-"
+    """A time for people; a dash for none."""
+    return clock(at) if at else "-"
 
 
 def show_properties(found: Properties) -> None:

@@ -7,7 +7,6 @@ wrote and reads (at, action, code, seconds, what) are in each line. Unknown keys
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,11 +16,13 @@ from ec2kit.core.errors import ExitCode
 SCHEMA = 1
 LIFEKEEPER, PACEMAKER, BY_HAND = "LifeKeeper", "Pacemaker", ""  # engines
 MOST_BYTES, KEPT_LINES = 400_000, 200  # of one resource's file
+_LATEST = 1e11  # seconds since 1970: what is after it is not a time
 _MOST_TEXT, _MOST_STEPS = 500, 20  # characters of `what` and of a step, and steps, of one line
 _CHECKS = frozenset({"quickCheck", "check", "monitor"})
 _TAKES = frozenset({"restore", "recover", "hold", "start", "reload-agent"})
 _LETS_GO = frozenset({"remove", "release", "stop"})
 _MAKES = frozenset({"create", "extend"})
+BROUGHT_IN = "in-service"  # likewise, brought in service
 TAKEN_OUT = "out-of-service"  # a person has taken it, or what stands on it, out of service by the kit's command
 Holders = Mapping[str, str | None]  # what has the address, an ENI as a rule, and its instance where that is told
 
@@ -54,7 +55,7 @@ class Entry:
     code: what it found, as ec2kit.core.errors.ExitCode has it; a quickCheck that could not look has 9 here,
     though LifeKeeper was told 0. name: the engine's, a tag for example. before, after: what had the address at its
     first look and since its last change; empty: nothing had it, None: not known. steps: what EC2 accepted, with the
-    seconds that it took.
+    seconds that it took. script: it was run with --quiet, as no person does.
     """
 
     at: float
@@ -70,6 +71,7 @@ class Entry:
     after: Holders | None = None
     steps: Sequence[tuple[str, float]] = ()
     calls: Mapping[str, Calls] = field(default_factory=dict)
+    script: bool = False
 
     @property
     def began(self) -> float:
@@ -124,6 +126,7 @@ def line(entry: Entry) -> str:
         "after": None if entry.after is None else dict(entry.after),
         "steps": [{"what": what[:_MOST_TEXT], "seconds": seconds} for what, seconds in entry.steps[:_MOST_STEPS]],
         "calls": {operation: calls.as_json() for operation, calls in entry.calls.items()},
+        "script": entry.script,
     }
     return json.dumps(whole)
 
@@ -152,7 +155,7 @@ def of_json(told: Any) -> Entry | None:
     """The entry that as_json or a line gave, here or in another version; None for anything else."""
     try:
         at, seconds = float(told["at"]), float(told["seconds"])
-        if not math.isfinite(at + seconds):
+        if not (0 <= at <= _LATEST and 0 <= seconds <= _LATEST):
             return None
         entry = Entry(
             at,
@@ -168,6 +171,7 @@ def of_json(told: Any) -> Entry | None:
             after=_holders(told.get("after")),
             steps=tuple((str(each["what"]), float(each["seconds"])) for each in told.get("steps", ())),
             calls={str(name): Calls.of_json(each) for name, each in told.get("calls", {}).items()},
+            script=told.get("script") is True,
         )
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
         return None
@@ -199,7 +203,7 @@ def worth_keeping(text: str, entry: Entry) -> bool:
     if entry.action in _MAKES:
         return entry.code == ExitCode.OK
     if entry.action not in _CHECKS:
-        return entry.action in _TAKES | _LETS_GO | {TAKEN_OUT}
+        return entry.action in _TAKES | _LETS_GO | {TAKEN_OUT, BROUGHT_IN}
     written = _read(reversed(text.splitlines()))
     same = (old for old in written if old.tells and (old.engine, old.name) == (entry.engine, entry.name))
     last = next(same, None)

@@ -233,8 +233,8 @@ class Elsewhere:
 
     @property
     def runs(self) -> bool:
-        """Whether nothing speaks against it that the instance runs."""
-        return self.state in {"", "running", "pending"}
+        """Whether there is an instance, and nothing speaks against it that it runs."""
+        return bool(self.instance) and self.state in {"", "running", "pending"}
 
     def __str__(self) -> str:
         """As people read it: `eni-2 of i-2 (node2, running)`."""

@@ -168,8 +168,11 @@ def _is_journal(stream: TextIO) -> bool:
 
 
 def clock(seconds: float) -> str:
-    """A time of day here, of seconds since 1970."""
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
+    """A time of day here, of seconds since 1970; a dash for one outside of every calendar, as garbage may have it."""
+    try:
+        return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
+    except (OverflowError, ValueError, OSError):
+        return "-"
 
 
 def tell(text: str) -> None:

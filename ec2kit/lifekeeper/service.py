@@ -13,7 +13,7 @@ from functools import partial
 
 from ec2kit.core import messages
 from ec2kit.core.errors import ExitCode, KitError, Misconfigured, NotHeld
-from ec2kit.core.history import TAKEN_OUT, Entry
+from ec2kit.core.history import BROUGHT_IN, TAKEN_OUT, Entry
 from ec2kit.core.settings import Budget
 from ec2kit.host.deadline import Deadline
 from ec2kit.lifekeeper import info
@@ -72,6 +72,7 @@ def bring_in(tag: str, cluster: Cluster, run: Run, *, force: bool) -> str:
     if trouble:
         what = f"{tag} could not be brought in service on {cluster.system}: {trouble}; {now}"
         raise type(trouble)(what, f"The lines above tell why. To bring it back: {back}")
+    _remember(tag, BROUGHT_IN, f"{tag} was brought in service on {cluster.system}", cluster, run)
     others_now = ", ".join(f"{system} {state}" for system, state in now.states.items() if system != cluster.system)
     if here.state in IN_SERVICE_STATES or not others:
         return f"{tag} is in service on {cluster.system}."
@@ -86,7 +87,7 @@ def take_out(tag: str, cluster: Cluster, run: Run) -> str:
     if trouble:
         what = f"{tag} could not be brought out of service on {cluster.system}: {trouble}; {now}"
         raise type(trouble)(what, "The lines above tell why")
-    _remember(tag, cluster, run)
+    _remember(tag, TAKEN_OUT, f"{tag} was taken out of service on {cluster.system}", cluster, run)
     told = [f"{tag} is out of service on {cluster.system}"]
     told += [f"it is in service on {', '.join(now.serving)}"] if now.serving else []
     try:
@@ -104,14 +105,19 @@ def _top(tag: str, cluster: Cluster) -> str:
         return tag
 
 
-def _remember(tag: str, cluster: Cluster, run: Run) -> None:
-    """Write down, for status, that a person has taken out what stands on addresses of the kit's."""
-    entry = Entry(time.time(), TAKEN_OUT, ExitCode.OK, 0.0, f"{tag} was taken out of service on {cluster.system}")
+def _remember(tag: str, action: str, what: str, cluster: Cluster, run: Run) -> None:
+    """Write down, for status, what a person has done with addresses of the kit's, or with what stands on them."""
+    entry = Entry(time.time(), action, ExitCode.OK, 0.0, what)
+    lcd, system = cluster.lcd, cluster.system
     try:
-        below = [cluster.lcd.instance(each) for each in cluster.lcd.children(tag, system=cluster.system)]
-        for each in below:
+        above = reached(tag, lambda each: lcd.parents(each, system=system))
+        touched = dict.fromkeys([*above, *lcd.children(tag, system=system)])
+        for each in [lcd.instance(name) for name in touched]:
             if each and each.form:
-                past.keep(replace(entry, name=each.tag), file_of(each.tag, run.settings), run)
+                file = file_of(each.tag, run.settings)
+                before = past.entries(file)[-1:]
+                if action == TAKEN_OUT or [old for old in before if old.action == TAKEN_OUT]:
+                    past.keep(replace(entry, name=each.tag), file, run)
     except KitError as error:
         run.log.say(messages.HISTORY_LOST, why=error.why)
 

@@ -30,6 +30,7 @@ from ec2kit.verbs.checks import Answer, Case, checks
 from ec2kit.verbs.run import Record, Run
 
 LAST_ACTIONS = 5
+_SHARE = 0.8  # of the time that is left, for another system
 _SILENT = "-"  # the state of a system that could not be asked
 _UNKNOWN = "unknown"
 _VERDICTS = {"lost": -2, _UNKNOWN: -1}  # the worst first
@@ -188,7 +189,7 @@ class Status:
             return self._told(Word.UNKNOWN, so, f": {part.why}")
         held = f"{self.resource} is held by {part.system}"
         idle = [each for each in part.parents if each.state not in IN_SERVICE_STATES]
-        if not idle:
+        if not idle or len(idle) < len(part.parents):
             told = [f"; {', '.join(silent)} cannot be asked"] * bool(silent)
             told += [
                 f"; {each.system} could not take it, as ec2kit doctor has found there at {clock(each.doctor.at)}"
@@ -198,7 +199,7 @@ class Status:
             why = "".join(told)
             return self._told(Word.SERVED, f"is served: {held}", why, since=part.since)
         last = part.actions[-1] if part.actions else None
-        if last and last.action == history.TAKEN_OUT:
+        if last and last.action == history.TAKEN_OUT and all(each.state != FAILED for each in idle):
             return self._told(Word.STOPPED, "is out of service", f" ({last.what})", since=last.at)
         names = ", ".join(f"{each.tag} ({each.state})" for each in idle)
         cure = f"To bring it in service, on {part.system}: ec2kit in-service {idle[0].tag}"
@@ -211,11 +212,11 @@ class Status:
             so = f"is not in service on the systems that answer, and {', '.join(silent)} cannot be asked"
             return self._told(Word.UNKNOWN, so)
         done = sorted(((entry, part.system) for part in self.parts for entry in part.actions), key=lambda e: e[0].at)
-        telling = [(entry, system) for entry, system in done if entry.counts or entry.ends]
+        telling = [(entry, system) for entry, system in done if entry.counts or entry.action == history.TAKEN_OUT]
         last, where = telling[-1] if telling else (None, "")
         failed = any(part.state == FAILED for part in self.parts)
         cure = f"To bring it in service here: ec2kit in-service {self.top or self.tag}"
-        if last and not failed and last.ends:
+        if last and not failed and last.action == history.TAKEN_OUT:
             return self._told(Word.STOPPED, "is out of service", f" (taken out on {where})", cure, last.at)
         states = ", ".join(f"{part.state} on {part.system}" for part in self.parts)
         began = last.at if last and last.held is False else None
@@ -240,11 +241,13 @@ def collect(tag: str | None, cluster: Cluster, run: Run, *, here: bool = False) 
     pairs = cluster.lcd.dependencies(system=cluster.system)
     alone = tag if tag == found[0].tag else None
     others = {} if here else cluster.lcd.counterparts(system=cluster.system)
+    most = _SHARE * run.deadline.left
     asked = sorted({system for each in found for system in others.get(each.tag, {})})
+    theirs = {system: others[alone][system] if alone else None for system in asked}
     own, *told = run.deadline.together(
         [
             partial(_own_parts, found, everything, pairs, run),
-            *(partial(_parts_of, system, others[alone][system] if alone else None, cluster) for system in asked),
+            *(partial(_parts_of, system, its, cluster, most) for system, its in theirs.items()),
         ]
     )
     if isinstance(own, KitError):
@@ -368,15 +371,16 @@ def _verdict(*, serves: bool, held: bool | None) -> str:
     return "held, but out of service" if held else "not here"
 
 
-def _parts_of(system: str, tag: str | None, cluster: Cluster) -> dict[str, Part]:
+def _parts_of(system: str, tag: str | None, cluster: Cluster, most: float) -> dict[str, Part]:
     """What another system tells, by its tags; nothing when it has the kit, and that does not answer.
 
-    tag: this alone. Raises KitError when it cannot be asked.
+    tag: this alone; most: seconds. Raises KitError when it cannot be asked.
     """
-    _, output = cluster.ask("ec2kit", system, "status", *([tag] if tag else []), "--here", "--output", "json")
+    words = ("status", *([tag] if tag else []), "--here", "--output", "json")
+    _, output = cluster.ask("ec2kit", system, *words, most=most)
     try:
         return {each["tag"]: Part.of_json(each["systems"][0]) for each in json.loads(output)["resources"]}
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError):
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError, RecursionError):
         return {}
 
 

@@ -39,7 +39,7 @@ def _ask(system: str, words: Sequence[str], cluster: Cluster, seconds: float) ->
     code, output = cluster.ask("ec2kit", system, "doctor", *words, *options, most=seconds)
     try:
         return Told.of_json(json.loads(output))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         what = "the kit there gave no answer; is it installed, and is it the same version?"
         if code == ExitCode.UNAVAILABLE and not output.strip():
             what = "LifeKeeper does not reach it"

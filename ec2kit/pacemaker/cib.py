@@ -130,7 +130,10 @@ class _Cib:
 def read(text: str, node: str) -> list[Primitive]:
     """The resources of the kit's agents, by id. Raises Unavailable when it is not a CIB."""
     cib = _parsed(text, node)
-    found = [_primitive(place, cib) for place in _places(cib)]
+    try:
+        found = [_primitive(place, cib) for place in _places(cib)]
+    except RecursionError:
+        raise Unavailable("Pacemaker's configuration is nested too deeply", "See it: cibadmin --query") from None
     return sorted(found, key=lambda each: each.id)
 
 

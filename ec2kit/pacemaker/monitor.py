@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from ec2kit.core.errors import Unavailable
 
+NAME = ("crm_node", "--name")
 QUERY = ("crm_mon", "--one-shot", "--inactive", "--output-as", "xml")
 
 
@@ -30,12 +31,12 @@ def states(text: str) -> dict[str, State]:
         raise unknown
     try:
         root = ET.fromstring(text)  # noqa: S314  the cluster's own, and without entities
-    except (ET.ParseError, ValueError):
+    except (ET.ParseError, ValueError, RecursionError):
         raise unknown from None
     return {
         each.get("id", ""): State(
             tuple(node.get("name", "") for node in each.iterfind("node")),
-            each.get("target_role", "") == "Stopped",
+            each.get("target_role", "").lower() == "stopped",
             each.get("managed", "true") == "true",
         )
         for each in root.iter("resource")

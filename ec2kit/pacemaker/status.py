@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -74,10 +75,9 @@ class Standing:
             if error is None:
                 return self._told(Word.SERVED, f"is served: {self.resource} is held by {self.here}")
             return self._told(Word.OUTAGE, f"{so}, but lost", f": {error.why}")
-        if view and view.served_elsewhere:
-            return self._told(
-                Word.SERVED, f"is served: {self.resource} is held by {nodes}", f" ({view.elsewhere[0]})"
-            )
+        if view and view.served_elsewhere and self.answer.elsewhere[0].runs:
+            has = f" ({self.answer.elsewhere[0]})"
+            return self._told(Word.SERVED, f"is served: {self.resource} is held by {nodes}", has)
         return self._told(Word.OUTAGE, f"{so}, but {self._seen}")
 
     @property
@@ -106,7 +106,7 @@ def collect(name: str | None, run: Run) -> list[Standing] | None:
     configured, shown = run.deadline.both(partial(_asked, cib.QUERY, run), partial(_asked, monitor.QUERY, run))
     if configured is None or shown is None:
         return None
-    here = run.settings.ec2kit_system or platform.node()
+    here = node_name(run)
     found = [each for each in cib.read(configured, here) if name in {None, each.id}]
     states = monitor.states(shown)
     cases: dict[str, Case] = {}
@@ -120,6 +120,16 @@ def collect(name: str | None, run: Run) -> list[Standing] | None:
             cases[each.id] = Case(each.named.resource, each.named.reach, serving, mend, whose=True)
     answers |= zip(cases, checks(list(cases.values()), run), strict=True)
     return [Standing(each, states.get(each.id, State()), here, answers[each.id]) for each in found]
+
+
+def node_name(run: Run) -> str:
+    """What the cluster calls this node; where it does not tell, the host's name."""
+    if programs.installed(monitor.NAME[0]):
+        with suppress(Unavailable):
+            done = programs.tell(monitor.NAME, _seconds(run))
+            if done.returncode == 0 and (name := done.stdout.strip()):
+                return name
+    return platform.node()
 
 
 def _asked(command: Sequence[str], run: Run) -> str | None:

@@ -12,12 +12,15 @@ from ec2kit.core.evidence import CONFIRM_PAUSE
 from ec2kit.core.kinds.kind import Resource, View
 from ec2kit.core.model import Elsewhere, Node, Reach
 from ec2kit.core.schema import Object
+from ec2kit.host.deadline import Deadline
 from ec2kit.verbs.lifecycle import Doubt, doubt, lost_wholly
 from ec2kit.verbs.locate import here, locate
 from ec2kit.verbs.look import looks
 from ec2kit.verbs.process import attempt
 from ec2kit.verbs.run import Record, Run, Site
 from ec2kit.verbs.whereabouts import asked
+
+_SHARE = 0.8  # of the time that is left
 
 
 @dataclass(frozen=True)
@@ -63,9 +66,12 @@ def checks(cases: Sequence[Case], run: Run) -> list[Answer]:
     groups: defaultdict[Reach, list[Case]] = defaultdict(list)
     for case in cases:
         groups[case.reach].append(case)
-    found = run.deadline.together(
-        [partial(_checked, group, replace(run, reach=reach, record=Record())) for reach, group in groups.items()]
-    )
+    brief = replace(run, deadline=Deadline(_SHARE * run.deadline.left))  # what hangs must not hide the others
+
+    def look(reach: Reach, group: Sequence[Case]) -> list[Answer] | KitError:
+        return attempt(partial(_checked, group, replace(brief, reach=reach, record=Record())), run.log)
+
+    found = run.deadline.together([partial(look, reach, group) for reach, group in groups.items()])
     answers: dict[int, Answer] = {}
     for group, told in zip(groups.values(), found, strict=True):
         each = [Answer(told)] * len(group) if isinstance(told, KitError) else told

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from ec2kit.ec2.client import Ec2
 
 _MOST = 200  # values of a filter
-_PATIENCE = 1.0  # seconds, when all else is done
+_PATIENCE = 0.5  # seconds, when all else is done
+_SPARED = 0.5  # of the time, for what comes after
 
 
 def asked(there: Sequence[Elsewhere], ec2: Ec2, run: Run) -> Callable[[], tuple[Elsewhere, ...]]:
@@ -29,7 +30,8 @@ def asked(there: Sequence[Elsewhere], ec2: Ec2, run: Run) -> Callable[[], tuple[
     def told() -> tuple[Elsewhere, ...]:
         known: dict[str, Ec2Instance] = {}
         try:
-            known = answer.result(_PATIENCE) if answer else {}
+            left = run.deadline.seconds - run.deadline.spent - _SPARED
+            known = answer.result(max(0.0, min(_PATIENCE, left))) if answer else {}
         except (KitError, DeadlineExceeded, NotYet):
             pass  # denied, or silent: the ids are known
         except Exception:  # noqa: BLE001  a bug, and not one of what was done

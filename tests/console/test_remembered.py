@@ -32,6 +32,10 @@ def test_what_was_taken_by_hand(either: Protected) -> None:
     assert f"ec2kit hold {words[0]} {words[1]}, with its options." in down.stdout
     good(node.ec2kit("hold", *words))
     good(node.ec2kit("release", *words))
+    by_script = node.ec2kit("release", *words, "--quiet")
+    assert by_script.returncode == 0
+    assert node.ec2kit("status").returncode == (0 if words[0] == "route" else 1), "a script is not a person"
+    good(node.ec2kit("release", *words))
     let_go = good(node.ec2kit("status"))
     assert "is out of service" in let_go if words[0] != "route" else "is served: held by node2" in let_go
 

@@ -59,6 +59,7 @@ def test_colour_is_for_a_terminal_that_wants_it(figure1: Lab) -> None:
 def test_watch(routes: Protected) -> None:
     """It tells again and again what is so, and ends by Ctrl-C."""
     node = routes.lab.node1
+    node.set(EC2_QUICKCHECK_TIMEOUT=4)  # less than the pause
     terminal = Terminal(node, command(node), "status", "--watch", columns=80)
     terminal.sees(f"{routes.tag} is served")
     routes.state(node, "OSU")
@@ -68,6 +69,8 @@ def test_watch(routes: Protected) -> None:
     with pytest.raises(TypeError):  # by that signal: there is no exit code
         terminal.ends()
     assert terminal.child.signalstatus == signal.SIGINT
+    words = f"{command(node)} status --watch | head -1"
+    assert "every 5 s" in node.run("/bin/sh", "-c", words, timeout=60).stdout, "and with its reader"
 
 
 def test_json_is_the_same_at_any_width(routes: Protected) -> None:

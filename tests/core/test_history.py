@@ -169,4 +169,5 @@ def test_a_line_is_plain_json() -> None:
         "after": None,
         "steps": [{"what": "move", "seconds": 0.2}],
         "calls": {"X": {"count": 2, "seconds": 0.1, "throttled": 1}},
+        "script": False,
     }

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ec2kit.core import history
 from ec2kit.core.errors import ExitCode
 from ec2kit.core.history import Entry
 from ec2kit.core.kinds.route import RouteResource
@@ -18,7 +19,7 @@ from ec2kit.lifekeeper.status import Advice, Part, Relative, Status
 from lab.nodes import Lab
 from lab.protected import eni_of
 from tests.support.hierarchy import EIP, ROUTE, protected, status
-from tests.support.programs import good
+from tests.support.programs import good, replaced
 
 
 def test_status_tells_what_is_so_and_since_when(figure1: Lab) -> None:
@@ -105,7 +106,8 @@ def done(at: float, action: str, code: ExitCode = ExitCode.OK) -> Entry:
 HELD, OSU1, OSU2 = part("node1", "ISP", "held"), part("node1", "OSU"), part("node2", "OSU")
 SILENT = part("node2", "-")
 OSF = part("node1", "OSF", "not here", done(5, "restore", ExitCode.NOT_HELD))
-OUT = part("node1", "OSU", "not here", done(7, "remove"))
+OUT = part("node1", "OSU", "not here", done(6, "remove"), done(7, "out-of-service"))
+REMOVED = part("node1", "OSU", "not here", done(7, "remove"))  # by whom, nobody knows
 ABOVE = (Relative("ip-vip", "OSU"),)
 
 
@@ -120,6 +122,13 @@ ABOVE = (Relative("ip-vip", "OSU"),)
         ([OSF, OSU2], Word.OUTAGE, "the last that was done: restore on node1: it was so"),
         ([part("node1", "OSU", "held, but out of service"), OSU2], Word.OUTAGE, "is in service nowhere"),
         ([OUT, OSU2], Word.STOPPED, "taken out on node1"),
+        ([REMOVED, OSU2], Word.OUTAGE, "done: remove on node1"),
+        (
+            [replace(HELD, actions=(done(9, "out-of-service"),), parents=(Relative("ip-vip", "OSF"),))],
+            Word.OUTAGE,
+            "not in service: ip-vip (OSF)",
+        ),
+        ([replace(HELD, parents=(*ABOVE, Relative("app", "ISP")))], Word.SERVED, "is served"),
         ([OUT, part("node2", "OSF", "not here", done(8, "restore"))], Word.OUTAGE, "is in service nowhere"),
         ([OUT, part("node2", "OSU", "not here", done(8, "restore"))], Word.OUTAGE, "done: restore on node2"),
         ([OSU1, SILENT], Word.UNKNOWN, "and node2 cannot be asked"),
@@ -214,3 +223,34 @@ def test_two_hundred_are_one_look(figure1: Lab) -> None:
     assert lines[-1] == "200 addresses: 1 outage, 199 served."
     assert len(lines) < 6
     assert len(figure1.ec2.calls) == 2 + 3, "the loss is looked at twice, alone"
+
+
+def test_what_does_not_answer_hides_nothing(figure1: Lab) -> None:
+    """The other system hangs, Pacemaker fails, EC2 hangs: what is known all the same is told, and an outage is 1."""
+    protected(figure1, ROUTE)
+    node = figure1.node1
+    node.set(EC2_QUICKCHECK_TIMEOUT=6)
+    replaced(node, "lcdremexec", "exec sleep 60")
+    assert "; node2 cannot be asked" in good(node.ec2kit("status"))
+    cibadmin = node.root / "bin/cibadmin"
+    cibadmin.write_text("#!/bin/sh\nexit 1\n")
+    cibadmin.chmod(0o755)
+    silent = node.ec2kit("status", "--here")
+    assert (silent.returncode, silent.stdout.startswith(f"{ROUTE} is served")) == (0, True)
+    good(node.lk("ins_setstate", "-t", "ip-vip", "-S", "OSU"))
+    outage = node.ec2kit("status")
+    assert (outage.returncode, "Pacemaker does not tell" in outage.stdout) == (1, True), outage
+    cibadmin.unlink()
+    figure1.ec2.refuse("hang")
+    hanging = node.ec2kit("status", "--here")
+    assert (hanging.returncode, hanging.stdout.startswith("UNKNOWN: ")) == (9, True), hanging
+    figure1.ec2.mend()
+
+
+def test_times_that_are_none() -> None:
+    """A time outside of every calendar, from another system or a damaged file, is left out or a dash."""
+    told = {"system": "node2", "state": "OSU", "verdict": "not here", "doctor": {"at": 1e300, "outcome": "NOT_HELD"}}
+    found = Status("t", "route 10.1.0.10/32", "comm/ec2", (HELD, Part.of_json(told))).serving
+    assert "has found there at -" in found.why
+    line = {"at": 1e300, "action": "restore", "code": 0, "seconds": 1, "what": "x"}
+    assert history.of_json(line) is None

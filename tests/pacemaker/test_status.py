@@ -44,6 +44,7 @@ def cluster(either: Protected) -> Callable[..., None]:
             tells(node, "cibadmin", CIB.format(kind=kind, name=name, address=address, more=peers))
             where = "".join(f'<node name="{each}" id="1"/>' for each in nodes)
             tells(node, "crm_mon", MONITOR.format(kind=kind, more=more, nodes=where))
+            program(node, "crm_node", f"echo {node.name}")
 
     return runs
 
@@ -60,6 +61,10 @@ def test_where_it_runs_and_what_ec2_shows(either: Protected, cluster: Callable[.
     assert lost.stdout.startswith("OUTAGE: vip is started on node2, but lost: ")
     assert lost.stdout.rstrip().endswith("Pacemaker restarts vip, which takes it back.")
     assert seen.stdout.startswith("OUTAGE: vip is started on node2, but EC2 shows ")
+    cluster("node1")
+    lab.ec2.truth().stop_instances(InstanceIds=[lab.node1.identity.instance_id])
+    down = lab.node2.ec2kit("status")
+    assert (down.returncode, ", stopped)" in down.stdout) == (1, True), down
     cluster()
     nowhere = lab.node2.ec2kit("status")
     assert (nowhere.returncode, nowhere.stdout.startswith("OUTAGE: vip runs on no node: ")) == (1, True)

@@ -176,6 +176,8 @@ def pacemaker(on: Bench) -> dict[str, str]:
     ):
         (folder / name).write_text(f"#!/bin/sh\ncat <<'END'\n{text}\nEND\n")
         (folder / name).chmod(0o755)
+    (folder / "crm_node").write_text("#!/bin/sh\necho node1\n")
+    (folder / "crm_node").chmod(0o755)
     return {"PATH": f"{folder}:{on.lab.node1.environment['PATH']}"}
 
 

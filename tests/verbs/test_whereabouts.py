@@ -44,3 +44,13 @@ def test_no_answer_is_no_harm(routes: Protected, fault: Kind) -> None:
             None,
         )
     lab.ec2.mend()
+
+
+def test_it_never_costs_a_takeover_its_time(routes: Protected) -> None:
+    """EC2 is slow, DescribeInstances hangs, and the time is short: the takeover is a success all the same."""
+    node = routes.lab.node2
+    node.set(EC2_RESTORE_TIMEOUT=4)
+    routes.lab.ec2.delay_ms = 600
+    routes.lab.ec2.refuse("hang", "DescribeInstances")
+    done = routes.run("restore", node)
+    assert (done.returncode, routes.holder()) == (0, "node2"), done

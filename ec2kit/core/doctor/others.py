@@ -40,7 +40,10 @@ class Told:
 
     @classmethod
     def of_json(cls, told: Object) -> Told:
-        """Read what as_json gave, or doctor printed. Raises KeyError, TypeError, ValueError or AttributeError."""
+        """Read what as_json gave, or doctor printed.
+
+        Raises KeyError, TypeError, ValueError, OverflowError or AttributeError.
+        """
         system, reports, error = told["system"], told["reports"], told["error"]
         if not isinstance(system, str) or not isinstance(reports, list):
             raise TypeError("a system is a text, and reports are a list")
@@ -51,10 +54,15 @@ class Told:
                 Result(each["result"])
                 one_line(each["code"]), one_line(each["what"]), one_line(each["cure"]), int(each["number"])
             _code(report["outcome"])
+        if error is None and not reports:
+            raise ValueError("a node that tells nothing, and no error, is no answer")
         if error is not None:
             error = {"message": str(error["message"]), "cure": str(error["cure"])}
         versions = {name: told[name] for name in _VERSIONS if isinstance(told.get(name), str | bool)}
-        return cls(one_line(system), _code(told["outcome"]), versions, tuple(reports), error)
+        own = _code(told["outcome"])
+        outcomes = {own, *(_code(report["outcome"]) for report in reports)}
+        worst = next((each for each in (ExitCode.NOT_HELD, ExitCode.UNAVAILABLE) if each in outcomes), own)
+        return cls(one_line(system), worst, versions, tuple(reports), error)
 
     def as_json(self) -> Object:
         """All of it, with the keys that doctor prints."""
