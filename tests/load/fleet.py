@@ -20,6 +20,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from ipaddress import IPv4Address, IPv4Network
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import pytest
@@ -48,6 +49,7 @@ from tests.support.turns import Clock, ask, hand_over
 
 T = TypeVar("T")
 
+HISTORY = TemporaryDirectory()  # the nodes' claims; it goes with this process
 ONE_WAY = 0.025  # seconds that a call needs to EC2, and its answer back
 VIP = "10.1.0.10"
 PUBLIC = int(IPv4Address("198.18.0.0"))  # the first Elastic IP; each VPC has the next
@@ -72,7 +74,7 @@ class Shape:
     seconds: float = 120.0
     patient_checks: bool = False
     fees: bool = False
-    settings: Settings = field(default_factory=lambda: Settings(ip_nolinkcheck=1))
+    settings: Settings = field(default_factory=lambda: Settings(ip_nolinkcheck=1, ec2kit_history=HISTORY.name))
 
 
 @dataclass
