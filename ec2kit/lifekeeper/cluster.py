@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ec2kit.core.errors import ExitCode, KitError, Misconfigured, Unavailable
 from ec2kit.core.settings import Settings
@@ -29,6 +29,9 @@ _NAMED = 8  # so many tags are named
 _SPARED = 0.1  # of its time, for giving locks back where another system hangs
 
 
+_Relations = tuple[list[tuple[str, str]], dict[str, dict[str, str]]]  # dependencies, counterparts
+
+
 @dataclass(frozen=True)
 class Cluster:
     """LifeKeeper as this system sees it: its LCD, this system's name, and LKROOT, the same on every system."""
@@ -36,6 +39,7 @@ class Cluster:
     lcd: Lcd
     system: str
     lkroot: str
+    _told: dict[str, _Relations | None] = field(default_factory=dict, compare=False, repr=False)
 
     def ours(self, tag: str) -> Instance:
         """This kit's resource of that tag on this system. Raises Misconfigured when there is none."""
@@ -92,19 +96,31 @@ class Cluster:
 
         By this system's tags. A system that does not tell is left out.
         """
-        here = set(self.lcd.dependencies(system=self.system))
-        found = []
-        for system in {each.system for each in self.lcd.equivalents(tag, system=self.system)}:
-            try:
-                pairs = self.lcd.dependencies(system=system)
-                names = {its: tags.get(self.system) for its, tags in self.lcd.counterparts(system=system).items()}
-            except KitError:
+        pairs_here, others = self._relations(self.system) or ([], {})
+        here, found = set(pairs_here), []
+        for system in others.get(tag, {}):
+            if (told := self._relations(system)) is None:
                 continue
-            told = [(names.get(parent), names.get(child)) for parent, child in pairs]
-            known = [(parent, child) for parent, child in told if parent and child]
+            pairs, names = told
+            mine = {its: tags[self.system] for its, tags in names.items() if self.system in tags}
+            known = [(mine[parent], mine[child]) for parent, child in pairs if parent in mine and child in mine]
             near = _around(tag, known)
             found += [(system, *pair) for pair in known if pair[0] in near and pair not in here]
         return sorted(found)
+
+    def alone(self, tag: str) -> bool:
+        """Whether this system alone is known to have the resource."""
+        told = self._relations(self.system)
+        return told is not None and tag not in told[1]
+
+    def _relations(self, system: str) -> _Relations | None:
+        """A system's dependencies and counterparts, asked once; None where it does not tell."""
+        if system not in self._told:
+            try:
+                self._told[system] = self.lcd.dependencies(system=system), self.lcd.counterparts(system=system)
+            except KitError:
+                self._told[system] = None
+        return self._told[system]
 
     def need_system(self, system: str, *, other: bool = False) -> None:
         """Raise Misconfigured where the cluster has no system of that name. other: than this one."""

@@ -50,7 +50,7 @@ _FINDS = frozenset({"NOT_EXTENDED", "DEPENDENCY_MISSING"})
 
 
 def hierarchy(tag: str, cluster: Cluster) -> SetUp:
-    """Whether another system has the resource, and the same stands on it here as there. Raises KitError."""
+    """Whether another system has the resource, and the same stands on it here as there."""
     problems = [
         Problem(
             f"on {system} {parent} stands on {child}, and here it does not: it would come into service without it",
@@ -59,7 +59,7 @@ def hierarchy(tag: str, cluster: Cluster) -> SetUp:
         )
         for system, parent, child in cluster.missing_dependencies(tag)
     ]
-    if len(cluster.systems_with(tag)) == 1:
+    if cluster.alone(tag):
         what = f"{tag} is on {cluster.system} alone: no other system can take it over"
         cure = f"Extend it, for another system to take over: ec2kit extend {tag} --to SYSTEM"
         problems.append(Problem(what, cure, fatal=False, code="NOT_EXTENDED"))
