@@ -19,7 +19,7 @@ from ec2kit.pacemaker import cib
 from ec2kit.pacemaker.status import node_name
 from ec2kit.verbs.run import Run
 
-_LEAST = 0.1
+_LEAST = 0.1  # seconds, also when the time is up
 _PATIENCE = 2.0  # seconds for all of them to answer: who holds an address in a disaster does not wait for longer
 
 

@@ -101,6 +101,11 @@ class Entry:
         return self.action in _TAKES
 
     @property
+    def by_person(self) -> bool:
+        """Whether a person has brought it in service or taken it out by the kit's command."""
+        return self.action in {BROUGHT_IN, TAKEN_OUT}
+
+    @property
     def ends(self) -> bool:
         """Whether it has taken the address out of service."""
         return self.action in _LETS_GO | {TAKEN_OUT} and self.code == ExitCode.OK

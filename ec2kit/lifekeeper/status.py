@@ -212,7 +212,7 @@ class Status:
             so = f"is not in service on the systems that answer, and {', '.join(silent)} cannot be asked"
             return self._told(Word.UNKNOWN, so)
         done = sorted(((entry, part.system) for part in self.parts for entry in part.actions), key=lambda e: e[0].at)
-        telling = [(entry, system) for entry, system in done if entry.counts or entry.action == history.TAKEN_OUT]
+        telling = [(entry, system) for entry, system in done if entry.counts or entry.by_person]
         last, where = telling[-1] if telling else (None, "")
         failed = any(part.state == FAILED for part in self.parts)
         cure = f"To bring it in service here: ec2kit in-service {self.top or self.tag}"

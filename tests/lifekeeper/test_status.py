@@ -122,6 +122,7 @@ ABOVE = (Relative("ip-vip", "OSU"),)
         ([OSF, OSU2], Word.OUTAGE, "the last that was done: restore on node1: it was so"),
         ([part("node1", "OSU", "held, but out of service"), OSU2], Word.OUTAGE, "is in service nowhere"),
         ([OUT, OSU2], Word.STOPPED, "taken out on node1"),
+        ([replace(OUT, actions=(*OUT.actions, done(9, "in-service"))), OSU2], Word.OUTAGE, "done: in-service on"),
         ([REMOVED, OSU2], Word.OUTAGE, "done: remove on node1"),
         (
             [replace(HELD, actions=(done(9, "out-of-service"),), parents=(Relative("ip-vip", "OSF"),))],

@@ -55,7 +55,7 @@ class Told:
                 one_line(each["code"]), one_line(each["what"]), one_line(each["cure"]), int(each["number"])
             _code(report["outcome"])
         if error is None and not reports:
-            raise ValueError("a node that tells nothing, and no error, is no answer")
+            raise ValueError("a node that tells neither reports nor an error has not answered")
         if error is not None:
             error = {"message": str(error["message"]), "cure": str(error["cure"])}
         versions = {name: told[name] for name in _VERSIONS if isinstance(told.get(name), str | bool)}
